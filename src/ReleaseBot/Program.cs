@@ -1,0 +1,2 @@
+Console.Error.WriteLine("No command yet.");
+return 1;

@@ -1,0 +1,2 @@
+Console.Error.WriteLine("No stand-in yet.");
+return 1;
