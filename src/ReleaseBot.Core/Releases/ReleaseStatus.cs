@@ -82,7 +82,4 @@ public static class ReleaseStatuses
     /// <summary>An operator, or a new delivery of the same ref, may have it judged again.</summary>
     public static bool CanRetry(this ReleaseStatus status) =>
         status is ReleaseStatus.Rejected or ReleaseStatus.Failed or ReleaseStatus.Canceled;
-
-    /// <summary>The name in the API, the history and the log: lower case, e.g. <c>published</c>.</summary>
-    public static string ToText<T>(this T value) where T : struct, Enum => Kebab.Case(value);
 }

@@ -40,6 +40,15 @@ public sealed class Template : IEquatable<Template>
 
     public bool Uses(string name) => _parts.Any(part => part.Name == name);
 
+    /// <summary>Of the whole version only the three numbers: for a pre-release it makes the tag of the final version.</summary>
+    public bool IsWholeNumberOnly =>
+        Uses("major") && Uses("minor") && Uses("patch") && !Uses("prerelease") && !Uses("tag") && !Uses("version") && !Uses("sha") && !Uses("short_sha");
+
+    /// <summary>Whether what it makes names one commit or one version for ever: the commit, or of a git tag its name or whole version.</summary>
+    public bool CarriesWholeVersion(RefKind kind) =>
+        Uses("sha") || Uses("short_sha")
+        || kind == RefKind.Tag && (Uses("tag") || Uses("version") || Uses("major") && Uses("minor") && Uses("patch"));
+
     public static Template Parse(string text) => TryParse(text, out var template, out var error) ? template : throw new FormatException(error);
 
     public static bool TryParse(string text, [NotNullWhen(true)] out Template? template, [NotNullWhen(false)] out string? error)
@@ -148,8 +157,8 @@ public sealed class Template : IEquatable<Template>
     private static string? Value(Part part, TemplateFacts facts) => part.Name switch
     {
         "tag" => ImageTag.Legalise(facts.Ref.Name),
-        "branch" => facts.Ref.Kind == RefKind.Branch ? ImageTag.Legalise(facts.Ref.Name) : null,
-        "version" => facts.Version is { } version ? ImageTag.Legalise(version.ToString()) : null,
+        "branch" => facts.Ref.Kind == RefKind.Branch ? facts.Ref.Name : null,
+        "version" => facts.Version?.ToString(),
         "major" => facts.Version?.Major.ToString(CultureInfo.InvariantCulture),
         "minor" => facts.Version?.Minor.ToString(CultureInfo.InvariantCulture),
         "patch" => facts.Version?.Patch.ToString(CultureInfo.InvariantCulture),

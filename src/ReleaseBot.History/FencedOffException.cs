@@ -1,0 +1,10 @@
+namespace ReleaseBot.History;
+
+/// <summary>A write carried a fence that is no longer the release's: another worker has taken it over, or an operator ended it. Whoever gets this stops at once.</summary>
+public sealed class FencedOffException(Guid releaseId, long fence)
+    : Exception($"Release {releaseId} is no longer held under fence {fence}.")
+{
+    public Guid ReleaseId { get; } = releaseId;
+
+    public long Fence { get; } = fence;
+}

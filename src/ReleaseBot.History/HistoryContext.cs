@@ -1,0 +1,169 @@
+using System.Text;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>The tables. One model for both databases; what differs is in the conventions below.</summary>
+public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : DbContext(options)
+{
+    public DbSet<Delivery> Deliveries => Set<Delivery>();
+    public DbSet<Release> Releases => Set<Release>();
+    public DbSet<ReleaseImage> ReleaseImages => Set<ReleaseImage>();
+    public DbSet<ReleaseStage> ReleaseStages => Set<ReleaseStage>();
+    public DbSet<LogChunk> LogChunks => Set<LogChunk>();
+    public DbSet<TagOwner> TagOwners => Set<TagOwner>();
+    public DbSet<RepositoryOwner> RepositoryOwners => Set<RepositoryOwner>();
+    public DbSet<TagMove> TagMoves => Set<TagMove>();
+    public DbSet<ResourceLock> ResourceLocks => Set<ResourceLock>();
+    public DbSet<OutboxMessage> OutboxMessages => Set<OutboxMessage>();
+    public DbSet<Project> Projects => Set<Project>();
+    public DbSet<BaselineTag> BaselineTags => Set<BaselineTag>();
+    public DbSet<WorkerHeartbeat> WorkerHeartbeats => Set<WorkerHeartbeat>();
+
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
+    {
+        // SQLite can neither sort nor compare DateTimeOffset; UTC ticks it can.
+        if (Database.IsSqlite())
+        {
+            configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UtcTicks>();
+        }
+
+        configurationBuilder.Properties<ReleaseStatus>().HaveConversion<TextOf<ReleaseStatus>>().HaveMaxLength(20);
+        configurationBuilder.Properties<ImageStatus>().HaveConversion<TextOf<ImageStatus>>().HaveMaxLength(20);
+        configurationBuilder.Properties<ImageTagKind>().HaveConversion<TextOf<ImageTagKind>>().HaveMaxLength(20);
+        configurationBuilder.Properties<StageName>().HaveConversion<TextOf<StageName>>().HaveMaxLength(20);
+        configurationBuilder.Properties<StageStatus>().HaveConversion<TextOf<StageStatus>>().HaveMaxLength(20);
+        configurationBuilder.Properties<TriggerKind>().HaveConversion<TextOf<TriggerKind>>().HaveMaxLength(20);
+        configurationBuilder.Properties<DeliveryOutcome>().HaveConversion<TextOf<DeliveryOutcome>>().HaveMaxLength(20);
+        configurationBuilder.Properties<RefKind>().HaveConversion<TextOf<RefKind>>().HaveMaxLength(20);
+        configurationBuilder.Properties<TagVerdict>().HaveConversion<TextOf<TagVerdict>>().HaveMaxLength(20);
+        configurationBuilder.Properties<Outcome>().HaveConversion<TextOf<Outcome>>().HaveMaxLength(20);
+        configurationBuilder.Properties<ReasonCode>().HaveConversion<TextOf<ReasonCode>>().HaveMaxLength(40);
+    }
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<Delivery>(delivery =>
+        {
+            delivery.Property(row => row.Id).ValueGeneratedNever();
+            delivery.HasIndex(row => row.Key).IsUnique();
+            delivery.HasIndex(row => row.ReceivedAt);
+            delivery.HasIndex(row => new { row.ProjectPath, row.Id });
+        });
+        modelBuilder.Entity<Release>(release =>
+        {
+            release.Property(row => row.Id).ValueGeneratedNever();
+            release.Ignore(row => row.Ref).Ignore(row => row.Reason);
+            release.HasIndex(row => row.Key).IsUnique();
+            release.HasIndex(row => new { row.ProjectId, row.Id });
+            release.HasIndex(row => new { row.ProjectPath, row.Id });
+            release.HasIndex(row => new { row.RefName, row.Id });
+            release.HasIndex(row => new { row.Version, row.Id });
+            release.HasIndex(row => row.Commit);
+            release.HasIndex(row => new { row.Status, row.Id });
+            // What is not final is little; these keep the claims independent of the history's size.
+            release.HasIndex(row => row.NotBefore).HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')").HasDatabaseName("ix_releases_active");
+            release.HasMany(row => row.Images).WithOne().HasForeignKey(image => image.ReleaseId);
+            release.HasMany(row => row.Stages).WithOne().HasForeignKey(stage => stage.ReleaseId);
+        });
+        modelBuilder.Entity<ReleaseImage>(image =>
+        {
+            image.HasKey(row => new { row.ReleaseId, row.Ordinal });
+            image.Ignore(row => row.Image).Ignore(row => row.FloatingScope);
+            image.HasIndex(row => new { row.Reference, row.ReleaseId });
+            image.HasIndex(row => new { row.Digest, row.ReleaseId });
+            image.HasIndex(row => new { row.Host, row.Repository, row.ReleaseId });
+        });
+        modelBuilder.Entity<ReleaseStage>().HasKey(row => new { row.ReleaseId, row.Attempt, row.Name });
+        modelBuilder.Entity<LogChunk>(chunk =>
+        {
+            chunk.HasKey(row => new { row.ReleaseId, row.Sequence });
+            chunk.HasIndex(row => row.WrittenAt);
+        });
+        modelBuilder.Entity<TagOwner>(owner =>
+        {
+            owner.HasKey(row => new { row.Host, row.Repository, row.Tag });
+            owner.HasIndex(row => row.ReleaseId);
+        });
+        modelBuilder.Entity<RepositoryOwner>().HasKey(row => new { row.Host, row.Repository });
+        modelBuilder.Entity<TagMove>(move =>
+        {
+            move.Property(row => row.Id).ValueGeneratedNever();
+            move.HasIndex(row => new { row.Host, row.Repository, row.Tag, row.Id });
+        });
+        modelBuilder.Entity<ResourceLock>(held =>
+        {
+            held.HasKey(row => row.Resource);
+            held.HasIndex(row => row.ReleaseId);
+        });
+        modelBuilder.Entity<OutboxMessage>(message =>
+        {
+            message.Property(row => row.Id).ValueGeneratedNever();
+            message.HasIndex(row => new { row.ReleaseId, row.Attempt, row.Channel, row.Outcome }).IsUnique();
+            message.HasIndex(row => row.NextAt).HasFilter("delivered_at IS NULL AND dead_at IS NULL");
+        });
+        modelBuilder.Entity<Project>(project =>
+        {
+            project.Property(row => row.Id).ValueGeneratedNever();
+            project.HasIndex(row => row.Path);
+        });
+        modelBuilder.Entity<BaselineTag>().HasKey(row => new { row.ProjectId, row.Name });
+        modelBuilder.Entity<WorkerHeartbeat>().HasKey(row => row.Name);
+        UseSnakeCase(modelBuilder);
+    }
+
+    private static void UseSnakeCase(ModelBuilder modelBuilder)
+    {
+        foreach (var entity in modelBuilder.Model.GetEntityTypes())
+        {
+            entity.SetTableName(SnakeCase(entity.GetTableName()!));
+            foreach (var property in entity.GetProperties())
+            {
+                property.SetColumnName(SnakeCase(property.Name));
+            }
+
+            foreach (var index in entity.GetIndexes())
+            {
+                index.SetDatabaseName(SnakeCase(index.GetDatabaseName()!));
+            }
+
+            foreach (var key in entity.GetKeys())
+            {
+                key.SetName(SnakeCase(key.GetName()!));
+            }
+
+            foreach (var foreignKey in entity.GetForeignKeys())
+            {
+                foreignKey.SetConstraintName(SnakeCase(foreignKey.GetConstraintName()!));
+            }
+        }
+    }
+
+    private static string SnakeCase(string name)
+    {
+        var text = new StringBuilder();
+        for (var i = 0; i < name.Length; i++)
+        {
+            if (char.IsUpper(name[i]) && i > 0 && name[i - 1] != '_' && (char.IsLower(name[i - 1]) || char.IsDigit(name[i - 1])))
+            {
+                text.Append('_');
+            }
+
+            text.Append(char.ToLowerInvariant(name[i]));
+        }
+
+        return text.ToString();
+    }
+
+    private static T Read<T>(string text)
+        where T : struct, Enum =>
+        EnumText.Parse<T>(text) ?? throw new InvalidDataException($"The history holds \"{text}\", which this version does not know as a {typeof(T).Name}.");
+
+    private sealed class UtcTicks() : ValueConverter<DateTimeOffset, long>(
+        time => time.UtcTicks, ticks => new DateTimeOffset(ticks, TimeSpan.Zero));
+
+    private sealed class TextOf<T>() : ValueConverter<T, string>(value => value.ToText(), text => Read<T>(text))
+        where T : struct, Enum;
+}

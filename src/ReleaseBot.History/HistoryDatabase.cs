@@ -1,0 +1,124 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>
+/// The door to the database. Reads run side by side; writes are transactions that may be run again after a transient fault, and on SQLite
+/// go one at a time, since it has one writer and waiting in line costs less than being refused.
+/// </summary>
+public sealed partial class HistoryDatabase(
+    IDbContextFactory<HistoryContext> contexts, StorageSettings storage, TimeProvider time, ILogger<HistoryDatabase> logger) : IDisposable
+{
+    private const int WriteTries = 4;
+    private static readonly TimeSpan GateLimit = TimeSpan.FromSeconds(30);
+
+    private readonly SemaphoreSlim _writer = new(storage.Provider == StorageProvider.Sqlite ? 1 : 64);
+
+    public bool IsSqlite => storage.Provider == StorageProvider.Sqlite;
+
+    /// <summary>Makes a SELECT of rows to be changed lock them, stepping over those that another has, so that two claimers never pick the same.</summary>
+    internal string Claiming(string select, string lockedTable) => IsSqlite ? select : $"{select} FOR UPDATE OF {lockedTable} SKIP LOCKED";
+
+    public async Task MigrateAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await context.Database.MigrateAsync(cancellationToken);
+    }
+
+    /// <summary>The migrations that this program has and the database lacks.</summary>
+    public async Task<IReadOnlyList<string>> PendingMigrationsAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return [.. await context.Database.GetPendingMigrationsAsync(cancellationToken)];
+    }
+
+    /// <summary>Throws what keeps the database from being read.</summary>
+    public Task PingAsync(CancellationToken cancellationToken) =>
+        ReadAsync((context, token) => context.Database.ExecuteSqlRawAsync("SELECT 1", token), cancellationToken);
+
+    public async Task<T> ReadAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        context.ChangeTracker.QueryTrackingBehavior = QueryTrackingBehavior.NoTracking;
+        return await read(context, cancellationToken);
+    }
+
+    /// <summary>Runs <paramref name="write"/> in a transaction and commits it. After a transient fault it runs again from the start, on a fresh context.</summary>
+    public async Task<T> WriteAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> write, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await WriteOnceAsync(write, cancellationToken);
+            }
+            catch (Exception exception) when (attempt < WriteTries && IsTransient(exception) && !cancellationToken.IsCancellationRequested)
+            {
+                Log.WriteRepeated(logger, attempt, exception.GetType().Name);
+                await Task.Delay(TimeSpan.FromMilliseconds(50 << attempt), time, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>The clock that leases are measured by: the database's where several machines share it, ours where there is but one.</summary>
+    internal async Task<DateTimeOffset> NowAsync(HistoryContext context, CancellationToken cancellationToken)
+    {
+        if (IsSqlite)
+        {
+            return Truncate(time.GetUtcNow());
+        }
+
+        var now = await context.Database.SqlQueryRaw<DateTimeOffset>("SELECT clock_timestamp() AS \"Value\"").SingleAsync(cancellationToken);
+        return Truncate(now);
+    }
+
+    /// <summary>The release, tracked and locked for this transaction, if the fence is still its own; else <see cref="FencedOffException"/>.</summary>
+    internal async Task<Release> HeldAsync(HistoryContext context, Guid releaseId, long fence, CancellationToken cancellationToken)
+    {
+        const string Select = "SELECT * FROM releases WHERE id = {0} AND fence = {1}";
+        var held = IsSqlite ? Select : Select + " FOR UPDATE";
+        var rows = await context.Releases.FromSqlRaw(held, releaseId, fence).AsTracking().ToListAsync(cancellationToken);
+        return rows is [var release] ? release : throw new FencedOffException(releaseId, fence);
+    }
+
+    /// <summary>Postgres keeps microseconds; what we compare must not have more.</summary>
+    internal static DateTimeOffset Truncate(DateTimeOffset moment) =>
+        new(moment.UtcTicks - moment.UtcTicks % TimeSpan.TicksPerMicrosecond, TimeSpan.Zero);
+
+    internal DateTimeOffset Now() => Truncate(time.GetUtcNow());
+
+    public void Dispose() => _writer.Dispose();
+
+    private async Task<T> WriteOnceAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> write, CancellationToken cancellationToken)
+    {
+        if (!await _writer.WaitAsync(GateLimit, cancellationToken))
+        {
+            throw new TimeoutException($"The database did not take a write within {GateLimit.TotalSeconds:F0} s.");
+        }
+
+        try
+        {
+            await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+            await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+            var result = await write(context, cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+            return result;
+        }
+        finally
+        {
+            _writer.Release();
+        }
+    }
+
+    private static bool IsTransient(Exception exception) =>
+        exception is DbException { IsTransient: true } || exception.InnerException is DbException { IsTransient: true };
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "A write to the history is run again (try {Attempt} failed: {Fault}).")]
+        public static partial void WriteRepeated(ILogger logger, int attempt, string fault);
+    }
+}

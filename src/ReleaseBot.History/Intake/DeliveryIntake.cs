@@ -1,0 +1,119 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+
+namespace ReleaseBot.History;
+
+/// <summary>
+/// Stores deliveries by group commit: whatever waits when the writer is free goes into one transaction, so that a burst costs few syncs
+/// and a lone delivery waits for nobody. A delivery is answered when its commit is on disk.
+/// </summary>
+public sealed partial class DeliveryIntake : IAsyncDisposable
+{
+    /// <summary>Deliveries in one transaction; more makes the first of them wait longer and saves nothing.</summary>
+    private const int MaxBatch = 256;
+
+    /// <summary>Deliveries that may wait. GitLab hangs up after 10 s, so a longer line helps nobody.</summary>
+    private const int MaxWaiting = 8192;
+
+    private readonly Channel<Waiting> _line = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+    private readonly HistoryDatabase _database;
+    private readonly ILogger<DeliveryIntake> _logger;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Task _writer;
+
+    public DeliveryIntake(HistoryDatabase database, ILogger<DeliveryIntake> logger)
+    {
+        _database = database;
+        _logger = logger;
+        _writer = Task.Run(WriteAsync);
+    }
+
+    /// <summary>Stores a delivery; returns when it is on disk. Throws what kept it from being stored.</summary>
+    public async Task<StoredDelivery> StoreAsync(NewDelivery delivery, CancellationToken cancellationToken)
+    {
+        var waiting = new Waiting(delivery);
+        if (!_line.Writer.TryWrite(waiting))
+        {
+            throw new IntakeFullException();
+        }
+
+        return await waiting.Stored.Task.WaitAsync(cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _line.Writer.TryComplete();
+        await _writer;
+        await _stopping.CancelAsync();
+        _stopping.Dispose();
+    }
+
+    private async Task WriteAsync()
+    {
+        List<Waiting> batch = new(MaxBatch);
+        while (await _line.Reader.WaitToReadAsync())
+        {
+            batch.Clear();
+            while (batch.Count < MaxBatch && _line.Reader.TryRead(out var waiting))
+            {
+                batch.Add(waiting);
+            }
+
+            await StoreBatchAsync(batch);
+        }
+    }
+
+    private async Task StoreBatchAsync(List<Waiting> batch)
+    {
+        try
+        {
+            var stored = await _database.WriteAsync(
+                async (context, token) =>
+                {
+                    var writer = await DeliveryWriter.OpenAsync(context, _database.Now(), token);
+                    await using (writer)
+                    {
+                        List<StoredDelivery> results = new(batch.Count);
+                        foreach (var waiting in batch)
+                        {
+                            results.Add(await writer.StoreAsync(waiting.Delivery, token));
+                        }
+
+                        return results;
+                    }
+                },
+                _stopping.Token);
+            for (var i = 0; i < batch.Count; i++)
+            {
+                batch[i].Stored.TrySetResult(stored[i]);
+            }
+        }
+        catch (Exception exception) when (batch.Count > 1 && exception is not OperationCanceledException)
+        {
+            // One row that the database refuses must not take its neighbours with it.
+            Log.BatchFailed(_logger, batch.Count, exception.GetType().Name);
+            foreach (var waiting in batch)
+            {
+                await StoreBatchAsync([waiting]);
+            }
+        }
+        catch (Exception exception)
+        {
+            batch.ForEach(waiting => waiting.Stored.TrySetException(exception));
+        }
+    }
+
+    private sealed record Waiting(NewDelivery Delivery)
+    {
+        public TaskCompletionSource<StoredDelivery> Stored { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "Storing {Count} deliveries in one transaction failed ({Fault}); trying each by itself.")]
+        public static partial void BatchFailed(ILogger logger, int count, string fault);
+    }
+}
+
+/// <summary>More deliveries wait to be stored than the intake's bound.</summary>
+public sealed class IntakeFullException() : Exception("Too many deliveries wait to be stored.");

@@ -1,0 +1,45 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace ReleaseBot.History;
+
+/// <summary>A piece of a log: whole lines of UTF-8, in the order of <see cref="Sequence"/>.</summary>
+public sealed record LogPiece(long Sequence, ReadOnlyMemory<byte> Text);
+
+/// <summary>The logs of releases, appended in compressed pieces.</summary>
+public sealed class ReleaseLogStore(HistoryDatabase database)
+{
+    /// <summary>Raised after a piece is on disk, for followers in this process; others poll.</summary>
+    public event Action<Guid>? Appended;
+
+    /// <summary>Appends whole lines. Refused with <see cref="FencedOffException"/> once the fence is no longer the release's.</summary>
+    public async Task AppendAsync(Guid releaseId, long fence, ReadOnlyMemory<byte> text, CancellationToken cancellationToken)
+    {
+        var data = Compression.Compress(text.Span);
+        await database.WriteAsync(
+            async (context, token) =>
+            {
+                await database.HeldAsync(context, releaseId, fence, token);
+                var last = await context.LogChunks.Where(chunk => chunk.ReleaseId == releaseId).MaxAsync(chunk => (long?)chunk.Sequence, token) ?? 0;
+                context.LogChunks.Add(new LogChunk
+                {
+                    ReleaseId = releaseId,
+                    Sequence = last + 1,
+                    Data = data,
+                    WrittenAt = database.Now(),
+                });
+                return await context.SaveChangesAsync(token);
+            },
+            cancellationToken);
+        Appended?.Invoke(releaseId);
+    }
+
+    /// <summary>The pieces after a sequence number, oldest first, <paramref name="limit"/> at the most.</summary>
+    public async Task<IReadOnlyList<LogPiece>> ReadAsync(Guid releaseId, long after, int limit, CancellationToken cancellationToken)
+    {
+        var chunks = await database.ReadAsync(
+            (context, token) => context.LogChunks.Where(chunk => chunk.ReleaseId == releaseId && chunk.Sequence > after)
+                .OrderBy(chunk => chunk.Sequence).Take(limit).ToListAsync(token),
+            cancellationToken);
+        return chunks.ConvertAll(chunk => new LogPiece(chunk.Sequence, Compression.Decompress(chunk.Data)));
+    }
+}

@@ -1,0 +1,24 @@
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>Something to be told once, written in the transaction that made it true.</summary>
+public sealed class OutboxMessage
+{
+    public Guid Id { get; init; }
+    public Guid ReleaseId { get; init; }
+    public int Attempt { get; init; }
+
+    /// <summary>The channel's name; <c>gitlab:commit-status</c> and <c>gitlab:release</c> are GitLab itself.</summary>
+    public required string Channel { get; init; }
+    public Outcome Outcome { get; init; }
+    public DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset NextAt { get; set; }
+    public int Tries { get; set; }
+    public DateTimeOffset? DeliveredAt { get; set; }
+
+    /// <summary>Given up; <see cref="LastError"/> says why.</summary>
+    public DateTimeOffset? DeadAt { get; set; }
+    public string? LastError { get; set; }
+    public DateTimeOffset? LeaseUntil { get; set; }
+}

@@ -1,0 +1,41 @@
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>A GitLab project that was seen in a hook, named by a rule or listed for our token.</summary>
+public sealed class Project
+{
+    /// <summary>GitLab's id; the path may change.</summary>
+    public long Id { get; init; }
+    public required string Path { get; set; }
+    public string? Url { get; set; }
+    public DateTimeOffset FirstSeenAt { get; init; }
+
+    /// <summary>When the tags that existed were taken as the baseline; null until GitLab could be asked.</summary>
+    public DateTimeOffset? BaselineAt { get; set; }
+    public DateTimeOffset? ReconciledAt { get; set; }
+
+    /// <summary>How its last release ended, to know a recovery from a routine success.</summary>
+    public ReleaseStatus? LastStatus { get; set; }
+
+    /// <summary>When a release of it last started, for fairness between projects.</summary>
+    public DateTimeOffset? LastStartedAt { get; set; }
+}
+
+/// <summary>A tag that existed when its project was first known; it is never published by itself.</summary>
+public sealed class BaselineTag
+{
+    public long ProjectId { get; init; }
+    public required string Name { get; init; }
+    public required string Target { get; init; }
+}
+
+/// <summary>A worker that was seen lately.</summary>
+public sealed class WorkerHeartbeat
+{
+    public required string Name { get; init; }
+    public DateTimeOffset StartedAt { get; set; }
+    public DateTimeOffset SeenAt { get; set; }
+    public int Slots { get; set; }
+    public int Running { get; set; }
+}

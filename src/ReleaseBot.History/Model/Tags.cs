@@ -1,0 +1,76 @@
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>Who an image tag belongs to, and what it points to by our own deed.</summary>
+public sealed class TagOwner
+{
+    public required string Host { get; init; }
+    public required string Repository { get; init; }
+    public required string Tag { get; init; }
+    public ImageTagKind Kind { get; set; }
+    public long ProjectId { get; set; }
+
+    /// <summary>The full ref that published it. A floating tag belongs to its project, so other refs may move it.</summary>
+    public required string Ref { get; set; }
+    public Guid ReleaseId { get; set; }
+    public string? Version { get; set; }
+    public string? Digest { get; set; }
+
+    /// <summary>The owning release reached <c>published</c>; until then another may take the tag over.</summary>
+    public bool IsPublished { get; set; }
+    public DateTimeOffset UpdatedAt { get; set; }
+}
+
+/// <summary>Which project a repository of a registry belongs to: the one that first published there.</summary>
+public sealed class RepositoryOwner
+{
+    public required string Host { get; init; }
+    public required string Repository { get; init; }
+    public long ProjectId { get; set; }
+    public Guid ReleaseId { get; set; }
+    public DateTimeOffset Since { get; set; }
+}
+
+public enum TagVerdict
+{
+    Created,
+    Moved,
+    Kept,
+    /// <summary>An unpublished predecessor, or an overwrite that the rule allows.</summary>
+    Replaced,
+    /// <summary>It was there already, with this release's own image.</summary>
+    Adopted,
+    Refused,
+}
+
+/// <summary>A move of an image tag, or the decision not to move it. Kept for ever.</summary>
+public sealed class TagMove
+{
+    public Guid Id { get; init; }
+    public required string Host { get; init; }
+    public required string Repository { get; init; }
+    public required string Tag { get; init; }
+    public DateTimeOffset At { get; init; }
+    public string? From { get; init; }
+    public string? To { get; init; }
+    public Guid? ReleaseId { get; init; }
+    public string? Version { get; init; }
+    public TagVerdict Verdict { get; init; }
+    public required string Reason { get; init; }
+
+    /// <summary><c>release</c>, or the name of the operator's token.</summary>
+    public required string By { get; init; }
+}
+
+/// <summary>A row that exists is a lock that is held: on a repository by a running release, on a tag while it is moved.</summary>
+public sealed class ResourceLock
+{
+    /// <summary><c>repository:host/name</c> or <c>tag:host/name:tag</c>.</summary>
+    public required string Resource { get; init; }
+    public Guid ReleaseId { get; set; }
+    public long Fence { get; set; }
+
+    /// <summary>Past it the lock is anyone's.</summary>
+    public DateTimeOffset Until { get; set; }
+}

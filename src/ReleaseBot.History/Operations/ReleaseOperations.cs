@@ -1,0 +1,125 @@
+using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>What came of an operator's wish.</summary>
+public enum OperationOutcome
+{
+    Done,
+    NotFound,
+    /// <summary>The release's status forbids it.</summary>
+    Forbidden,
+}
+
+/// <summary>What operators, and the reconciler, do to releases.</summary>
+public sealed class ReleaseOperations(HistoryDatabase database)
+{
+    /// <summary>Makes a release that no hook announced, or has an earlier one of the same ref and object judged again. An existing release that may not be retried is returned as it is.</summary>
+    public Task<(Guid ReleaseId, bool IsNew)> CreateAsync(NewRelease release, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var existing = await context.Releases.Where(row => row.Key == release.Key).Select(row => (Guid?)row.Id).SingleOrDefaultAsync(token);
+                if (existing is { } id)
+                {
+                    return (id, await JudgeAgainAsync(context, id, now, token));
+                }
+
+                if (!await context.Projects.AnyAsync(project => project.Id == release.ProjectId, token))
+                {
+                    context.Projects.Add(new Project { Id = release.ProjectId, Path = release.ProjectPath, Url = release.ProjectUrl, FirstSeenAt = now });
+                }
+
+                var row = NewRow(release, now);
+                context.Releases.Add(row);
+                await context.SaveChangesAsync(token);
+                return (row.Id, true);
+            },
+            cancellationToken);
+
+    /// <summary>From failed, rejected or canceled: the next attempt.</summary>
+    public Task<OperationOutcome> RetryAsync(Guid id, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                if (await JudgeAgainAsync(context, id, now, token))
+                {
+                    return OperationOutcome.Done;
+                }
+
+                return await context.Releases.AnyAsync(row => row.Id == id, token) ? OperationOutcome.Forbidden : OperationOutcome.NotFound;
+            },
+            cancellationToken);
+
+    /// <summary>Until published. What nobody runs ends here and now; a running release is told to end, and its worker ends it.</summary>
+    public Task<OperationOutcome> CancelAsync(Guid id, string by, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await context.Releases.AsTracking().SingleOrDefaultAsync(row => row.Id == id, token);
+                if (release is null)
+                {
+                    return OperationOutcome.NotFound;
+                }
+
+                if (release.Status.IsFinal())
+                {
+                    return OperationOutcome.Forbidden;
+                }
+
+                if (release.Status is ReleaseStatus.Building or ReleaseStatus.Pushing && release.LeaseUntil >= now)
+                {
+                    release.CancelRequestedAt ??= now;
+                    await context.SaveChangesAsync(token);
+                    return OperationOutcome.Done;
+                }
+
+                await StageWrites.EndAllAsync(context, release, StageStatus.Failed, now, token);
+                await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Canceled, new Reason(ReasonCode.Canceled, $"Canceled by {by}."), [], now, token);
+                return OperationOutcome.Done;
+            },
+            cancellationToken);
+
+    private static async Task<bool> JudgeAgainAsync(HistoryContext context, Guid id, DateTimeOffset now, CancellationToken cancellationToken) =>
+        await context.Releases
+            .Where(row => row.Id == id && (row.Status == ReleaseStatus.Rejected || row.Status == ReleaseStatus.Failed || row.Status == ReleaseStatus.Canceled))
+            .ExecuteUpdateAsync(
+                row => row.SetProperty(r => r.PreviousStatus, r => r.Status)
+                    .SetProperty(r => r.Status, ReleaseStatus.Verifying)
+                    .SetProperty(r => r.Attempt, r => r.Attempt + 1)
+                    .SetProperty(r => r.Fence, r => r.Fence + 1)
+                    .SetProperty(r => r.ReasonCode, (ReasonCode?)null)
+                    .SetProperty(r => r.ReasonMessage, (string?)null)
+                    .SetProperty(r => r.Owner, (string?)null)
+                    .SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null)
+                    .SetProperty(r => r.NotBefore, now)
+                    .SetProperty(r => r.Tries, 0)
+                    .SetProperty(r => r.WaitingSince, (DateTimeOffset?)null)
+                    .SetProperty(r => r.DispatchedAt, (DateTimeOffset?)null)
+                    .SetProperty(r => r.DispatchLeaseUntil, (DateTimeOffset?)null)
+                    .SetProperty(r => r.CancelRequestedAt, (DateTimeOffset?)null)
+                    .SetProperty(r => r.QueuedAt, (DateTimeOffset?)null)
+                    .SetProperty(r => r.FinishedAt, (DateTimeOffset?)null),
+                cancellationToken) == 1;
+
+    private static Release NewRow(NewRelease release, DateTimeOffset now) => new()
+    {
+        Id = Guid.CreateVersion7(now),
+        Key = release.Key,
+        ProjectId = release.ProjectId,
+        ProjectPath = release.ProjectPath,
+        ProjectUrl = release.ProjectUrl,
+        RefKind = release.Ref.Kind,
+        RefName = release.Ref.Name,
+        Target = release.Target.Value,
+        TriggerKind = release.Trigger,
+        TriggerUser = release.User,
+        Status = ReleaseStatus.Verifying,
+        NotBefore = now,
+        CreatedAt = now,
+    };
+}

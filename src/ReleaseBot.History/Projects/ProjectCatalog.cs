@@ -1,0 +1,82 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace ReleaseBot.History;
+
+/// <summary>The projects that we know, and the tags that they had when we first did.</summary>
+public sealed class ProjectCatalog(HistoryDatabase database)
+{
+    /// <summary>Makes a project known, or follows it to its new path.</summary>
+    public Task<Project> EnsureAsync(long id, string path, string? url, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var project = await context.Projects.AsTracking().SingleOrDefaultAsync(row => row.Id == id, token);
+                if (project is null)
+                {
+                    project = new Project { Id = id, Path = path, FirstSeenAt = await database.NowAsync(context, token) };
+                    context.Projects.Add(project);
+                }
+
+                project.Path = path;
+                project.Url = url ?? project.Url;
+                await context.SaveChangesAsync(token);
+                return project;
+            },
+            cancellationToken);
+
+    public Task<List<Project>> AllAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync((context, token) => context.Projects.OrderBy(project => project.Id).ToListAsync(token), cancellationToken);
+
+    /// <summary>Takes the tags that a project has now as its baseline. Only the first call counts.</summary>
+    public Task SetBaselineAsync(long projectId, IReadOnlyCollection<(string Name, string Target)> tags, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var project = await context.Projects.AsTracking().SingleAsync(row => row.Id == projectId, token);
+                if (project.BaselineAt is not null)
+                {
+                    return false;
+                }
+
+                project.BaselineAt = await database.NowAsync(context, token);
+                context.BaselineTags.AddRange(tags.Select(tag => new BaselineTag { ProjectId = projectId, Name = tag.Name, Target = tag.Target }));
+                await context.SaveChangesAsync(token);
+                return true;
+            },
+            cancellationToken);
+
+    /// <summary>Of a project's tags, by name and target object, those that are neither in its baseline nor a release already.</summary>
+    public Task<IReadOnlyList<(string Name, string Target)>> UnknownTagsAsync(
+        long projectId, IReadOnlyCollection<(string Name, string Target)> tags, CancellationToken cancellationToken) =>
+        database.ReadAsync<IReadOnlyList<(string Name, string Target)>>(
+            async (context, token) =>
+            {
+                var baseline = await context.BaselineTags.Where(tag => tag.ProjectId == projectId).Select(tag => new { tag.Name, tag.Target }).ToListAsync(token);
+                var known = baseline.Select(tag => (tag.Name, tag.Target)).ToHashSet();
+                List<(string Name, string Target)> unknown = [];
+                foreach (var tag in tags.Where(tag => !known.Contains(tag)))
+                {
+                    var isRelease = await context.Releases.AnyAsync(
+                        release => release.ProjectId == projectId && release.RefName == tag.Name && release.Target == tag.Target
+                            && release.RefKind == Core.RefKind.Tag,
+                        token);
+                    if (!isRelease)
+                    {
+                        unknown.Add(tag);
+                    }
+                }
+
+                return unknown;
+            },
+            cancellationToken);
+
+    public Task MarkReconciledAsync(long projectId, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                return await context.Projects.Where(project => project.Id == projectId)
+                    .ExecuteUpdateAsync(project => project.SetProperty(row => row.ReconciledAt, now), token);
+            },
+            cancellationToken);
+}

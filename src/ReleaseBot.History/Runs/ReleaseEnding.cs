@@ -1,0 +1,73 @@
+using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>Ends a release in one transaction with everything that its end means: locks, owners of tags, what is to be told.</summary>
+internal static class ReleaseEnding
+{
+    /// <param name="release">Tracked by <paramref name="context"/>, its fence already checked.</param>
+    /// <param name="tellings">Who is to be told of what.</param>
+    public static async Task ApplyAsync(
+        HistoryContext context, Release release, ReleaseStatus status, Reason? reason, IReadOnlyList<NotifyRule> tellings, DateTimeOffset now,
+        CancellationToken cancellationToken)
+    {
+        var project = await context.Projects.AsTracking().SingleOrDefaultAsync(row => row.Id == release.ProjectId, cancellationToken);
+        var isRecovery = status == ReleaseStatus.Published
+            && (release.PreviousStatus is ReleaseStatus.Failed or ReleaseStatus.Rejected || project?.LastStatus == ReleaseStatus.Failed);
+        release.Status = status;
+        release.ReasonCode = reason?.Code;
+        release.ReasonMessage = reason?.Message;
+        release.FinishedAt = now;
+        release.LeaseUntil = null;
+        release.Owner = null;
+        release.WaitingSince = null;
+        release.CancelRequestedAt = null;
+        release.Fence++;
+        if (project is not null)
+        {
+            project.LastStatus = status;
+        }
+
+        await context.ResourceLocks.Where(held => held.ReleaseId == release.Id).ExecuteDeleteAsync(cancellationToken);
+        if (status == ReleaseStatus.Published)
+        {
+            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id)
+                .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
+        }
+
+        Tell(context, release, status, isRecovery, tellings, now);
+        await context.SaveChangesAsync(cancellationToken);
+    }
+
+    private static void Tell(
+        HistoryContext context, Release release, ReleaseStatus status, bool isRecovery, IReadOnlyList<NotifyRule> tellings, DateTimeOffset now)
+    {
+        foreach (var telling in tellings)
+        {
+            if (OutcomeFor(status, isRecovery, telling.On) is { } outcome)
+            {
+                context.OutboxMessages.Add(new OutboxMessage
+                {
+                    Id = Guid.CreateVersion7(now),
+                    ReleaseId = release.Id,
+                    Attempt = release.Attempt,
+                    Channel = telling.Channel,
+                    Outcome = outcome,
+                    CreatedAt = now,
+                    NextAt = now,
+                });
+            }
+        }
+    }
+
+    /// <summary>A recovery is told as such, or as a publication where only that is asked for; never as both.</summary>
+    internal static Outcome? OutcomeFor(ReleaseStatus status, bool isRecovery, IReadOnlySet<Outcome> on) => status switch
+    {
+        ReleaseStatus.Published when isRecovery && on.Contains(Outcome.Recovered) => Outcome.Recovered,
+        ReleaseStatus.Published when on.Contains(Outcome.Published) => Outcome.Published,
+        ReleaseStatus.Failed when on.Contains(Outcome.Failed) => Outcome.Failed,
+        ReleaseStatus.Rejected when on.Contains(Outcome.Rejected) => Outcome.Rejected,
+        _ => null,
+    };
+}

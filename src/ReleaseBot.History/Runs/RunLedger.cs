@@ -1,0 +1,148 @@
+using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>What a run writes down as it goes. Every write carries the run's fence and is refused once another has taken over (<see cref="FencedOffException"/>).</summary>
+public sealed class RunLedger(HistoryDatabase database)
+{
+    public Task StartStageAsync(ClaimedRun run, StageName stage, ReleaseStatus status, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            run,
+            async (context, release, now, token) =>
+            {
+                release.Status = status;
+                release.ReasonCode = null;
+                release.ReasonMessage = null;
+                await StageWrites.StartAsync(context, release, stage, now, token);
+            },
+            cancellationToken);
+
+    public Task EndStageAsync(ClaimedRun run, StageName stage, StageStatus status, CancellationToken cancellationToken) =>
+        ChangeAsync(run, (context, release, now, token) => StageWrites.EndAsync(context, release, stage, status, now, token), cancellationToken);
+
+    /// <summary>The build has ended. Recorded before the first push, so that an image found in a registry can be told to be ours.</summary>
+    public Task RecordBuiltAsync(ClaimedRun run, string imageId, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            run,
+            async (context, release, _, token) =>
+            {
+                // Another build may get another digest: what an earlier attempt pushed is no longer what this one publishes.
+                release.ImageId = imageId;
+                release.Digest = null;
+                await context.ReleaseImages.Where(image => image.ReleaseId == release.Id && image.Status != ImageStatus.Pending).ExecuteUpdateAsync(
+                    image => image.SetProperty(row => row.Status, ImageStatus.Pending).SetProperty(row => row.Digest, (string?)null)
+                        .SetProperty(row => row.FinishedAt, (DateTimeOffset?)null),
+                    token);
+            },
+            cancellationToken);
+
+    /// <summary>An image tag's end, or why it has none yet.</summary>
+    public Task RecordImageAsync(ClaimedRun run, int ordinal, ImageStatus status, Digest? digest, Reason? reason, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            run,
+            async (context, release, now, token) =>
+            {
+                var image = await context.ReleaseImages.AsTracking().SingleAsync(row => row.ReleaseId == release.Id && row.Ordinal == ordinal, token);
+                image.Status = status;
+                image.Digest = digest?.Value ?? image.Digest;
+                image.FinishedAt = status == ImageStatus.Pending ? null : now;
+                image.ReasonCode = reason?.Code;
+                image.ReasonMessage = reason?.Message;
+                if (status == ImageStatus.Pushed)
+                {
+                    release.Digest ??= digest?.Value;
+                }
+            },
+            cancellationToken);
+
+    /// <summary>Lets go of the release until a time: a registry is away. It holds no slot and no repository meanwhile.</summary>
+    public Task ParkAsync(ClaimedRun run, Reason reason, TimeSpan wait, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            run,
+            async (context, release, now, token) =>
+            {
+                release.Status = ReleaseStatus.Pushing;
+                release.ReasonCode = reason.Code;
+                release.ReasonMessage = reason.Message;
+                release.WaitingSince ??= now;
+                release.NotBefore = now + wait;
+                release.Tries++;
+                release.Owner = null;
+                release.LeaseUntil = null;
+                release.DispatchedAt = null;
+                await context.ResourceLocks.Where(held => held.ReleaseId == release.Id).ExecuteDeleteAsync(token);
+            },
+            cancellationToken);
+
+    /// <summary>Puts a release back into the queue for a while: the engine, GitLab or the source is away and nothing is built yet.</summary>
+    public Task PutOffAsync(ClaimedRun run, Reason reason, TimeSpan wait, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            run,
+            async (context, release, now, token) =>
+            {
+                await StageWrites.EndAllAsync(context, release, StageStatus.Failed, now, token);
+                release.Status = release.ImageId is null ? ReleaseStatus.Queued : ReleaseStatus.Pushing;
+                release.ReasonCode = reason.Code;
+                release.ReasonMessage = reason.Message;
+                release.WaitingSince ??= now;
+                release.NotBefore = now + wait;
+                release.Tries++;
+                release.Owner = null;
+                release.LeaseUntil = null;
+                release.DispatchedAt = null;
+                await context.ResourceLocks.Where(held => held.ReleaseId == release.Id).ExecuteDeleteAsync(token);
+            },
+            cancellationToken);
+
+    /// <summary>What was waited for has come: later waits are counted anew.</summary>
+    public Task EndWaitAsync(ClaimedRun run, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            run,
+            (_, release, _, _) =>
+            {
+                release.WaitingSince = null;
+                release.Tries = 0;
+                return Task.CompletedTask;
+            },
+            cancellationToken);
+
+    /// <summary>Ends the release and writes down, in the same transaction, who is to be told.</summary>
+    public Task FinishAsync(ClaimedRun run, ReleaseStatus status, Reason? reason, IReadOnlyList<NotifyRule> tellings, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            run,
+            async (context, release, now, token) =>
+            {
+                var ended = status == ReleaseStatus.Published ? StageStatus.Done : StageStatus.Failed;
+                await StageWrites.EndAllAsync(context, release, ended, now, token);
+                if (reason is not null && status is ReleaseStatus.Failed or ReleaseStatus.Rejected)
+                {
+                    await FailPendingImagesAsync(context, release, reason!, now, token);
+                }
+
+                await ReleaseEnding.ApplyAsync(context, release, status, reason, tellings, now, token);
+            },
+            cancellationToken);
+
+    private static Task<int> FailPendingImagesAsync(
+        HistoryContext context, Release release, Reason reason, DateTimeOffset now, CancellationToken cancellationToken) =>
+        context.ReleaseImages.Where(image => image.ReleaseId == release.Id && image.Status == ImageStatus.Pending).ExecuteUpdateAsync(
+            image => image.SetProperty(row => row.Status, ImageStatus.Failed)
+                .SetProperty(row => row.FinishedAt, (DateTimeOffset?)now)
+                .SetProperty(row => row.ReasonCode, row => row.ReasonCode ?? reason.Code)
+                .SetProperty(row => row.ReasonMessage, row => row.ReasonMessage ?? reason.Message),
+            cancellationToken);
+
+    private Task ChangeAsync(
+        ClaimedRun run, Func<HistoryContext, Release, DateTimeOffset, CancellationToken, Task> change, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                await change(context, release, now, token);
+                await context.SaveChangesAsync(token);
+                return true;
+            },
+            cancellationToken);
+}

@@ -1,0 +1,132 @@
+using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>A release that a worker holds: the row as it was claimed, and the fence that every write must carry.</summary>
+public sealed record ClaimedRun(Release Release, long Fence);
+
+public enum LeaseState
+{
+    Held,
+    /// <summary>Held, and somebody asked for it to end.</summary>
+    CancelRequested,
+    Lost,
+}
+
+/// <summary>The releases that are ready to run, and the leases under which they do. The row is the job; nothing else needs to be known to claim one.</summary>
+public sealed class RunQueue(HistoryDatabase database)
+{
+    /// <summary>Rows looked at in one claim, for the case that the first ones share a repository with a release that is running.</summary>
+    private const int Candidates = 50;
+
+    // A project that was served longest ago goes first, so that a burst in one starves no other; within a project, the order of arrival.
+    private const string ReadySql =
+        """
+        SELECT r.* FROM releases r
+          LEFT JOIN projects p ON p.id = r.project_id
+         WHERE r.status IN ('queued', 'building', 'pushing') AND r.not_before <= {0} AND (r.lease_until IS NULL OR r.lease_until < {0})
+         ORDER BY p.last_started_at IS NOT NULL, p.last_started_at, r.id
+         LIMIT {1}
+        """;
+
+    /// <summary>Takes the next release that is ready and whose repositories no running release uses; null if there is none.</summary>
+    public Task<ClaimedRun?> ClaimAsync(string owner, TimeSpan lease, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var claim = database.Claiming(ReadySql, "r");
+                var ready = await context.Releases.FromSqlRaw(claim, now.ForSql(database), Candidates).AsTracking().ToListAsync(token);
+                foreach (var release in ready)
+                {
+                    var images = await context.ReleaseImages.AsNoTracking().Where(image => image.ReleaseId == release.Id)
+                        .OrderBy(image => image.Ordinal).ToListAsync(token);
+                    if (await RepositoryLocks.TakeAsync(context, release, images, now + lease, now, token))
+                    {
+                        await StartAsync(context, release, owner, now, lease, token);
+                        release.Images.AddRange(images);
+                        context.ChangeTracker.Clear();
+                        return new ClaimedRun(release, release.Fence);
+                    }
+                }
+
+                return null;
+            },
+            cancellationToken);
+
+    /// <summary>Keeps a release held. The repositories' locks live as long as the lease.</summary>
+    public Task<LeaseState> RenewAsync(ClaimedRun run, TimeSpan lease, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var until = await database.NowAsync(context, token) + lease;
+                var (id, fence) = (run.Release.Id, run.Fence);
+                var renewed = await context.Releases.Where(row => row.Id == id && row.Fence == fence)
+                    .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, until), token);
+                if (renewed == 0)
+                {
+                    return LeaseState.Lost;
+                }
+
+                await context.ResourceLocks.Where(held => held.ReleaseId == id && held.Fence == fence)
+                    .ExecuteUpdateAsync(held => held.SetProperty(row => row.Until, until), token);
+                return await context.Releases.AnyAsync(row => row.Id == id && row.CancelRequestedAt != null, token)
+                    ? LeaseState.CancelRequested
+                    : LeaseState.Held;
+            },
+            cancellationToken);
+
+    /// <summary>Gives a release back unfinished, to be claimed at once by whoever is free: at a shutdown.</summary>
+    public Task HandBackAsync(ClaimedRun run, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var (id, fence) = (run.Release.Id, run.Fence);
+                await context.ResourceLocks.Where(held => held.ReleaseId == id && held.Fence == fence).ExecuteDeleteAsync(token);
+                return await context.Releases.Where(row => row.Id == id && row.Fence == fence).ExecuteUpdateAsync(
+                    row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null).SetProperty(r => r.Owner, (string?)null)
+                        .SetProperty(r => r.DispatchedAt, (DateTimeOffset?)null),
+                    token);
+            },
+            cancellationToken);
+
+    /// <summary>Takes back at once whatever a dead owner held. Only for a process that knows itself alone with its database.</summary>
+    public Task<int> TakeBackAllAsync(CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                await context.ResourceLocks.ExecuteDeleteAsync(token);
+                await context.OutboxMessages.Where(row => row.LeaseUntil != null)
+                    .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null), token);
+                return await context.Releases
+                    .Where(row => row.LeaseUntil != null && row.FinishedAt == null)
+                    .ExecuteUpdateAsync(
+                        row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null).SetProperty(r => r.DispatchedAt, (DateTimeOffset?)null), token);
+            },
+            cancellationToken);
+
+    private static async Task StartAsync(
+        HistoryContext context, Release release, string owner, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        release.Owner = owner;
+        release.LeaseUntil = now + lease;
+        release.Fence++;
+        release.StartedAt ??= now;
+        if (release.Status == ReleaseStatus.Queued)
+        {
+            release.Status = ReleaseStatus.Building;
+            release.StartedAt = now;
+        }
+
+        await StageWrites.EndAsync(context, release, StageName.Queue, StageStatus.Done, now, cancellationToken);
+        await context.Projects.Where(project => project.Id == release.ProjectId)
+            .ExecuteUpdateAsync(project => project.SetProperty(row => row.LastStartedAt, now), cancellationToken);
+        foreach (var held in context.ChangeTracker.Entries<ResourceLock>().Where(entry => entry.State == EntityState.Added))
+        {
+            held.Entity.Fence = release.Fence;
+        }
+
+        await context.SaveChangesAsync(cancellationToken);
+    }
+}

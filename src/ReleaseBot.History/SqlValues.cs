@@ -1,0 +1,7 @@
+namespace ReleaseBot.History;
+
+internal static class SqlValues
+{
+    /// <summary>A time as raw SQL takes it: ticks on SQLite, as the model's converter stores them.</summary>
+    public static object ForSql(this DateTimeOffset moment, HistoryDatabase database) => database.IsSqlite ? moment.UtcTicks : moment;
+}

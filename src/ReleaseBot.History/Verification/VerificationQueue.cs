@@ -1,0 +1,146 @@
+using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>A release that waits to be asked about at GitLab, held under a lease.</summary>
+public sealed record VerificationJob(
+    Guid ReleaseId, long Fence, long ProjectId, string ProjectPath, GitRef Ref, ObjectId Target, int Tries, DateTimeOffset CreatedAt, int Attempt);
+
+/// <summary>What GitLab and the rules say of a release that may go on.</summary>
+public sealed record VerifiedRelease
+{
+    public required string ProjectPath { get; init; }
+    public string? ProjectUrl { get; init; }
+    public required VerifiedRef Ref { get; init; }
+    public required ReleasePlan Plan { get; init; }
+    public required OverwritePolicy Overwrite { get; init; }
+    public required IReadOnlyList<NotifyRule> Tellings { get; init; }
+}
+
+/// <summary>Releases in status <c>verifying</c>: claimed, and then queued, rejected, superseded or put off.</summary>
+public sealed class VerificationQueue(HistoryDatabase database)
+{
+    private const string ClaimSql =
+        """
+        SELECT * FROM releases
+         WHERE status = 'verifying' AND not_before <= {0} AND (lease_until IS NULL OR lease_until < {0})
+         ORDER BY not_before LIMIT 1
+        """;
+
+    public Task<VerificationJob?> ClaimAsync(string owner, TimeSpan lease, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var claim = database.Claiming(ClaimSql, "releases");
+                var due = await context.Releases.FromSqlRaw(claim, now.ForSql(database)).AsTracking().ToListAsync(token);
+                if (due is not [var release])
+                {
+                    return null;
+                }
+
+                release.Owner = owner;
+                release.LeaseUntil = now + lease;
+                release.Fence++;
+                await StageWrites.StartAsync(context, release, StageName.Verify, now, token);
+                await context.SaveChangesAsync(token);
+                return new VerificationJob(release.Id, release.Fence, release.ProjectId, release.ProjectPath, release.Ref,
+                    ObjectId.Parse(release.Target), release.Tries, release.CreatedAt, release.Attempt);
+            },
+            cancellationToken);
+
+    /// <summary>Queues the release, unless history says that a tag or repository of its plan is someone else's: then it is rejected.</summary>
+    /// <returns>Why it was rejected or superseded, or null if it is queued.</returns>
+    public Task<Reason?> QueueAsync(VerificationJob job, VerifiedRelease verified, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await database.HeldAsync(context, job.ReleaseId, job.Fence, token);
+                Describe(release, verified);
+                await context.ReleaseImages.Where(image => image.ReleaseId == release.Id).ExecuteDeleteAsync(token);
+                context.ReleaseImages.AddRange(verified.Plan.Images.Select((image, ordinal) => ReleaseImage.Of(release.Id, ordinal, image)));
+                var conflict = await TagConflicts.FindAsync(context, release, verified.Plan.Images.Select(image => (image.Image, image.Kind)), verified.Overwrite, token);
+                if (conflict is not null)
+                {
+                    await StageWrites.EndAsync(context, release, StageName.Verify, StageStatus.Failed, now, token);
+                    await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Rejected, conflict, verified.Tellings, now, token);
+                    return conflict;
+                }
+
+                release.Status = ReleaseStatus.Queued;
+                release.QueuedAt = now;
+                release.NotBefore = now;
+                release.Tries = 0;
+                release.Owner = null;
+                release.LeaseUntil = null;
+                release.ReasonCode = null;
+                release.ReasonMessage = null;
+                await StageWrites.EndAsync(context, release, StageName.Verify, StageStatus.Done, now, token);
+                await StageWrites.StartAsync(context, release, StageName.Queue, now, token);
+                await context.SaveChangesAsync(token);
+                await SupersedeOlderAsync(context, release, now, token);
+                return null;
+            },
+            cancellationToken);
+
+    /// <summary>Ends the release as rejected, or as superseded where a branch has moved on.</summary>
+    public Task RejectAsync(VerificationJob job, ReleaseStatus status, Reason reason, IReadOnlyList<NotifyRule> tellings, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await database.HeldAsync(context, job.ReleaseId, job.Fence, token);
+                await StageWrites.EndAsync(context, release, StageName.Verify, StageStatus.Failed, now, token);
+                await ReleaseEnding.ApplyAsync(context, release, status, reason, tellings, now, token);
+                return true;
+            },
+            cancellationToken);
+
+    /// <summary>Puts the question off: GitLab is away, or does not know the ref yet.</summary>
+    public Task PostponeAsync(VerificationJob job, Reason reason, TimeSpan wait, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await database.HeldAsync(context, job.ReleaseId, job.Fence, token);
+                release.Owner = null;
+                release.LeaseUntil = null;
+                release.NotBefore = now + wait;
+                release.Tries++;
+                release.ReasonCode = reason.Code;
+                release.ReasonMessage = reason.Message;
+                return await context.SaveChangesAsync(token);
+            },
+            cancellationToken);
+
+    private static void Describe(Release release, VerifiedRelease verified)
+    {
+        release.ProjectPath = verified.ProjectPath;
+        release.ProjectUrl = verified.ProjectUrl ?? release.ProjectUrl;
+        release.IsProtected = verified.Ref.IsProtected;
+        release.Commit = verified.Ref.Commit.Value;
+        release.CommittedAt = HistoryDatabase.Truncate(verified.Ref.CommittedAt);
+        release.Version = verified.Plan.Version?.ToString();
+    }
+
+    /// <summary>A branch follows its head: what waits for an older commit of it need not start.</summary>
+    private static async Task SupersedeOlderAsync(HistoryContext context, Release release, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (release.RefKind != RefKind.Branch)
+        {
+            return;
+        }
+
+        var older = await context.Releases.AsTracking()
+            .Where(row => row.ProjectId == release.ProjectId && row.RefKind == RefKind.Branch && row.RefName == release.RefName
+                && row.Id < release.Id && (row.Status == ReleaseStatus.Verifying || row.Status == ReleaseStatus.Queued))
+            .ToListAsync(cancellationToken);
+        foreach (var row in older)
+        {
+            var reason = new Reason(ReasonCode.Superseded, $"{release.Ref.FullName} went on to {release.Commit?[..8]} before this started.");
+            await ReleaseEnding.ApplyAsync(context, row, ReleaseStatus.Superseded, reason, [], now, cancellationToken);
+        }
+    }
+}
