@@ -14,6 +14,7 @@ public static class HistoryServices
             .AddSingleton<HistoryDatabase>()
             .AddSingleton<DeliveryIntake>()
             .AddSingleton<VerificationQueue>()
+            .AddSingleton<DispatchQueue>()
             .AddSingleton<RunQueue>()
             .AddSingleton<RunLedger>()
             .AddSingleton<TagLedger>()

@@ -1,0 +1,23 @@
+using Microsoft.Extensions.DependencyInjection;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.Web;
+
+/// <summary>What the web role does besides answering: verify, dispatch, reconcile, tell.</summary>
+internal static class BackgroundServices
+{
+    public static IServiceCollection AddReleaseBotBackground(this IServiceCollection services)
+    {
+        services.AddKeyedSingleton<WakeUp>(WakeUps.Verify, (provider, _) => new WakeUp(provider.GetRequiredService<TimeProvider>()));
+        services.AddKeyedSingleton<WakeUp>(WakeUps.Dispatch, (provider, _) => new WakeUp(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Verifier>();
+        services.AddHostedService<VerificationService>();
+        services.AddHostedService<DispatchService>();
+        services.AddSingleton<TagBaseline>();
+        services.AddSingleton<Reconciler>();
+        services.AddHostedService<ReconcileService>();
+        services.AddSingleton<GitLabWriteBack>();
+        services.AddHostedService<NotifyService>();
+        return services;
+    }
+}
