@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
 using ReleaseBot.StandIns.Chat;
 using Shouldly;
 using Xunit;
@@ -64,14 +65,59 @@ public sealed class ChatStandInTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_Program_Refuses_Wrong_Arguments()
+    public async Task The_Program_Appends_Each_Request_As_One_Line_Of_Json()
     {
-        (await ChatProgram.RunAsync(["--url", "http://127.0.0.1:0"])).ShouldBe(2);
+        var folder = Directory.CreateTempSubdirectory("chat-");
+        try
+        {
+            var (output, secret) = (Path.Combine(folder.FullName, "out.jsonl"), Path.Combine(folder.FullName, "secret"));
+            await File.WriteAllTextAsync(secret, "c0ffee\n", Token);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+            await using var console = new FirstLine();
+            var program = ChatProgram.RunAsync(["--url", "http://127.0.0.1:0", "--out", output, "--secret-file", secret], console, stop.Token);
+
+            var ready = await console.Line.WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, Token);
+            ready.ShouldStartWith("READY chat http://127.0.0.1:");
+            ready.ShouldNotContain("c0ffee");
+            var hook = new Uri(new Uri(ready.Split(' ')[2]), "/services/T00000000/B00000000/c0ffee");
+            using var taken = await PostAsync(hook, "{\"text\":\"line\\nbreak\"}");
+            using var refused = await PostAsync(hook, "{}");
+            await stop.CancelAsync();
+
+            (await program).ShouldBe(0);
+            var lines = (await File.ReadAllLinesAsync(output, Token)).Select(line => JsonDocument.Parse(line).RootElement).ToList();
+            lines.Select(line => line.GetProperty("answer").GetString()).ShouldBe(["ok", "no_text"]);
+            lines[0].GetProperty("body").GetString().ShouldBe("{\"text\":\"line\\nbreak\"}");
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
+
+    [Theory]
+    [InlineData("--url", "http://127.0.0.1:0")]
+    [InlineData("--out")]
+    [InlineData("--url", "http://127.0.0.1:0", "--out", "x", "--secret", "hunter2")]
+    public async Task The_Program_Refuses_Wrong_Arguments(params string[] args) =>
+        await Should.ThrowAsync<ArgumentException>(() => ChatProgram.RunAsync(args, TextWriter.Null, Token));
 
     private async Task<HttpResponseMessage> PostAsync(Uri address, string body)
     {
         using var content = new StringContent(body, Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
         return await _http.PostAsync(address, content, Token);
+    }
+
+    private sealed class FirstLine : StringWriter
+    {
+        private readonly TaskCompletionSource<string> _line = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<string> Line => _line.Task;
+
+        public override Task WriteLineAsync(string? value)
+        {
+            _line.TrySetResult(value ?? "");
+            return Task.CompletedTask;
+        }
     }
 }

@@ -1,54 +1,56 @@
-using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace ReleaseBot.StandIns.Chat;
 
-/// <summary>
-/// The stand-in as a program: <c>chat --url http://127.0.0.1:PORT --out FILE</c>. It appends each request to the file as one line of JSON.
-/// The path's secret comes from the environment variable CHAT_SECRET, the key of signed webhooks from CHAT_SIGNING_TOKEN.
-/// </summary>
+/// <summary>The chat stand-in as a program, for a demo. It appends each request, as it arrived, to a file as one line of JSON. Secrets come in files, one each.</summary>
 public static class ChatProgram
 {
+    public const string Usage = """
+        chat --url URL --out FILE [--secret-file FILE] [--signing-token-file FILE]
+        """;
+
+    private static readonly string[] Names = ["--url", "--out", "--secret-file", "--signing-token-file"];
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Runs until SIGINT or SIGTERM. The exit code is 2 where the arguments or the environment are wrong.</summary>
-    public static async Task<int> RunAsync(string[] args)
+    /// <summary>Runs until it is cancelled. Wrong arguments are an <see cref="ArgumentException"/>.</summary>
+    /// <param name="output">Gets the line that begins with READY once the stand-in listens.</param>
+    public static async Task<int> RunAsync(string[] args, TextWriter output, CancellationToken cancellationToken)
     {
-        if (args is not ["--url", var url, "--out", var file] || !Uri.TryCreate(url, UriKind.Absolute, out var address))
+        var given = Parse(args);
+        if (!given.TryGetValue("--out", out var file) || !given.TryGetValue("--url", out var url) || !Uri.TryCreate(url, UriKind.Absolute, out var address))
         {
-            await Console.Error.WriteLineAsync("usage: chat --url http://127.0.0.1:PORT --out FILE");
-            return 2;
+            throw new ArgumentException($"--url and --out are needed: {Usage}");
         }
 
-        if (Environment.GetEnvironmentVariable("CHAT_SECRET") is not { Length: > 0 } secret)
+        var options = new ChatOptions { Address = address, Received = message => Append(file, message) };
+        if (given.TryGetValue("--secret-file", out var secret))
         {
-            await Console.Error.WriteLineAsync("CHAT_SECRET is not set.");
-            return 2;
+            options = options with { PathSecret = await ReadAsync(secret, cancellationToken) };
         }
 
-        using var stop = new ManualResetEventSlim();
-        using var interrupted = OnSignal(PosixSignal.SIGINT, stop);
-        using var terminated = OnSignal(PosixSignal.SIGTERM, stop);
-        var options = new ChatOptions { Address = address, PathSecret = secret, Received = message => Append(file, message) };
-        if (Environment.GetEnvironmentVariable("CHAT_SIGNING_TOKEN") is { Length: > 0 } token)
+        if (given.TryGetValue("--signing-token-file", out var token))
         {
-            options = options with { SigningToken = token };
+            options = options with { SigningToken = await ReadAsync(token, cancellationToken) };
         }
 
-        await using var chat = await ChatStandIn.StartAsync(options, CancellationToken.None);
-        Console.WriteLine($"Chat stand-in listens on {address.GetLeftPart(UriPartial.Authority)}.");
-        stop.Wait();
+        await using var chat = await ChatStandIn.StartAsync(options, cancellationToken);
+
+        // The hooks' paths hold a secret: they are shown only where it was made up here and nobody could know it otherwise.
+        await output.WriteLineAsync(given.ContainsKey("--secret-file")
+            ? $"READY chat {chat.SlackUrl.GetLeftPart(UriPartial.Authority)}"
+            : $"READY chat {chat.SlackUrl} {chat.WebhookUrl}");
+        await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return 0;
     }
 
-    private static PosixSignalRegistration OnSignal(
-        PosixSignal signal, ManualResetEventSlim stop) =>
-        PosixSignalRegistration.Create(signal, context =>
-        {
-            context.Cancel = true;
-            stop.Set();
-        });
+    private static Dictionary<string, string> Parse(string[] args) =>
+        args.Length % 2 == 0 && args.Where((_, index) => index % 2 == 0).All(Names.Contains)
+            ? args.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1])
+            : throw new ArgumentException($"Options come in pairs, and are: {Usage}");
+
+    private static async Task<string> ReadAsync(string file, CancellationToken cancellationToken) =>
+        (await File.ReadAllTextAsync(file, cancellationToken)).Trim();
 
     private static void Append(string file, ChatMessage message)
     {
@@ -65,7 +67,7 @@ public static class ChatProgram
         }
 
         line.WriteByte((byte)'\n');
-        using var output = new FileStream(file, FileMode.Append, FileAccess.Write, FileShare.Read);
+        using var output = new FileStream(file, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
         line.WriteTo(output);
     }
 }
