@@ -59,16 +59,16 @@ internal static class ConfigurationReference
         {
             Default = setting.Default,
             Required = setting.IsRequired ? "required" : "",
-            Meaning = Join(setting.Meaning, setting.Legal),
+            Meaning = Describe(setting.Meaning, setting),
         },
         ListNode { Item: SettingNode item } list => new Row($"{path}:N", item)
         {
             Type = $"list of {item.TypeName}",
             Default = DefaultOf(list),
             Required = MustHaveEntries(list) ? "at least one" : "",
-            Meaning = Join(list.Meaning, item.Legal),
+            Meaning = Describe(list.Meaning, item),
         },
-        MapNode { Item: SettingNode item } map => new Row($"{path}:{map.KeyName}", item) { Default = "{}", Meaning = Join(map.Meaning, item.Legal) },
+        MapNode { Item: SettingNode item } map => new Row($"{path}:{map.KeyName}", item) { Default = "{}", Meaning = Describe(map.Meaning, item) },
         _ => null,
     };
 
@@ -81,8 +81,11 @@ internal static class ConfigurationReference
 
     private static bool MustHaveEntries(ListNode list) => list is IDefaultEntries { MayBeEmpty: false };
 
-    private static string Join(string meaning, string legal) =>
-        legal is "text" or "true or false" or "a value that is not empty" ? meaning : $"{meaning} Must be {legal}.";
+    /// <summary>With what is legal, where the type does not say it already.</summary>
+    private static string Describe(string meaning, SettingNode setting) =>
+        setting.TypeName == setting.Legal || setting.TypeName.Contains(" | ", StringComparison.Ordinal) || setting.Legal == SecretTypes.Any.Legal
+            ? meaning
+            : $"{meaning} Must be {setting.Legal}.";
 
     private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal);
 

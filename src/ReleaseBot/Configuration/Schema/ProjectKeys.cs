@@ -22,7 +22,7 @@ internal static class ProjectKeys
         SettingTypes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)), "Of source and build together.") { Default = "01:00:00" };
     public static readonly SectionList Images = new("Images", ImageKeys.Node, "Where the image goes, and under which tags.") { MayBeEmpty = false };
     public static readonly Setting<OverwritePolicy> Overwrite = new("Overwrite", SettingTypes.Choice<OverwritePolicy>(),
-        "May an existing version tag get another digest?") { Default = nameof(OverwritePolicy.Refuse) };
+        "Whether an existing version tag may get another digest.") { Default = nameof(OverwritePolicy.Refuse) };
     public static readonly SectionList Notify = new("Notify", NotifyKeys.Node, "Who is told of what.");
     public static readonly Setting<bool> CommitStatus = new("CommitStatus", SettingTypes.Flag, "Show the release as a status of its commit in GitLab.") { Default = "false" };
     public static readonly Setting<bool> GitLabRelease = new("GitLabRelease", SettingTypes.Flag, "Make a Release in GitLab for a published tag.") { Default = "false" };

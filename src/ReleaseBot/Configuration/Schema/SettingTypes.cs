@@ -34,7 +34,7 @@ internal static partial class SettingTypes
     public static SettingType<string> RegistryHost { get; } = new("host", "a host with an optional port, e.g. registry.example:5000, without scheme and path",
         text => ImageRepository.IsLegalHost(text) ? Parsed<string>.Of(DockerHub.Normalise(text)) : Parsed<string>.Illegal());
 
-    public static SettingType<string> RelativePath { get; } = new("path", "a relative path with / between its parts and without ..",
+    public static SettingType<string> RelativePath { get; } = new("path", "a relative path: / between its parts, and none of them is \"..\"",
         text => text[0] == '/' || text.Contains('\\', StringComparison.Ordinal) || text.Any(char.IsControl) || text.Split('/').Contains("..")
             ? Parsed<string>.Illegal()
             : Parsed<string>.Of(text));
@@ -72,7 +72,7 @@ internal static partial class SettingTypes
             : Parsed<int>.Illegal());
 
     public static SettingType<long> Size(long atLeast, long atMost) => new("size",
-        $"bytes from {atLeast} to {atMost}, units allowed: 20GB (decimal) or 20GiB (binary)",
+        $"bytes, {(atMost == long.MaxValue ? $"at least {atLeast}" : $"from {atLeast} to {atMost}")}; units allowed: 20GB (decimal) or 20GiB (binary)",
         text => ByteSizes.TryParse(text, out var value) && value >= atLeast && value <= atMost ? Parsed<long>.Of(value) : Parsed<long>.Illegal());
 
     /// <summary>By name only: <see cref="Enum.Parse(Type, string)"/> would take numbers and lists too.</summary>

@@ -63,7 +63,7 @@ internal static class SettingsSchema
         {
             Section section => section.Children.Select(child => (child.Name, child)),
             ListNode { Item: Section item } => [("N", item)],
-            MapNode map => [(map.KeyName, map.Item)],
+            MapNode { Item: Section item } map => [(map.KeyName, item)],
             _ => [],
         };
         foreach (var item in below.SelectMany(child => Walk(ConfigurationKey.Combine(path, child.Segment), child.Node)))

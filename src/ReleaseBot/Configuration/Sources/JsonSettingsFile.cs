@@ -67,6 +67,12 @@ internal static class JsonSettingsFile
         {
             case JsonValueKind.Object:
                 HashSet<string> seen = new(ConfigurationKey.Comparer);
+                if (path.Length > 0 && !element.EnumerateObject().Any())
+                {
+                    // An empty object is there nonetheless: a list's entry, a registry without its host.
+                    values.Add(new(path, null));
+                }
+
                 foreach (var property in element.EnumerateObject())
                 {
                     if (!seen.Add(property.Name))
