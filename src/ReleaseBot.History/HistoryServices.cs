@@ -22,6 +22,8 @@ public static class HistoryServices
             .AddSingleton<ReleaseOperations>()
             .AddSingleton<ProjectCatalog>()
             .AddSingleton<HistoryQueries>()
+            .AddSingleton<QueueView>()
+            .AddSingleton<TagForecast>()
             .AddSingleton<Housekeeping>();
     }
 
