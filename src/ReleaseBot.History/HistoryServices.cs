@@ -23,6 +23,8 @@ public static class HistoryServices
             .AddSingleton<ReleaseOperations>()
             .AddSingleton<ProjectCatalog>()
             .AddSingleton<HistoryQueries>()
+            .AddSingleton<QueueView>()
+            .AddSingleton<TagForecast>()
             .AddSingleton<Housekeeping>();
     }
 

@@ -1,0 +1,11 @@
+using Microsoft.AspNetCore.Routing;
+
+namespace ReleaseBot.Web;
+
+/// <summary>The dashboard.</summary>
+internal static class PageEndpoints
+{
+    public static void MapPages(this IEndpointRouteBuilder routes)
+    {
+    }
+}
