@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using ReleaseBot.Core;
 using ReleaseBot.GitLab;
 
 namespace ReleaseBot.Web;
@@ -10,15 +9,11 @@ namespace ReleaseBot.Web;
 /// <summary>The web role's way in: GitLab's webhooks, the API and the pages.</summary>
 public static class ReleaseBotWeb
 {
-    /// <summary>Key of the <see cref="WakeUp"/> that tells the verifier of a release that was accepted.</summary>
-    public const string VerifyWakeUp = "verify";
-
     /// <summary>Adds the web role. The settings, their parts, a <see cref="TimeProvider"/> and the history are the host's to register.</summary>
     public static IServiceCollection AddReleaseBotWeb(this IServiceCollection services)
     {
-        services.AddKeyedSingleton(VerifyWakeUp, (provider, _) => new WakeUp(provider.GetRequiredService<TimeProvider>()));
+        services.AddReleaseBotBackground();
         services.AddSingleton<WebhookAuthenticator>();
-        services.AddSingleton<GitLabClient>();
         services.AddSingleton<DeliveryReceiver>();
         services.AddSingleton<IntakeCounters>();
         services.AddSingleton<AccessTokens>();

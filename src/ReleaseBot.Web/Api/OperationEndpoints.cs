@@ -46,7 +46,7 @@ internal static partial class OperationEndpoints
 
     private static async Task<IResult> PublishAsync(
         PublishRequest request, HttpContext context, RefLookup lookup, ReleaseOperations operations, HistoryQueries history,
-        [FromKeyedServices(ReleaseBotWeb.VerifyWakeUp)] WakeUp verifier, ILogger<ReleaseOperations> logger)
+        [FromKeyedServices(WakeUps.Verify)] WakeUp verifier, ILogger<ReleaseOperations> logger)
     {
         var (found, problem) = await lookup.FindAsync(request, context.RequestAborted);
         if (found is null)
@@ -78,7 +78,7 @@ internal static partial class OperationEndpoints
 
     private static async Task<IResult> RetryAsync(
         Guid id, HttpContext context, ReleaseOperations operations, HistoryQueries history,
-        [FromKeyedServices(ReleaseBotWeb.VerifyWakeUp)] WakeUp verifier, ILogger<ReleaseOperations> logger)
+        [FromKeyedServices(WakeUps.Verify)] WakeUp verifier, ILogger<ReleaseOperations> logger)
     {
         var caller = context.CallerName();
         var outcome = await operations.RetryAsync(id, context.RequestAborted);

@@ -7,7 +7,7 @@ namespace ReleaseBot.Web;
 
 /// <summary>Stores a delivery and wakes the verifier. Waits for the store alone.</summary>
 internal sealed partial class DeliveryReceiver(
-    DeliveryIntake intake, [FromKeyedServices(ReleaseBotWeb.VerifyWakeUp)] WakeUp verifier, IntakeCounters counters, TimeProvider time,
+    DeliveryIntake intake, [FromKeyedServices(WakeUps.Verify)] WakeUp verifier, IntakeCounters counters, TimeProvider time,
     ILogger<DeliveryReceiver> logger)
 {
     /// <summary>GitLab hangs up after 10 s; until then it must have an answer.</summary>

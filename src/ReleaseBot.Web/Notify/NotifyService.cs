@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ReleaseBot.Core;
-using ReleaseBot.GitLab;
 using ReleaseBot.History;
 using ReleaseBot.Notifications;
 

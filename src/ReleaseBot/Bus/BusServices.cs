@@ -32,9 +32,17 @@ internal static class BusServices
             }
             else
             {
-                bus.UsingInMemory((context, memory) => memory.ReceiveEndpoint(Queue, endpoint => endpoint.ConfigureConsumer<ReleaseQueuedConsumer>(context)));
+                bus.UsingInMemory((context, memory) => UseInMemory(context, memory, consumes));
             }
         });
+    }
+
+    private static void UseInMemory(IBusRegistrationContext context, IInMemoryBusFactoryConfigurator memory, bool consumes)
+    {
+        if (consumes)
+        {
+            memory.ReceiveEndpoint(Queue, endpoint => endpoint.ConfigureConsumer<ReleaseQueuedConsumer>(context));
+        }
     }
 
     private static void UseRabbitMq(IBusRegistrationContext context, IRabbitMqBusFactoryConfigurator rabbit, BusSettings settings, bool consumes)
