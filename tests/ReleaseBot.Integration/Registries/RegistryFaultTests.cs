@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using ReleaseBot.Core;
 using ReleaseBot.Integration.Parts;
 using ReleaseBot.Registries;
@@ -159,7 +161,7 @@ public sealed class RegistryFaultTests : RegistryTestBase
         var (target, _, proxy, image) = await StartForCopyAsync(pushTo: 1);
         proxy.On(Download, new ProxyFault.StallAnswer(100_000));
 
-        await CopyAsync(Settings(proxy), image, target.Settings(), Quick with { Inactivity = TimeSpan.FromSeconds(0.5) });
+        await CopyAsync(Settings(proxy), image, target.Settings(), Quick with { Inactivity = TimeSpan.FromSeconds(2) });
 
         await image.ShouldBeAtAsync(target.Host, "team/app", "1", Stop);
         proxy.Pending.ShouldBe(0);
@@ -177,6 +179,21 @@ public sealed class RegistryFaultTests : RegistryTestBase
         fault.Fault.ShouldBe(RegistryFault.Unavailable);
         fault.InnerException.ShouldBeOfType<TimeoutException>();
         fault.Message.ShouldContain("0.3 s");
+    }
+
+    [Fact]
+    public async Task A_Connection_That_Is_Never_Made_Is_Unavailable()
+    {
+        // Accepts, and then says nothing of TLS.
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var settings = new RegistrySettings { Name = "test", Host = listener.LocalEndpoint.ToString()! };
+
+        var fault = await Should.ThrowAsync<RegistryException>(
+            Client(settings, Quick with { Connect = TimeSpan.FromSeconds(0.3) }).HeadManifestAsync("acme/app", "1", Stop));
+
+        fault.Fault.ShouldBe(RegistryFault.Unavailable);
+        fault.Message.ShouldContain("no connection was made in time");
     }
 
     [Fact]
