@@ -49,9 +49,9 @@ public static class BuildContext
     /// <summary>Takes the archive's one folder off the paths. An entry beside or above that folder is not of the repository.</summary>
     private static bool StripFolder(TarEntry entry)
     {
-        if (TarPath.IsAbsolute(entry.Path.Span))
+        if (TarPath.IsAbsolute(entry.Path.Span) || TarPath.HasParentSegment(entry.Path.Span))
         {
-            throw ContextErrors.Hostile(entry.Path.ToString(), "has an absolute path");
+            throw ContextErrors.Hostile(entry.Path.ToString(), "leaves the archive");
         }
 
         var cut = entry.Path.Span.IndexOf((byte)'/') + 1;

@@ -83,7 +83,7 @@ internal sealed class ContextWriter : IDisposable
     private bool Accept(TarEntry entry)
     {
         var path = entry.Path.Span;
-        if (TarPath.IsAbsolute(path) || TarPath.HasParentSegment(path) || path.Contains((byte)0))
+        if (TarPath.IsAbsolute(path) || path.Contains((byte)0))
         {
             throw ContextErrors.Hostile(entry.Path.ToString(), "leaves the archive");
         }

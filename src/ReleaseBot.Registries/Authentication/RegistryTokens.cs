@@ -109,9 +109,9 @@ internal sealed class RegistryTokens(
             Keep(scope, new Token(header, asked, lifetime - margin));
             return header;
         }
-        catch (OperationCanceledException) when (watchdog.HasBitten)
+        catch (OperationCanceledException exception) when (watchdog.HasBitten)
         {
-            throw Failures.TimedOut(failures.AboutToken(realm.Address), watchdog.Limit);
+            throw Failures.TimedOut(failures.AboutToken(realm.Address), watchdog.Limit, exception);
         }
         catch (Exception exception) when (Transient.IsNetwork(exception))
         {

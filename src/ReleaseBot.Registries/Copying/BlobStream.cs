@@ -25,9 +25,9 @@ internal sealed class BlobStream(
         {
             return await body.ReadAsync(buffer, watchdog.Token);
         }
-        catch (OperationCanceledException) when (watchdog.HasBitten)
+        catch (OperationCanceledException exception) when (watchdog.HasBitten)
         {
-            throw Failures.TimedOut(failures.About(request), inactivity);
+            throw Failures.TimedOut(failures.About(request), inactivity, exception);
         }
         catch (Exception exception) when (Transient.IsNetwork(exception))
         {

@@ -89,7 +89,7 @@ internal sealed class RegistryBlobs(RegistryTransport transport, RegistryLimits 
                     Address = session.Address.AbsoluteUri,
                     Repository = session.Repository,
                     What = "end an upload",
-                    Scope = Scopes.Of(session.Repository),
+                    Scope = Scopes.OfDelete(session.Repository),
                 },
                 watchdog.Token);
             return true;

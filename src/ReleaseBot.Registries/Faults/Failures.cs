@@ -53,8 +53,11 @@ internal sealed class Failures(RegistrySettings registry, TimeProvider time)
         return new RegistryException(RegistryFault.Unavailable, Masked($"{about}: {innermost.Message.TrimEnd('.')}.{cure}"), cause);
     }
 
-    public static RegistryException TimedOut(string about, TimeSpan limit) =>
-        new(RegistryFault.Unavailable, $"{about}: nothing came for {limit.TotalSeconds:0.#} s.", new TimeoutException());
+    /// <param name="cancellation">How it showed; the HTTP stack hides its own timeout, that of a connection, inside.</param>
+    public static RegistryException TimedOut(string about, TimeSpan limit, OperationCanceledException cancellation) =>
+        cancellation.InnerException is TimeoutException connect
+            ? new RegistryException(RegistryFault.Unavailable, $"{about}: no connection was made in time.", connect)
+            : new RegistryException(RegistryFault.Unavailable, $"{about}: nothing came for {limit.TotalSeconds:0.#} s.", new TimeoutException());
 
     public RegistryException Refused(RegistryRequest request, string why) => new(RegistryFault.Refused, Masked($"{About(request)}: {why}."));
 

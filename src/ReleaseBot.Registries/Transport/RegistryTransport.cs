@@ -71,9 +71,9 @@ internal sealed class RegistryTransport : IDisposable
             return await Bodies.ReadAsync(response, limit, watchdog.Token)
                 ?? throw Failures.Refused(request, $"the answer is larger than {limit} bytes");
         }
-        catch (OperationCanceledException) when (watchdog.HasBitten)
+        catch (OperationCanceledException exception) when (watchdog.HasBitten)
         {
-            throw Failures.TimedOut(Failures.About(request), watchdog.Limit);
+            throw Failures.TimedOut(Failures.About(request), watchdog.Limit, exception);
         }
         catch (Exception exception) when (Transient.IsNetwork(exception))
         {
@@ -166,9 +166,9 @@ internal sealed class RegistryTransport : IDisposable
         {
             return await _http.SendAsync(message, watchdog.Token);
         }
-        catch (OperationCanceledException) when (watchdog.HasBitten)
+        catch (OperationCanceledException exception) when (watchdog.HasBitten)
         {
-            throw Failures.TimedOut(Failures.About(request), watchdog.Limit);
+            throw Failures.TimedOut(Failures.About(request), watchdog.Limit, exception);
         }
         catch (Exception exception) when (Transient.IsNetwork(exception))
         {

@@ -26,9 +26,9 @@ internal static partial class Retries
             .Build();
 
     /// <summary>Between once and twice the first wait, and three times as long with each further attempt.</summary>
-    private static TimeSpan Wait(int attempt, RegistryLimits limits)
+    internal static TimeSpan Wait(int attempt, RegistryLimits limits)
     {
-        var wait = limits.FirstWait * Math.Pow(3, attempt) * (1 + Random.Shared.NextDouble());
+        var wait = limits.FirstWait * Math.Pow(3, Math.Min(attempt, 8)) * (1 + Random.Shared.NextDouble());
         return wait < limits.LongestWait ? wait : limits.LongestWait;
     }
 

@@ -19,8 +19,11 @@ internal sealed class Watchdog : IDisposable
 
     public CancellationToken Token => _either.Token;
 
-    /// <summary>True where it was the time that ran out; a shutdown stays a cancellation.</summary>
-    public bool HasBitten => _clock.IsCancellationRequested && !_caller.IsCancellationRequested;
+    /// <summary>
+    /// True where a cancellation was not the caller's, so that a shutdown stays one: the time ran out, here or in the HTTP stack, which
+    /// reports a connection that was not made in time as cancelled too.
+    /// </summary>
+    public bool HasBitten => !_caller.IsCancellationRequested;
 
     public void Renew(TimeSpan limit)
     {

@@ -188,6 +188,10 @@ public sealed partial class DockerRegistry : IAsyncDisposable
                 rootdirectory: {DataDirectory}
               delete:
                 enabled: true
+            validation:
+              manifests:
+                urls:
+                  allow: ["^https://"]
             http:
               addr: 127.0.0.1:{_port}
             {tls}

@@ -107,7 +107,7 @@ public sealed class FaultProxy : IAsyncDisposable
         _requests.Enqueue(request);
         try
         {
-            await DoAsync(context, Next(request));
+            await DoAsync(context, request, Next(request));
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException)
         {
@@ -131,7 +131,7 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
-    private async Task DoAsync(HttpContext context, ProxyFault? fault)
+    private async Task DoAsync(HttpContext context, ProxiedRequest request, ProxyFault? fault)
     {
         var stop = context.RequestAborted;
         switch (fault)
@@ -158,7 +158,7 @@ public sealed class FaultProxy : IAsyncDisposable
                 await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
                 break;
             case ProxyFault.Change change:
-                await ChangeAsync(context, change);
+                await ChangeAsync(context, request, change);
                 break;
             default:
                 await PassAsync(context, fault);
@@ -195,12 +195,12 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
-    private async Task ChangeAsync(HttpContext context, ProxyFault.Change change)
+    private async Task ChangeAsync(HttpContext context, ProxiedRequest request, ProxyFault.Change change)
     {
         using var answer = await ForwardAsync(context);
         var changed = new ProxiedAnswer(
             (int)answer.StatusCode, Headers(answer).ToDictionary(StringComparer.OrdinalIgnoreCase), await answer.Content.ReadAsByteArrayAsync(context.RequestAborted));
-        change.How(changed);
+        change.How(request, changed);
         context.Response.StatusCode = changed.Status;
         foreach (var (name, value) in changed.Headers)
         {

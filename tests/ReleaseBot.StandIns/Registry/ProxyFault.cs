@@ -46,5 +46,5 @@ public abstract record ProxyFault
     public sealed record Silence : ProxyFault;
 
     /// <summary>Passes the request on and changes the answer.</summary>
-    public sealed record Change(Action<ProxiedAnswer> How) : ProxyFault;
+    public sealed record Change(Action<ProxiedRequest, ProxiedAnswer> How) : ProxyFault;
 }

@@ -10,7 +10,7 @@ namespace ReleaseBot.StandIns.Registry;
 public sealed record TokenUser(string Name, string Password)
 {
     /// <summary>What the user may do in a repository: any of <c>pull</c>, <c>push</c>, <c>delete</c>.</summary>
-    public Func<string, IReadOnlyCollection<string>> Actions { get; init; } = _ => ["pull", "push"];
+    public Func<string, IReadOnlyCollection<string>> Actions { get; init; } = _ => ["pull", "push", "delete"];
 }
 
 public sealed record TokenServerOptions
