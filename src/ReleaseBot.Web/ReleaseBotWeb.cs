@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using ReleaseBot.Core;
 using ReleaseBot.GitLab;
 
@@ -18,7 +19,7 @@ public static class ReleaseBotWeb
     {
         services.AddKeyedSingleton(VerifyWakeUp, (provider, _) => new WakeUp(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<WebhookAuthenticator>();
-        services.AddSingleton<GitLabClient>();
+        services.TryAddSingleton<GitLabClient>();
         services.AddSingleton<DeliveryReceiver>();
         services.AddSingleton<IntakeCounters>();
         services.AddSingleton<AccessTokens>();
@@ -26,6 +27,7 @@ public static class ReleaseBotWeb
         services.AddSingleton<LogFollowers>();
         services.AddSingleton<RefLookup>();
         services.AddSingleton<IReadinessProbe, StoreProbe>();
+        services.AddRouting();
         services.AddProblemDetails();
         services.AddExceptionHandler<ExceptionToProblem>();
         services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
