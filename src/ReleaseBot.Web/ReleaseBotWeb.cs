@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using ReleaseBot.Core;
 using ReleaseBot.GitLab;
 
 namespace ReleaseBot.Web;
@@ -12,8 +14,9 @@ public static class ReleaseBotWeb
     /// <summary>Adds the web role. The settings, their parts, a <see cref="TimeProvider"/> and the history are the host's to register.</summary>
     public static IServiceCollection AddReleaseBotWeb(this IServiceCollection services)
     {
-        services.AddReleaseBotBackground();
+        services.AddKeyedSingleton(WakeUps.Verify, (provider, _) => new WakeUp(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<WebhookAuthenticator>();
+        services.TryAddSingleton<GitLabClient>();
         services.AddSingleton<DeliveryReceiver>();
         services.AddSingleton<IntakeCounters>();
         services.AddSingleton<AccessTokens>();
@@ -21,6 +24,7 @@ public static class ReleaseBotWeb
         services.AddSingleton<LogFollowers>();
         services.AddSingleton<RefLookup>();
         services.AddSingleton<IReadinessProbe, StoreProbe>();
+        services.AddRouting();
         services.AddProblemDetails();
         services.AddExceptionHandler<ExceptionToProblem>();
         services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));

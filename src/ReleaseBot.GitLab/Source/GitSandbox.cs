@@ -74,12 +74,12 @@ internal sealed class GitSandbox : IDisposable
     private string WriteAskPass()
     {
         var path = Path.Combine(_home.FullName, "askpass");
-        var options = new FileStreamOptions
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
         {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
-        };
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        }
+
         using var file = new FileStream(path, options);
         file.Write(Encoding.UTF8.GetBytes(AskPass + "\n"));
         return path;

@@ -11,7 +11,7 @@ internal sealed class SecurityHeaders(RequestDelegate next)
     private const string Nothing = "default-src 'none'; frame-ancestors 'none'";
     private const string OwnAssets =
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-        + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        + "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
     // Scalar writes a script and styles into its page.
     private const string OwnAssetsAndInline =

@@ -72,7 +72,7 @@ internal static class ServerHost
         if (roles.HasFlag(Roles.Web))
         {
             builder.Services.AddNotifications();
-            builder.Services.AddReleaseBotWeb();
+            builder.Services.AddReleaseBotWeb().AddReleaseBotBackground();
         }
 
         var app = builder.Build();
