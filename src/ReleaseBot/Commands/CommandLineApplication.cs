@@ -13,9 +13,9 @@ internal static class CommandLineApplication
     public static async Task<int> RunAsync(string[] arguments, CommandEnvironment environment, CancellationToken cancellationToken)
     {
         var parsed = Create(environment).Parse(arguments, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        if (parsed.Errors.Count > 0 && parsed.Action is not { ClearsParseErrors: true })
+        if (parsed.Action is not { ClearsParseErrors: true } && Usage.Mistakes(parsed) is { Count: > 0 } mistakes)
         {
-            return Usage.Fail(environment, parsed.CommandResult.Command, [.. parsed.Errors.Select(error => error.Message)]);
+            return Usage.Fail(environment, parsed.CommandResult.Command, mistakes);
         }
 
         // The host itself ends on SIGTERM, in its own time; the library would cut it off after two seconds.
@@ -36,6 +36,9 @@ internal static class CommandLineApplication
             ConfigCommand.Create(environment),
         };
         ServeCommand.MakeDefaultOf(root, environment);
+
+        // Some may be keys of the configuration; Usage judges the others, for all commands and with more to say than the library.
+        root.TreatUnmatchedTokensAsErrors = false;
 
         HelpOption help = new();
         help.Action = new HelpWithExamples((HelpAction)help.Action!, environment);
@@ -68,6 +71,8 @@ internal static class CommandLineApplication
 
     private sealed class PrintVersion(CommandEnvironment environment) : SynchronousCommandLineAction
     {
+        public override bool ClearsParseErrors => true;
+
         public override int Invoke(ParseResult parseResult)
         {
             environment.Out.WriteLine(typeof(CommandLineApplication).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion);

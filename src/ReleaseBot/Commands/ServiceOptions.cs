@@ -6,7 +6,9 @@ namespace ReleaseBot.Commands;
 /// <summary>The options of the commands that read the configuration, and what they have in common: nothing happens before it is known to be good.</summary>
 internal sealed class ServiceOptions
 {
-    private readonly Option<string?> _config = new("--config") { HelpName = "FILE", Description = "A JSON file on top of ./appsettings.json." };
+    private const string ConfigOption = "--config";
+
+    private readonly Option<string?> _config = new(ConfigOption) { HelpName = "FILE", Description = "A JSON file on top of ./appsettings.json." };
 
     private readonly Option<string> _roles = new("--roles")
     {
@@ -33,20 +35,15 @@ internal sealed class ServiceOptions
         {
             command.Add(_roles);
         }
-
-        // What is left may be keys of the configuration.
-        command.TreatUnmatchedTokensAsErrors = false;
     }
+
+    /// <summary>The command takes keys of the configuration too, as all that have these options do.</summary>
+    public static bool TakesKeys(Command command) => command.Options.Any(option => option.Name == ConfigOption);
 
     /// <summary>Reads and judges the configuration; exits with 2 and every problem, or goes on with <paramref name="run"/>.</summary>
     public async Task<int> RunAsync(
         ParseResult parsed, CommandEnvironment environment, bool withRoles, RunWithSettings run, CancellationToken cancellationToken)
     {
-        if (Usage.Mistakes(parsed) is { Count: > 0 } mistakes)
-        {
-            return Usage.Fail(environment, parsed.CommandResult.Command, mistakes);
-        }
-
         var roles = Roles.None;
         if (withRoles && !TryParseRoles(parsed.GetValue(_roles)!, out roles))
         {

@@ -23,26 +23,28 @@ internal static class Usage
     }
 
     /// <summary>
-    /// What is wrong with words that neither the command nor its options took. Those that look like keys of the configuration pass, to be judged there.
+    /// What is wrong with the command line: the library's own findings, and words that neither the command nor its options took. Those that look
+    /// like keys of the configuration pass where the command reads it, to be judged there.
     /// </summary>
     public static IReadOnlyList<string> Mistakes(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
-        List<string> mistakes = [];
+        var takesKeys = ServiceOptions.TakesKeys(command);
+        List<string> mistakes = [.. parsed.Errors.Select(error => error.Message)];
         var mayBeValue = false;
         foreach (var token in parsed.UnmatchedTokens)
         {
-            var isKey = token.StartsWith("--", StringComparison.Ordinal) && LooksLikeKey(token[2..]);
+            var isKey = takesKeys && token.StartsWith("--", StringComparison.Ordinal) && LooksLikeKey(token[2..]);
             if (token.StartsWith('-') && !isKey)
             {
                 // Only the name: a value behind "=" may be a secret.
-                mistakes.Add(Suggest(token.Split('=')[0], "an option of this command, nor a key of the configuration", command.Options.Select(option => option.Name)));
+                mistakes.Add(Suggest(token.Split('=')[0], takesKeys ? "an option of this command, nor a key of the configuration" : "an option of this command", command.Options.Select(option => option.Name)));
             }
             else if (!isKey && !mayBeValue)
             {
                 mistakes.Add(command.Subcommands.Count > 0
                     ? Suggest(token, "a command", command.Subcommands.Select(subcommand => subcommand.Name))
-                    : "a word too many stands on the command line; keys of the configuration are written --Section:Key=value.");
+                    : $"a word too many stands on the command line.{(takesKeys ? " Keys of the configuration are written --Section:Key=value." : "")}");
             }
 
             mayBeValue = isKey && !token.Contains('=', StringComparison.Ordinal);
