@@ -212,7 +212,7 @@ run_bot_with_secrets() {
         Channels__team__Url=http://127.0.0.1:${PORT[chat]}/services/T00000000/B00000000/$(<"$(secret chat-path)")
         Access__Tokens__0__Name=demo
         Access__Tokens__0__Secret=$(<"$(secret access-token)")
-        cd "$PARTS_DIR/bot"
+        cd "$PARTS_DIR/bot" || exit
         start_part bot dotnet "$BOT_DLL" serve --config "$PARTS_DIR/bot/releasebot.json"
     )
 }
@@ -315,6 +315,7 @@ show_images() {
     } | table | dim
     digest=$(jq --raw-output '.images[0].digest' "$PARTS_DIR/release.json")
     DIGEST[$tag]=$digest
+    # shellcheck disable=SC2016 # jq's variables
     claim "every image has the same digest" json_holds "$PARTS_DIR/release.json" \
         '.images | length == 4 and all(.digest == $digest)' --arg digest "$digest"
     for name in dockerhub registry; do
@@ -362,6 +363,7 @@ compare_versions() {
 latest_moved() {
     api "images?reference=127.0.0.1:${PORT[dockerhub]}/$SHOP:latest" >"$PARTS_DIR/latest.json" || return
     jq --raw-output '.moves[] | "\(.at[:19])  \(.verdict)  \((.from // "nothing")[:19]) -> \((.to // "-")[:19])  \(.version // "-")"' "$PARTS_DIR/latest.json" | dim
+    # shellcheck disable=SC2016 # jq's variables
     json_holds "$PARTS_DIR/latest.json" '.digest == $to and .registryDigest == $to and any(.moves[]; .from == $from and .to == $to)' \
         --arg from "${DIGEST[v1.0.0]}" --arg to "${DIGEST[v1.0.1]}"
 }
@@ -386,7 +388,8 @@ run_image() {
 
 # log_in: what docker login would write, without the password among the arguments.
 log_in() {
-    mkdir -p -m 700 "$PARTS_DIR/client"
+    mkdir -p "$PARTS_DIR/client"
+    chmod 700 "$PARTS_DIR/client"
     (
         umask 077
         {
