@@ -98,6 +98,8 @@ internal sealed class GitSandbox : IDisposable
             detachedHead = false
         [gc]
             auto = 0
+        [maintenance]
+            auto = false
         [http]
             lowSpeedLimit = 1
             lowSpeedTime = 60

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
@@ -16,7 +17,7 @@ namespace ReleaseBot.Integration.GitLab;
 /// <summary>A GitLab stand-in with one project, a developer's clone of it, and our client.</summary>
 internal sealed class GitLabFixture : IAsyncDisposable
 {
-    public const string Path = "acme/shop";
+    public const string ProjectPath = "acme/shop";
 
     private GitLabFixture(GitLabStandIn gitLab, StandInProject project, StandInRepository clone)
     {
@@ -45,7 +46,7 @@ internal sealed class GitLabFixture : IAsyncDisposable
     public static async Task<GitLabFixture> StartAsync(GitLabStandInOptions? options = null)
     {
         var gitLab = await GitLabStandIn.StartAsync(options ?? new GitLabStandInOptions(), Cancellation);
-        var project = await gitLab.AddProjectAsync(Path, 42, Cancellation);
+        var project = await gitLab.AddProjectAsync(ProjectPath, 42, Cancellation);
         return new GitLabFixture(gitLab, project, await StandInRepository.CreateAsync(gitLab, project, Cancellation));
     }
 

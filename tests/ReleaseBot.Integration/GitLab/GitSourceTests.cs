@@ -90,14 +90,18 @@ public sealed class GitSourceTests : IDisposable
     }
 
     [Theory]
-    [InlineData("file:///etc")]
-    [InlineData("/etc")]
+    [InlineData("file://LOCAL")]
+    [InlineData("LOCAL")]
     [InlineData("ext::sh -c true")]
     [InlineData("git://127.0.0.1/acme/lib.git")]
     public async Task A_Submodule_By_Another_Protocol_Is_Refused(string url)
     {
         await using var fixture = await GitLabFixture.StartAsync();
-        await SubmoduleAsync(fixture.Clone, url, "lib", new string('e', 40));
+        // A repository on this very machine, which git could read.
+        var lib = await AddSubmoduleAsync(fixture, "acme/lib", null, "lib.txt");
+        using var local = await StandInRepository.CreateAsync(fixture.GitLab, lib.Project, Cancellation);
+        var head = await local.CommitAsync(new Dictionary<string, string?> { ["secret.txt"] = "secret" }, "add", Cancellation);
+        await SubmoduleAsync(fixture.Clone, url.Replace("LOCAL", local.Directory, StringComparison.Ordinal), "lib", head);
         var commit = ObjectId.Parse(await fixture.CommitAsync("a.txt", "1"));
         await fixture.Clone.PushAsync(Cancellation, "main");
         (await Should.ThrowAsync<GitLabException>(() => FetchAsync(fixture, commit, submodules: true))).Message.ShouldContain("not allowed");
@@ -139,8 +143,11 @@ public sealed class GitSourceTests : IDisposable
         (await ErrorAsync(fixture.Source, new Uri("http://127.0.0.1:1/acme/shop.git"), commit)).ShouldBe(GitLabFault.Unavailable);
         fixture.GitLab.AddFault(new StandInFault { Kind = StandInFaultKind.Status, Status = 502, Matches = "info/refs" });
         (await ErrorAsync(fixture.Source, fixture.Project.CloneUrl, commit)).ShouldBe(GitLabFault.Unavailable);
-        await Should.ThrowAsync<ArgumentException>(() => ErrorAsync(fixture.Source, new Uri("file:///etc"), commit));
-        await Should.ThrowAsync<ArgumentException>(() => ErrorAsync(fixture.Source, new Uri("http://u:p@127.0.0.1/acme/shop.git"), commit));
+        foreach (var illegal in (string[])["file:///etc", "http://u:p@127.0.0.1/acme/shop.git"])
+        {
+            await Should.ThrowAsync<ArgumentException>(() =>
+                fixture.Source.FetchAsync(new Uri(illegal), commit, GitRef.Branch("main"), _target.FullName, submodules: false, Cancellation));
+        }
 
         async Task<GitLabFault> ErrorAsync(GitSource source, Uri url, ObjectId wanted)
         {

@@ -23,7 +23,7 @@ public sealed class WebhookDeliveryTests
         fixture.Project.ProtectedTags.Add("v*");
         var commit = await fixture.CommitAsync("Dockerfile", "FROM scratch\n");
         await fixture.Clone.PushAsync(Cancellation, "main");
-        fixture.GitLab.AddHook(new StandInHook { Url = receiver.Url, Scope = HookScope.Project, Owner = Path, SigningToken = SigningToken, Token = "not ours" });
+        fixture.GitLab.AddHook(new StandInHook { Url = receiver.Url, Scope = HookScope.Project, Owner = ProjectPath, SigningToken = SigningToken, Token = "not ours" });
 
         var tag = await fixture.Clone.TagAsync("v1.0.0", "Spring sale", Cancellation);
         await fixture.Clone.PushAsync(Cancellation, "v1.0.0");
@@ -40,7 +40,7 @@ public sealed class WebhookDeliveryTests
         updated.After.ShouldBe(ObjectId.Parse(tag));
         updated.CheckoutSha.ShouldBe(ObjectId.Parse(commit));
         updated.RefProtectedHint.ShouldBe(true);
-        (updated.ProjectId, updated.ProjectPath).ShouldBe((42, Path));
+        (updated.ProjectId, updated.ProjectPath).ShouldBe((42, ProjectPath));
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed class WebhookDeliveryTests
     {
         await using var fixture = await GitLabFixture.StartAsync();
         await using var receiver = await HookReceiver.StartAsync(Settings);
-        fixture.GitLab.AddHook(new StandInHook { Url = receiver.Url, Scope = HookScope.Project, Owner = Path, SigningToken = SigningToken });
+        fixture.GitLab.AddHook(new StandInHook { Url = receiver.Url, Scope = HookScope.Project, Owner = ProjectPath, SigningToken = SigningToken });
         fixture.GitLab.AddHook(new StandInHook { Url = receiver.Url, Scope = HookScope.Group, Owner = "acme", SigningToken = SigningToken });
         fixture.GitLab.AddHook(new StandInHook { Url = receiver.Url, Scope = HookScope.System, SigningToken = SigningToken });
         fixture.GitLab.AddHook(new StandInHook { Url = receiver.Url, Scope = HookScope.Group, Owner = "other" });

@@ -64,7 +64,11 @@ public sealed class GitLabStandIn : IAsyncDisposable
         {
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.AddServerHeader = false;
-        });
+            if (options.Certificate is { } certificate)
+            {
+                kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate);
+            }
+        }).UseKestrelHttpsConfiguration();
         var app = builder.Build();
         var gitLab = new GitLabStandIn(app, options);
         var frontDoor = new FrontDoor(gitLab);

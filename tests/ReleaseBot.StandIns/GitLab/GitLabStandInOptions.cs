@@ -1,9 +1,14 @@
+using System.Security.Cryptography.X509Certificates;
+
 namespace ReleaseBot.StandIns.GitLab;
 
 public sealed record GitLabStandInOptions
 {
     /// <summary>Where to listen, also below a path as <c>http://127.0.0.1:0/gitlab</c>. Port 0 takes a free one.</summary>
     public Uri Url { get; init; } = new("http://127.0.0.1:0");
+
+    /// <summary>For an https URL.</summary>
+    public X509Certificate2? Certificate { get; init; }
 
     /// <summary>Holds the bare repositories. Null: a temporary folder that goes with the stand-in.</summary>
     public string? DataDirectory { get; init; }

@@ -95,7 +95,7 @@ internal sealed class RepositoryRoutes(GitLabStandIn gitLab)
     private static object ShowTag(StandInProject project, StoredRef tag) => new
     {
         name = tag.Name,
-        message = tag.TagMessage ?? "",
+        message = tag.TagMessage,
         target = tag.Target,
         commit = ShowCommit(tag),
         release = project.Releases.TryGetValue(tag.Name, out var release) ? new { tag_name = release.TagName, description = release.Description } : null,
