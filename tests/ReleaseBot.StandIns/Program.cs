@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
+using ReleaseBot.StandIns.Chat;
 using ReleaseBot.StandIns.GitLab;
+using ReleaseBot.StandIns.Registry;
 
 // Stand-ins for what ReleaseBot talks to, each a program of its own: the first argument says which. A line that begins with READY tells
 // that it listens, and where. SIGTERM or Ctrl+C ends it.
@@ -12,7 +14,9 @@ try
     return args switch
     {
         ["gitlab", .. var rest] => await GitLabProgram.RunAsync(rest, stopping.Token),
-        _ => throw new ArgumentException($"Which stand-in?\n{GitLabProgram.Usage}"),
+        ["chat", .. var rest] => await ChatProgram.RunAsync(rest, Console.Out, stopping.Token),
+        ["tokens", .. var rest] => await TokenProgram.RunAsync(rest, Console.Out, stopping.Token),
+        _ => throw new ArgumentException($"Which stand-in?\n{GitLabProgram.Usage}\n{ChatProgram.Usage}\n{TokenProgram.Usage}"),
     };
 }
 catch (ArgumentException e)

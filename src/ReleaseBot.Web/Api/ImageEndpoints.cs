@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using ReleaseBot.Core;
 using ReleaseBot.History;
 
@@ -27,7 +28,8 @@ internal sealed record ImageJson(
 internal static class ImageEndpoints
 {
     private const int MaxMoves = 200;
-    private const string Note = "By history: the registry was not asked.";
+    private const string NotAsked = "By history alone: this process has no access to the registry.";
+    private const string Asked = "By history, and what the registry says now.";
 
     public static void MapImages(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/images", GetAsync)
@@ -43,7 +45,7 @@ internal static class ImageEndpoints
     private static async Task<IResult> GetAsync(
         [FromQuery(Name = "reference"), Description("HOST/REPOSITORY:TAG, e.g. docker.io/acme/shop:1.2.")] string? reference,
         [FromQuery(Name = "at"), Description("A time of RFC 3339.")] string? at,
-        HistoryQueries history, CancellationToken cancellationToken)
+        HistoryQueries history, IServiceProvider services, CancellationToken cancellationToken)
     {
         if (!ImageRef.TryParse(reference, out var image))
         {
@@ -71,8 +73,26 @@ internal static class ImageEndpoints
             (digest, release) = (move?.To, move?.ReleaseId);
         }
 
+        var (registryDigest, note) = await AskAsync(services.GetService<IRegistryReader>(), image, cancellationToken);
         return TypedResults.Json(
-            new ImageJson(image.ToString(), owner?.Kind.ToText(), digest, release, RegistryDigest: null, [.. moves.Select(Of)], Note), ApiJson.Default.ImageJson);
+            new ImageJson(image.ToString(), owner?.Kind.ToText(), digest, release, registryDigest, [.. moves.Select(Of)], note), ApiJson.Default.ImageJson);
+    }
+
+    private static async Task<(string? Digest, string Note)> AskAsync(IRegistryReader? registries, ImageRef image, CancellationToken cancellationToken)
+    {
+        if (registries is null)
+        {
+            return (null, NotAsked);
+        }
+
+        try
+        {
+            return ((await registries.DigestAsync(image, cancellationToken))?.Value, Asked);
+        }
+        catch (RegistryReadException exception)
+        {
+            return (null, $"By history alone: {exception.Message}.");
+        }
     }
 
     private static TagMoveJson Of(TagMove move) =>

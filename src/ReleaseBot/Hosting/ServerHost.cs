@@ -75,6 +75,11 @@ internal static class ServerHost
             builder.Services.AddReleaseBotWeb().AddReleaseBotBackground();
         }
 
+        if (roles == Roles.All)
+        {
+            builder.Services.AddSingleton<IRegistryReader, RegistryReader>();
+        }
+
         var app = builder.Build();
         if (roles.HasFlag(Roles.Web))
         {

@@ -120,7 +120,7 @@ public sealed class ReleaseApiTests : IAsyncLifetime
         answer.Status.ShouldBe(HttpStatusCode.BadRequest);
         answer.Problem.ShouldBe("invalid-parameter");
         answer.Json.GetProperty("parameter").GetString().ShouldBe(parameter);
-        answer.Json.GetProperty("detail").GetString().ShouldContain("expected");
+        answer.Json.GetProperty("detail").GetString().ShouldNotBeNull().ShouldContain("expected");
     }
 
     [Fact]

@@ -28,8 +28,6 @@ public sealed class WebTextTests
         Gen.Guid.Sample(id => PageCursor.TryRead(PageCursor.Write(id)!, out var back) && back == id);
 
     [Fact]
-
-    [Fact]
     public void Values_In_Html_Are_Encoded_And_Html_Is_Not() =>
         Html.Of($"<p title=\"{"\"<"}\">{Html.Of($"<b>{"&"}</b>")}{new[] { Html.Of($"<i>{1.5:0.0}</i>") }.Select(part => part)}</p>")
             .ToString().ShouldBe("<p title=\"&quot;&lt;\"><b>&amp;</b><i>1.5</i></p>");
