@@ -21,8 +21,12 @@ internal sealed class BotApi : IDisposable
     public async Task<IReadOnlyList<ApiRelease>> ReleasesAsync(string project) =>
         (await GetAsync<ApiPage<ApiRelease>>($"api/v1/releases?project={project}&limit=200")).Items;
 
-    public async Task<ApiRelease?> FindAsync(string project, string refName) =>
-        (await GetAsync<ApiPage<ApiRelease>>($"api/v1/releases?project={project}&ref={Uri.EscapeDataString(refName)}")).Items.FirstOrDefault();
+    /// <summary>The newest release of a ref; null where there is none.</summary>
+    public async Task<ApiRelease?> FindAsync(string project, string refName)
+    {
+        var page = await GetAsync<ApiPage<ApiRelease>>($"api/v1/releases?project={project}&ref={Uri.EscapeDataString(refName)}");
+        return page.Items is [var newest, ..] ? newest : null;
+    }
 
     /// <summary>Waits for the newest release of a ref to be as it should.</summary>
     public async Task<ApiRelease> WaitAsync(string project, string refName, string what, Func<ApiRelease, bool> isSo) =>

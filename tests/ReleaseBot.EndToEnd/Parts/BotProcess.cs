@@ -12,29 +12,22 @@ namespace ReleaseBot.EndToEnd.Parts;
 internal sealed class BotProcess : IAsyncDisposable
 {
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "ReleaseBot.dll");
-    private static readonly TimeSpan ExitLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan ExitLimit = TimeSpan.FromSeconds(30);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("releasebot-");
     private readonly StringBuilder _output = new();
-    private readonly Dictionary<string, string> _secrets;
+    private readonly JsonObject _settings;
+    private readonly IReadOnlyDictionary<string, string> _secrets;
     private Process? _process;
 
-    /// <param name="settings">Without Urls, Storage and Access, which are made here.</param>
-    /// <param name="secrets">Environment variables.</param>
+    /// <param name="settings">Read at each start; without Urls, Storage and Access, which are made here.</param>
+    /// <param name="secrets">Environment variables, read at each start.</param>
     public BotProcess(JsonObject settings, IReadOnlyDictionary<string, string> secrets)
     {
         Address = new Uri($"http://127.0.0.1:{FreePort()}");
         AccessToken = RandomNumberGenerator.GetHexString(40, lowercase: true);
-        _secrets = new Dictionary<string, string>(secrets)
-        {
-            ["Access__Tokens__0__Name"] = "test",
-            ["Access__Tokens__0__Secret"] = AccessToken,
-            ["Access__Tokens__0__Scopes__0"] = "read",
-            ["Access__Tokens__0__Scopes__1"] = "operate",
-        };
-        settings["Urls"] = Address.GetLeftPart(UriPartial.Authority);
-        settings["Storage"] = new JsonObject { ["ConnectionString"] = $"Data Source={DatabasePath}" };
-        File.WriteAllText(SettingsPath, settings.ToJsonString());
+        _secrets = secrets;
+        _settings = settings;
         Api = new BotApi(Address, AccessToken);
     }
 
@@ -63,12 +56,23 @@ internal sealed class BotProcess : IAsyncDisposable
 
     private string SettingsPath => Path.Combine(Folder, "releasebot.json");
 
-    public async Task StartAsync()
+    /// <param name="health">What has to answer well before the bot counts as started.</param>
+    public async Task StartAsync(string health = "healthz/ready")
     {
-        _process = Run(_secrets, "serve", "--config", SettingsPath);
+        _settings["Urls"] = Address.GetLeftPart(UriPartial.Authority);
+        _settings["Storage"] = new JsonObject { ["ConnectionString"] = $"Data Source={DatabasePath}" };
+        await File.WriteAllTextAsync(SettingsPath, _settings.ToJsonString(), TestContext.Current.CancellationToken);
+        var environment = new Dictionary<string, string>(_secrets)
+        {
+            ["Access__Tokens__0__Name"] = "test",
+            ["Access__Tokens__0__Secret"] = AccessToken,
+            ["Access__Tokens__0__Scopes__0"] = "read",
+            ["Access__Tokens__0__Scopes__1"] = "operate",
+        };
+        _process = Run(environment, _output, ["serve", "--config", SettingsPath]);
         await Poll.UntilAsync(
             "the bot to answer",
-            async () => _process.HasExited ? throw new InvalidOperationException($"The bot ended with {_process.ExitCode}:\n{Output}") : await Api.AnswersAsync("healthz/ready"),
+            async () => _process.HasExited ? throw new InvalidOperationException($"The bot ended with {_process.ExitCode}:\n{Output}") : await Api.AnswersAsync(health),
             isReady => isReady,
             _ => Output);
     }
@@ -134,14 +138,14 @@ internal sealed class BotProcess : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private Process Run(IReadOnlyDictionary<string, string> environment, params string[] arguments) => Run(environment, _output, arguments);
-
     private Process Run(IReadOnlyDictionary<string, string> environment, StringBuilder output, string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Program, .. arguments])
         {
             WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true,
         };
+        // A run of seconds is compiled for nothing but those.
+        start.Environment["DOTNET_TieredPGO"] = "0";
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;

@@ -3,8 +3,8 @@ namespace ReleaseBot.EndToEnd.Parts;
 /// <summary>Asks again and again until something is so; when the time is up, tells what was so instead.</summary>
 internal static class Poll
 {
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     public static async Task<T> UntilAsync<T>(string what, Func<Task<T>> ask, Func<T, bool> isSo, Func<T, string> describe)
     {

@@ -14,6 +14,7 @@ namespace ReleaseBot.EndToEnd.Parts;
 internal sealed class ReleaseScenario : IAsyncDisposable
 {
     private readonly List<StandInRepository> _clones = [];
+    private readonly List<StandInHook> _hooks = [];
     private BotProcess? _bot;
 
     private ReleaseScenario(ServiceParts parts, FaultProxy first, FaultProxy second)
@@ -66,6 +67,11 @@ internal sealed class ReleaseScenario : IAsyncDisposable
 
     public BotApi Api => Bot.Api;
 
+    public IReadOnlyList<StandInHook> Hooks => _hooks;
+
+    /// <summary>The hooks of this project that were sent.</summary>
+    public IReadOnlyList<StandInDelivery> Deliveries => [.. Parts.GitLab.Deliveries.Where(delivery => delivery.Project == Path)];
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <param name="dockerfile">Null: the repository has none.</param>
@@ -88,12 +94,12 @@ internal sealed class ReleaseScenario : IAsyncDisposable
     /// <summary>A project with a hook, the tags <c>v*</c> protected, and one commit.</summary>
     public async Task<StandInRepository> AddProjectAsync(string path, string? dockerfile = Dockerfiles.Plain)
     {
-        var project = await Parts.GitLab.AddProjectAsync(path, null, Cancellation);
+        var project = await Parts.GitLab.AddProjectAsync(path, Parts.NextProjectId(), Cancellation);
         project.ProtectedTags.Add("v*");
-        Parts.GitLab.AddHook(new StandInHook
+        _hooks.Add(Parts.GitLab.AddHook(new StandInHook
         {
             Url = new Uri(Bot.Address, "/webhooks/gitlab"), Scope = HookScope.Project, Owner = path, SigningToken = SigningToken,
-        });
+        }));
         var clone = await StandInRepository.CreateAsync(Parts.GitLab, project, Cancellation);
         _clones.Add(clone);
         File.Copy("/bin/busybox", System.IO.Path.Combine(clone.Directory, "busybox"));
@@ -101,10 +107,13 @@ internal sealed class ReleaseScenario : IAsyncDisposable
         return clone;
     }
 
+    /// <summary>From now on pushes tell nobody.</summary>
+    public void RemoveHooks() => _hooks.ForEach(hook => Parts.GitLab.RemoveHook(hook.Id));
+
     /// <summary>Commits, with a page that no other commit has, so that every commit makes another image.</summary>
     public static Task<string> CommitAsync(StandInRepository clone, Dictionary<string, string?> files)
     {
-        files["page.txt"] = Guid.NewGuid().ToString();
+        files["page.txt"] = Guid.CreateVersion7(TimeProvider.System.GetUtcNow()).ToString();
         return clone.CommitAsync(files, "A change", Cancellation);
     }
 
@@ -190,7 +199,7 @@ internal sealed class ReleaseScenario : IAsyncDisposable
         },
         ["Projects"] = new JsonArray(new JsonObject
         {
-            ["Path"] = Namespace + "/**",
+            [nameof(Path)] = Namespace + "/**",
             ["BuildArgs"] = new JsonObject { ["VERSION"] = "{version}" },
             ["Images"] = new JsonArray(Image("first"), Image("second")),
             ["Notify"] = new JsonArray(new JsonObject { ["Channel"] = "team", ["On"] = new JsonArray("Published", "Failed", "Rejected", "Recovered") }),

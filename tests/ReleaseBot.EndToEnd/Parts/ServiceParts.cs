@@ -17,6 +17,7 @@ public sealed class ServiceParts : IAsyncLifetime
     private TokenServer? _tokens;
     private GitLabStandIn? _gitLab;
     private ChatStandIn? _chat;
+    private long _lastProjectId;
 
     public DockerDaemon Engine => _engine ?? throw NotStarted();
 
@@ -31,6 +32,9 @@ public sealed class ServiceParts : IAsyncLifetime
     public GitLabStandIn GitLab => _gitLab ?? throw NotStarted();
 
     public ChatStandIn Chat => _chat ?? throw NotStarted();
+
+    /// <summary>Of a project that no other test has; tests make theirs side by side.</summary>
+    public long NextProjectId() => Interlocked.Increment(ref _lastProjectId);
 
     public async ValueTask InitializeAsync()
     {

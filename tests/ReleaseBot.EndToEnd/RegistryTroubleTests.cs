@@ -1,0 +1,115 @@
+using System.Text.Json.Nodes;
+using ReleaseBot.EndToEnd.Parts;
+using ReleaseBot.StandIns.Registry;
+
+namespace ReleaseBot.EndToEnd;
+
+public sealed class RegistryTroubleTests(ServiceParts parts)
+{
+    private const string Tag = "v1.0.0";
+
+    [Theory]
+    [InlineData("first", "second")]
+    [InlineData("second", "first")]
+    public async Task Registry_That_Is_Down_Is_Waited_For_Without_A_Slot_And_Served_Without_A_Rebuild(string down, string up)
+    {
+        await using var shop = await ReleaseScenario.CreateAsync(parts);
+        shop.Settings["Engine"]!["Concurrency"] = 1;
+        var otherRule = shop.Rule.DeepClone().AsObject();
+        otherRule["Path"] = $"{shop.Namespace}/other";
+        otherRule["Images"]!.AsArray().RemoveAt(down == "first" ? 0 : 1);
+        shop.Settings["Projects"]!.AsArray().Insert(0, otherRule);
+        var other = await shop.AddProjectAsync($"{shop.Namespace}/other");
+        var proxy = down == "first" ? shop.First : shop.Second;
+        proxy.On(_ => true, new ProxyFault.Cut(), times: 10_000);
+        await shop.Bot.StartAsync();
+
+        await shop.PushTagAsync(Tag);
+        var waiting = await shop.Api.WaitAsync(
+            shop.Path, Tag, $"waiting for {down}", release => release is { Status: "pushing", Reason.Code: "registry-unavailable" } && release.Image(up, Tag).Status == "pushed");
+        waiting.Reason!.Message.ShouldContain(down);
+        waiting.Images.Where(image => image.Floating || image.Registry == down).ShouldAllBe(image => image.Status == "pending");
+        await ReleaseScenario.PushTagAsync(other, Tag);
+        (await shop.Api.WaitForEndAsync(other.Project.Path, Tag)).Status.ShouldBe("published");
+        (await shop.Api.FindAsync(shop.Path, Tag))!.Status.ShouldBe("pushing");
+        proxy.Heal();
+
+        var published = await shop.WaitForPublishedAsync(Tag);
+        (await shop.DigestAsync("latest")).ShouldBe(await shop.DigestAsync(Tag));
+        published.Images.ShouldAllBe(image => image.Status == "pushed");
+        published.Reason.ShouldBeNull();
+        (await shop.Api.LogAsync(published.Id)).Split("built sha256:").Length.ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData("first")]
+    [InlineData("second")]
+    public async Task Faults_In_The_Middle_Of_A_Push_Delay_It_And_No_More(string registry)
+    {
+        await using var shop = await ReleaseScenario.StartAsync(parts);
+        var proxy = registry == "first" ? shop.First : shop.Second;
+        proxy.On(request => request.Is("POST", "/blobs/uploads/"), new ProxyFault.Answer(429) { Headers = new Dictionary<string, string> { ["Retry-After"] = "1" } });
+        proxy.On(request => request.Is("PATCH", "/blobs/uploads/"), new ProxyFault.Cut(AfterBytes: 1000));
+        proxy.On(request => request.Is("PUT", $"/manifests/{Tag}"), new ProxyFault.Answer(500, """{"errors":[{"code":"UNKNOWN","message":"unknown error"}]}"""));
+        proxy.On(request => request.Is("PUT", "/manifests/latest"), new ProxyFault.Answer(503), times: 2);
+
+        var release = await shop.PublishAsync(Tag);
+
+        (await shop.DigestAsync("latest")).ShouldBe(await shop.DigestAsync(Tag));
+        (await shop.Api.LogAsync(release.Id)).Split("built sha256:").Length.ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData("first")]
+    [InlineData("second")]
+    public async Task Wrong_Password_Fails_The_Release_Before_Anything_Is_Built(string registry)
+    {
+        await using var shop = await ReleaseScenario.CreateAsync(parts);
+        shop.Secrets[$"Registries__{registry}__Password"] = "not-the-password";
+        await shop.Bot.StartAsync();
+
+        await shop.PushTagAsync(Tag);
+        var release = await shop.WaitForEndAsync(Tag);
+
+        release.Status.ShouldBe("failed");
+        release.Reason.ShouldNotBeNull().Code.ShouldBe("push-denied");
+        (await shop.Api.LogAsync(release.Id)).ShouldNotContain("built sha256:");
+        await shop.ShouldHoldNothingAsync(Tag);
+        await shop.WaitUntilToldAsync(Tag);
+    }
+
+    [Fact]
+    public async Task Version_That_Somebody_Else_Pushed_Is_Not_Overwritten()
+    {
+        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await OccupyAsync(shop, "v1.1.0");
+
+        await shop.PushTagAsync("v1.1.0");
+        var release = await shop.WaitForEndAsync("v1.1.0");
+
+        release.Status.ShouldBe("rejected");
+        release.Reason.ShouldNotBeNull().Code.ShouldBe("version-exists");
+        (await shop.FirstView.DigestAsync(shop.Path, "v1.1.0")).ShouldBe(await shop.DigestAsync(Tag));
+        (await shop.SecondView.DigestAsync(shop.Path, "v1.1.0")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Version_That_Somebody_Else_Pushed_Is_Overwritten_Where_The_Rule_Allows_It()
+    {
+        await using var shop = await ReleaseScenario.CreateAsync(parts);
+        shop.Rule["Overwrite"] = JsonValue.Create("Allow");
+        await shop.Bot.StartAsync();
+        await OccupyAsync(shop, "v1.1.0");
+
+        await shop.PublishAsync("v1.1.0");
+
+        (await shop.DigestAsync("v1.1.0")).ShouldNotBe(await shop.DigestAsync(Tag));
+    }
+
+    private static async Task OccupyAsync(ReleaseScenario shop, string tag)
+    {
+        await shop.PublishAsync(Tag);
+        await shop.FirstView.TagAsync(shop.Path, Tag, tag);
+        await ReleaseScenario.CommitAsync(shop.Clone, []);
+    }
+}

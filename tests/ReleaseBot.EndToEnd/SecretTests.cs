@@ -1,0 +1,70 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using ReleaseBot.EndToEnd.Parts;
+using ReleaseBot.StandIns.Registry;
+
+namespace ReleaseBot.EndToEnd;
+
+public sealed class SecretTests(ServiceParts parts)
+{
+    private const string BuildSecret = "npm-5f2d9c71e0b84a63";
+
+    [Fact]
+    public async Task Secrets_Stay_Where_They_Belong_Even_When_A_Build_Prints_One()
+    {
+        await using var shop = await ReleaseScenario.CreateAsync(
+            parts, Dockerfiles.Plain + """
+
+                RUN --mount=type=secret,id=npm ["/bin/busybox", "sh", "-c", "echo the secret is $(/bin/busybox cat /run/secrets/npm)"]
+                """);
+        // By the file, since a list in the environment would replace the whole list of projects.
+        shop.Rule["BuildSecrets"] = new JsonObject { ["npm"] = BuildSecret };
+        shop.Settings["Logging"] = new JsonObject { ["LogLevel"] = new JsonObject { ["Default"] = "Debug" } };
+        shop.Second.On(request => request.Is("PUT", "/manifests/v1.0.0"), new ProxyFault.Answer(500));
+        await shop.Bot.StartAsync();
+
+        var release = await shop.PublishAsync("v1.0.0");
+        await shop.PushTagAsync("unprotected");
+        await shop.WaitForEndAsync("unprotected");
+        await shop.WaitUntilToldAsync("v1.0.0");
+        var log = await shop.Api.LogAsync(release.Id);
+        var places = new Dictionary<string, string>
+        {
+            ["the release's log"] = log,
+            ["the releases"] = await shop.Api.TextAsync("api/v1/releases"),
+            ["the release"] = await shop.Api.TextAsync($"api/v1/releases/{release.Id}"),
+            ["the deliveries"] = await shop.Api.TextAsync("api/v1/deliveries"),
+            ["the queue"] = await shop.Api.TextAsync("api/v1/queue"),
+            ["the metrics"] = await shop.Api.TextAsync("metrics"),
+            ["the pages"] = await shop.Api.TextAsync("") + await shop.Api.TextAsync($"releases/{release.Id}"),
+            ["the image"] = await shop.SecondView.ConfigAsync(shop.Path, "v1.0.0"),
+            ["the chat"] = string.Concat(shop.Told("v1.0.0").Select(message => message.Body)),
+        };
+        (await shop.Bot.StopAsync()).ShouldBe(0);
+        places["the output"] = shop.Bot.Output;
+        foreach (var file in Directory.EnumerateFiles(shop.Bot.Folder, "releasebot.db*"))
+        {
+            places[Path.GetFileName(file)] = Encoding.Latin1.GetString(await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken));
+        }
+
+        log.ShouldContain("the secret is ");
+        foreach (var (name, secret) in Secrets(shop))
+        {
+            foreach (var (place, text) in places)
+            {
+                text.Contains(secret, StringComparison.Ordinal).ShouldBeFalse($"{name} is in {place}");
+            }
+        }
+    }
+
+    private Dictionary<string, string> Secrets(ReleaseScenario shop) => new()
+    {
+        ["GitLab's token"] = parts.GitLab.Options.Token,
+        ["the signing token"] = shop.SigningToken["whsec_".Length..],
+        ["the registries' password"] = DockerRegistry.Password,
+        ["its Basic form"] = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{DockerRegistry.Username}:{DockerRegistry.Password}")),
+        ["the chat's path"] = parts.Chat.SlackUrl.Segments[^1],
+        ["the access token"] = shop.Bot.AccessToken,
+        ["the build's secret"] = BuildSecret,
+    };
+}
