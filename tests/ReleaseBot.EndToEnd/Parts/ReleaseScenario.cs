@@ -87,8 +87,17 @@ internal sealed class ReleaseScenario : IAsyncDisposable
     public static async Task<ReleaseScenario> StartAsync(ServiceParts parts, string? dockerfile = Dockerfiles.Plain)
     {
         var scenario = await CreateAsync(parts, dockerfile);
-        await scenario.Bot.StartAsync();
-        return scenario;
+        try
+        {
+            await scenario.Bot.StartAsync();
+            return scenario;
+        }
+        catch
+        {
+            // Nobody else would end the process.
+            await scenario.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>A project with a hook, the tags <c>v*</c> protected, and one commit.</summary>
