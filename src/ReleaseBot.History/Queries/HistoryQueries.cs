@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Linq.Expressions;
 using Microsoft.EntityFrameworkCore;
 using ReleaseBot.Core;
 
@@ -11,14 +11,16 @@ public sealed class HistoryQueries(HistoryDatabase database)
         database.ReadAsync(
             async (context, token) =>
             {
-                var rows = await Narrow(context, filter)
+                // The keys first: the filters run once, whatever is joined to a page afterwards.
+                var keys = await ReleaseNarrowing.Keys(context, filter).Take(filter.Limit + 1).ToListAsync(token);
+                var page = PageOf(keys, filter.Limit, key => key);
+                var releases = await context.Releases.Where(release => page.Items.Contains(release.Id))
                     .OrderByDescending(release => release.Id)
-                    .Take(filter.Limit + 1)
                     .Include(release => release.Images.OrderBy(image => image.Ordinal))
                     .Include(release => release.Stages.OrderBy(stage => stage.StartedAt))
                     .AsSplitQuery()
                     .ToListAsync(token);
-                return PageOf(rows, filter.Limit, release => release.Id);
+                return new Page<Release>(releases, page.Next);
             },
             cancellationToken);
 
@@ -37,6 +39,7 @@ public sealed class HistoryQueries(HistoryDatabase database)
             (context, token) => context.Releases.Where(release => release.Id == id).Select(release => (ReleaseStatus?)release.Status).SingleOrDefaultAsync(token),
             cancellationToken);
 
+    /// <summary>Deliveries without their bodies.</summary>
     public Task<Page<Delivery>> DeliveriesAsync(DeliveryFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(
             async (context, token) =>
@@ -57,7 +60,8 @@ public sealed class HistoryQueries(HistoryDatabase database)
                     rows = rows.Where(delivery => delivery.Outcome == outcome);
                 }
 
-                var page = await rows.OrderByDescending(delivery => delivery.Id).Take(filter.Limit + 1).ToListAsync(token);
+                var page = await rows.OrderByDescending(delivery => delivery.Id).Take(filter.Limit + 1)
+                    .Select(WithoutBody).ToListAsync(token);
                 return PageOf(page, filter.Limit, delivery => delivery.Id);
             },
             cancellationToken);
@@ -96,78 +100,26 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 .OrderBy(release => release.Id).Take(limit).ToListAsync(token),
             cancellationToken);
 
-    private static IQueryable<Release> Narrow(HistoryContext context, ReleaseFilter filter)
+    private static Expression<Func<Delivery, Delivery>> WithoutBody { get; } = row => new Delivery
     {
-        var rows = context.Releases.AsQueryable();
-        if (filter.Before is { } before)
-        {
-            rows = rows.Where(release => release.Id < before);
-        }
-
-        // Ids begin with the time they were made at, so a time is a bound on the key and needs no index of its own.
-        if (filter.Since is { } since)
-        {
-            var first = TimeKey.FirstAt(since);
-            rows = rows.Where(release => release.Id >= first);
-        }
-
-        if (filter.Until is { } until)
-        {
-            var end = TimeKey.FirstAt(until.AddMilliseconds(1));
-            rows = rows.Where(release => release.Id < end);
-        }
-
-        if (filter.Project is { } project)
-        {
-            rows = long.TryParse(project, NumberStyles.None, CultureInfo.InvariantCulture, out var projectId)
-                ? rows.Where(release => release.ProjectId == projectId)
-                : rows.Where(release => release.ProjectPath == project);
-        }
-
-        if (filter.Ref is { } name)
-        {
-            rows = GitRef.TryParse(name, out var full)
-                ? rows.Where(release => release.RefName == full.Name && release.RefKind == full.Kind)
-                : rows.Where(release => release.RefName == name);
-        }
-
-        if (filter.Version is { } version)
-        {
-            rows = rows.Where(release => release.Version == version);
-        }
-
-        if (filter.Commit is { } commit)
-        {
-            // A range, so that the index serves; hex ends at 'f'.
-            var (from, to) = (commit.ToLowerInvariant(), commit.ToLowerInvariant() + "g");
-            rows = rows.Where(release => string.Compare(release.Commit, from) >= 0 && string.Compare(release.Commit, to) < 0);
-        }
-
-        if (filter.Statuses.Count > 0)
-        {
-            rows = rows.Where(release => filter.Statuses.Contains(release.Status));
-        }
-
-        if (filter.Digest is { } digest)
-        {
-            rows = rows.Where(release => context.ReleaseImages.Any(image => image.ReleaseId == release.Id && image.Digest == digest));
-        }
-
-        return filter.Image is { } reference ? NarrowToImage(context, rows, reference) : rows;
-    }
-
-    private static IQueryable<Release> NarrowToImage(HistoryContext context, IQueryable<Release> rows, string reference)
-    {
-        if (ImageRef.TryParse(reference, out _))
-        {
-            return rows.Where(release => context.ReleaseImages.Any(image => image.ReleaseId == release.Id && image.Reference == reference));
-        }
-
-        var slash = reference.IndexOf('/', StringComparison.Ordinal);
-        var (host, repository) = slash < 0 ? ("", reference) : (reference[..slash], reference[(slash + 1)..]);
-        return rows.Where(release => context.ReleaseImages.Any(
-            image => image.ReleaseId == release.Id && image.Host == host && image.Repository == repository));
-    }
+        Id = row.Id,
+        Key = row.Key,
+        ReceivedAt = row.ReceivedAt,
+        Event = row.Event,
+        ProjectId = row.ProjectId,
+        ProjectPath = row.ProjectPath,
+        Ref = row.Ref,
+        Before = row.Before,
+        After = row.After,
+        User = row.User,
+        Outcome = row.Outcome,
+        ReasonCode = row.ReasonCode,
+        ReasonMessage = row.ReasonMessage,
+        ReleaseId = row.ReleaseId,
+        Headers = row.Headers,
+        BodySha256 = row.BodySha256,
+        BodyBytes = row.BodyBytes,
+    };
 
     private static Page<T> PageOf<T>(List<T> rows, int limit, Func<T, Guid> key)
     {
@@ -178,18 +130,5 @@ public sealed class HistoryQueries(HistoryDatabase database)
 
         rows.RemoveRange(limit, rows.Count - limit);
         return new Page<T>(rows, key(rows[^1]));
-    }
-}
-
-internal static class TimeKey
-{
-    /// <summary>The lowest UUIDv7 of a millisecond.</summary>
-    public static Guid FirstAt(DateTimeOffset moment)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(bytes, Math.Max(0, moment.ToUnixTimeMilliseconds()) << 16);
-        bytes[6] = 0x70;
-        bytes[8] = 0x80;
-        return new Guid(bytes, bigEndian: true);
     }
 }
