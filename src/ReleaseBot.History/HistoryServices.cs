@@ -14,6 +14,7 @@ public static class HistoryServices
             .AddSingleton<HistoryDatabase>()
             .AddSingleton<DeliveryIntake>()
             .AddSingleton<VerificationQueue>()
+            .AddSingleton<DispatchQueue>()
             .AddSingleton<RunQueue>()
             .AddSingleton<RunLedger>()
             .AddSingleton<TagLedger>()
@@ -22,6 +23,8 @@ public static class HistoryServices
             .AddSingleton<ReleaseOperations>()
             .AddSingleton<ProjectCatalog>()
             .AddSingleton<HistoryQueries>()
+            .AddSingleton<QueueView>()
+            .AddSingleton<TagForecast>()
             .AddSingleton<Housekeeping>();
     }
 

@@ -1,2 +1,3 @@
-Console.Error.WriteLine("No command yet.");
-return 1;
+using ReleaseBot.Commands;
+
+return await CommandLineApplication.RunAsync(args, CommandEnvironment.OfProcess(), CancellationToken.None);

@@ -3,6 +3,8 @@ namespace ReleaseBot.Core;
 /// <summary>The whole configuration, validated. Made once at start; see docs/configuration.md for the keys.</summary>
 public sealed record ReleaseBotSettings
 {
+    /// <summary>Where people reach the pages, for links in messages; null leaves the links out.</summary>
+    public Uri? PublicUrl { get; init; }
     public required GitLabSettings GitLab { get; init; }
     public required IReadOnlyDictionary<string, RegistrySettings> Registries { get; init; }
     public required IReadOnlyList<ProjectRule> Projects { get; init; }

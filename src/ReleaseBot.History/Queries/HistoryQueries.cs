@@ -1,4 +1,3 @@
-using System.Linq.Expressions;
 using Microsoft.EntityFrameworkCore;
 using ReleaseBot.Core;
 
@@ -60,8 +59,7 @@ public sealed class HistoryQueries(HistoryDatabase database)
                     rows = rows.Where(delivery => delivery.Outcome == outcome);
                 }
 
-                var page = await rows.OrderByDescending(delivery => delivery.Id).Take(filter.Limit + 1)
-                    .Select(WithoutBody).ToListAsync(token);
+                var page = await WithoutBodies(rows.OrderByDescending(delivery => delivery.Id).Take(filter.Limit + 1)).ToListAsync(token);
                 return PageOf(page, filter.Limit, delivery => delivery.Id);
             },
             cancellationToken);
@@ -100,26 +98,39 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 .OrderBy(release => release.Id).Take(limit).ToListAsync(token),
             cancellationToken);
 
-    private static Expression<Func<Delivery, Delivery>> WithoutBody { get; } = row => new Delivery
+    /// <summary>What a tag pointed to at a time by our own deed; null where it was not there yet.</summary>
+    public Task<TagMove?> LastMoveAsync(ImageRef image, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        Id = row.Id,
-        Key = row.Key,
-        ReceivedAt = row.ReceivedAt,
-        Event = row.Event,
-        ProjectId = row.ProjectId,
-        ProjectPath = row.ProjectPath,
-        Ref = row.Ref,
-        Before = row.Before,
-        After = row.After,
-        User = row.User,
-        Outcome = row.Outcome,
-        ReasonCode = row.ReasonCode,
-        ReasonMessage = row.ReasonMessage,
-        ReleaseId = row.ReleaseId,
-        Headers = row.Headers,
-        BodySha256 = row.BodySha256,
-        BodyBytes = row.BodyBytes,
-    };
+        var end = IdSequence.FirstAt(at.AddMilliseconds(1));
+        return database.ReadAsync(
+            (context, token) => context.TagMoves
+                .Where(move => move.Host == image.Repository.Host && move.Repository == image.Repository.Name && move.Tag == image.Tag
+                    && move.Id < end && move.Verdict != TagVerdict.Kept && move.Verdict != TagVerdict.Refused)
+                .OrderByDescending(move => move.Id).FirstOrDefaultAsync(token),
+            cancellationToken);
+    }
+
+    /// <summary>A page of deliveries needs none of their bodies, which may have megabytes each.</summary>
+    private static IQueryable<Delivery> WithoutBodies(IQueryable<Delivery> rows) => rows.Select(delivery => new Delivery
+    {
+        Id = delivery.Id,
+        Key = delivery.Key,
+        ReceivedAt = delivery.ReceivedAt,
+        Event = delivery.Event,
+        ProjectId = delivery.ProjectId,
+        ProjectPath = delivery.ProjectPath,
+        Ref = delivery.Ref,
+        Before = delivery.Before,
+        After = delivery.After,
+        User = delivery.User,
+        Outcome = delivery.Outcome,
+        ReasonCode = delivery.ReasonCode,
+        ReasonMessage = delivery.ReasonMessage,
+        ReleaseId = delivery.ReleaseId,
+        Headers = delivery.Headers,
+        BodySha256 = delivery.BodySha256,
+        BodyBytes = delivery.BodyBytes,
+    });
 
     private static Page<T> PageOf<T>(List<T> rows, int limit, Func<T, Guid> key)
     {

@@ -52,7 +52,7 @@ public sealed class RunLedger(HistoryDatabase database)
                 image.ReasonMessage = reason?.Message;
                 if (status == ImageStatus.Pushed)
                 {
-                    release.Digest ??= digest?.Value;
+                    release.Digest = digest?.Value;
                 }
             },
             cancellationToken);

@@ -93,6 +93,23 @@ public sealed class RunQueue(HistoryDatabase database)
             },
             cancellationToken);
 
+    /// <summary>Whether the release is still held, without renewing anything.</summary>
+    public Task<LeaseState> StateAsync(ClaimedRun run, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async (context, token) =>
+            {
+                var (id, fence) = (run.Release.Id, run.Fence);
+                var rows = await context.Releases.Where(row => row.Id == id && row.Fence == fence)
+                    .Select(row => row.CancelRequestedAt).ToListAsync(token);
+                return rows switch
+                {
+                    [] => LeaseState.Lost,
+                    [null] => LeaseState.Held,
+                    _ => LeaseState.CancelRequested,
+                };
+            },
+            cancellationToken);
+
     /// <summary>Gives a release back unfinished, to be claimed at once by whoever is free: at a shutdown.</summary>
     public Task HandBackAsync(ClaimedRun run, CancellationToken cancellationToken) =>
         database.WriteAsync(

@@ -6,25 +6,19 @@ namespace ReleaseBot.History;
 /// <summary>Starts and ends the stages of an attempt. A stage that runs again keeps the time of its first start.</summary>
 internal static class StageWrites
 {
-    public static async Task StartAsync(HistoryContext context, Release release, StageName name, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<ReleaseStage> StartAsync(
+        HistoryContext context, Release release, StageName name, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var stage = await FindAsync(context, release, name, cancellationToken);
         if (stage is null)
         {
-            context.ReleaseStages.Add(new ReleaseStage
-            {
-                ReleaseId = release.Id,
-                Attempt = release.Attempt,
-                Name = name,
-                Status = StageStatus.Running,
-                StartedAt = now,
-            });
+            stage = new ReleaseStage { ReleaseId = release.Id, Attempt = release.Attempt, Name = name, StartedAt = now };
+            context.ReleaseStages.Add(stage);
         }
-        else
-        {
-            stage.Status = StageStatus.Running;
-            stage.FinishedAt = null;
-        }
+
+        stage.Status = StageStatus.Running;
+        stage.FinishedAt = null;
+        return stage;
     }
 
     /// <summary>Ends a stage, if it was ever started.</summary>

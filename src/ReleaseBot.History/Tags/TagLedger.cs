@@ -4,7 +4,8 @@ using ReleaseBot.Core;
 namespace ReleaseBot.History;
 
 /// <summary>What a tag points to by our own deed, and who else stands in the way. See <see cref="TagLedger.StandingAsync"/>.</summary>
-public sealed record TagStanding(long ProjectId, string Ref, Guid ReleaseId, Digest? Digest, string? Version, bool IsPublished);
+/// <param name="ImageId">The config digest of the image that the owning release built last.</param>
+public sealed record TagStanding(long ProjectId, string Ref, Guid ReleaseId, Digest? Digest, string? Version, bool IsPublished, string? ImageId);
 
 /// <summary>The versions of a repository that history knows.</summary>
 /// <param name="Published">Of releases that reached <c>published</c>.</param>
@@ -56,9 +57,17 @@ public sealed class TagLedger(HistoryDatabase database)
     /// <summary>Who a tag belongs to by history; null where history knows nothing of it.</summary>
     public Task<TagStanding?> StandingAsync(ImageRef image, CancellationToken cancellationToken) =>
         database.ReadAsync(
-            async (context, token) => await OwnerAsync(context, image, token) is { } owner
-                ? new TagStanding(owner.ProjectId, owner.Ref, owner.ReleaseId, owner.Digest is null ? null : Digest.Parse(owner.Digest), owner.Version, owner.IsPublished)
-                : null,
+            async (context, token) =>
+            {
+                if (await OwnerAsync(context, image, token) is not { } owner)
+                {
+                    return null;
+                }
+
+                var imageId = await context.Releases.Where(release => release.Id == owner.ReleaseId).Select(release => release.ImageId).SingleOrDefaultAsync(token);
+                return new TagStanding(owner.ProjectId, owner.Ref, owner.ReleaseId, owner.Digest is null ? null : Digest.Parse(owner.Digest),
+                    owner.Version, owner.IsPublished, imageId);
+            },
             cancellationToken);
 
     public Task<KnownVersions> KnownVersionsAsync(ImageRepository repository, CancellationToken cancellationToken) =>

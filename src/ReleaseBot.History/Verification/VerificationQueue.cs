@@ -4,8 +4,10 @@ using ReleaseBot.Core;
 namespace ReleaseBot.History;
 
 /// <summary>A release that waits to be asked about at GitLab, held under a lease.</summary>
+/// <param name="Tries">Questions of this attempt that had no answer.</param>
+/// <param name="AskedSince">When this attempt's first question was put.</param>
 public sealed record VerificationJob(
-    Guid ReleaseId, long Fence, long ProjectId, string ProjectPath, GitRef Ref, ObjectId Target, int Tries, DateTimeOffset CreatedAt, int Attempt);
+    Guid ReleaseId, long Fence, long ProjectId, string ProjectPath, GitRef Ref, ObjectId Target, int Tries, DateTimeOffset AskedSince);
 
 /// <summary>What GitLab and the rules say of a release that may go on.</summary>
 public sealed record VerifiedRelease
@@ -51,10 +53,10 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 release.Owner = owner;
                 release.LeaseUntil = now + lease;
                 release.Fence++;
-                await StageWrites.StartAsync(context, release, StageName.Verify, now, token);
+                var stage = await StageWrites.StartAsync(context, release, StageName.Verify, now, token);
                 await context.SaveChangesAsync(token);
                 return new VerificationJob(release.Id, release.Fence, release.ProjectId, release.ProjectPath, release.Ref,
-                    ObjectId.Parse(release.Target), release.Tries, release.CreatedAt, release.Attempt);
+                    ObjectId.Parse(release.Target), release.Tries, stage.StartedAt);
             },
             cancellationToken);
 

@@ -1,0 +1,50 @@
+using System.Text;
+
+namespace ReleaseBot.Core;
+
+/// <summary>
+/// Replaces secrets in a text by <c>***</c>, in the forms that they take: as they are, in base64, and percent-encoded. Every text that leaves
+/// the process for a log, a row or an answer and that a tool outside had a hand in goes through one of these.
+/// </summary>
+public sealed class SecretMask
+{
+    /// <summary>Shorter ones are not masked: they would blot out half of every text.</summary>
+    public const int MinLength = 4;
+
+    private const string Hidden = "***";
+
+    private readonly string[] _forms;
+
+    public SecretMask(IEnumerable<Secret> secrets)
+    {
+        // The longest first, so that a secret that holds another is hidden whole.
+        _forms = [.. secrets.SelectMany(secret => Forms(secret.Reveal())).Where(form => form.Length >= MinLength).Distinct()
+            .OrderByDescending(form => form.Length)];
+    }
+
+    /// <summary>Works on whole lines: a secret is masked wherever it stands in <paramref name="text"/>.</summary>
+    public string Apply(string text)
+    {
+        foreach (var form in _forms)
+        {
+            text = text.Replace(form, Hidden, StringComparison.Ordinal);
+        }
+
+        return text;
+    }
+
+    private static IEnumerable<string> Forms(string secret)
+    {
+        // A log is masked line by line, so a secret of several lines is one secret a line.
+        foreach (var line in secret.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            yield return line;
+            yield return Uri.EscapeDataString(line);
+        }
+
+        if (secret.Length >= MinLength)
+        {
+            yield return Convert.ToBase64String(Encoding.UTF8.GetBytes(secret));
+        }
+    }
+}

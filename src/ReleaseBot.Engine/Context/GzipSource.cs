@@ -1,0 +1,142 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+
+namespace ReleaseBot.Engine;
+
+/// <summary>
+/// Unpacks gzip, and says so when it was cut off: .NET's own stream ends quietly then, as if that had been all. A gzip ends with the length of what
+/// was packed (RFC 1952, ISIZE), and the last bytes that came must be it.
+/// </summary>
+internal sealed class GzipSource : Stream
+{
+    private readonly TailStream _packed;
+    private readonly GZipStream _unpacked;
+    private long _length;
+
+    public GzipSource(Stream packed)
+    {
+        _packed = new TailStream(packed);
+        _unpacked = new GZipStream(_packed, CompressionMode.Decompress, leaveOpen: true);
+    }
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        int read;
+        try
+        {
+            read = await _unpacked.ReadAsync(buffer, cancellationToken);
+        }
+        catch (InvalidDataException fault)
+        {
+            throw _length == 0
+                ? ContextErrors.NotAnArchive("it is not gzip", fault)
+                : ContextErrors.Truncated("its compressed data is damaged", fault);
+        }
+
+        _length += read;
+        if (read == 0 && buffer.Length > 0 && !EndsInOrder())
+        {
+            throw ContextErrors.Truncated(_packed.Total == 0 ? "nothing came" : "its compressed data ends too early");
+        }
+
+        return read;
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
+
+    public override void Flush()
+    {
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _unpacked.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private bool EndsInOrder() =>
+        _packed.Total >= 18 && BinaryPrimitives.ReadUInt32LittleEndian(_packed.Tail) == unchecked((uint)_length);
+
+    /// <summary>Remembers the last four bytes that went by.</summary>
+    private sealed class TailStream(Stream source) : Stream
+    {
+        private readonly byte[] _tail = new byte[4];
+
+        public long Total { get; private set; }
+
+        public ReadOnlySpan<byte> Tail => _tail;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var read = await source.ReadAsync(buffer, cancellationToken);
+            Remember(buffer.Span[..read]);
+            return read;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            var read = source.Read(buffer, offset, count);
+            Remember(buffer.AsSpan(offset, read));
+            return read;
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        private void Remember(ReadOnlySpan<byte> bytes)
+        {
+            Total += bytes.Length;
+            var last = bytes[Math.Max(0, bytes.Length - 4)..];
+            _tail.AsSpan(last.Length).CopyTo(_tail);
+            last.CopyTo(_tail.AsSpan(4 - last.Length));
+        }
+    }
+}

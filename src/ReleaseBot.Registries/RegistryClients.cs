@@ -1,0 +1,27 @@
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.Registries;
+
+/// <summary>One client for each configured registry, made when first asked for, so that connections and tokens are shared.</summary>
+public sealed class RegistryClients(
+    IReadOnlyDictionary<string, RegistrySettings> registries, TrustedRealms realms, TimeProvider time, ILoggerFactory loggers) : IDisposable
+{
+    private readonly Dictionary<string, Lazy<RegistryClient>> _clients = registries.ToDictionary(
+        pair => pair.Key,
+        pair => new Lazy<RegistryClient>(() => new RegistryClient(pair.Value, realms, time, loggers.CreateLogger<RegistryClient>())),
+        StringComparer.Ordinal);
+
+    /// <param name="name">The key in the configuration.</param>
+    /// <exception cref="KeyNotFoundException">No registry of that name is configured.</exception>
+    public RegistryClient Get(string name) =>
+        _clients.TryGetValue(name, out var client) ? client.Value : throw new KeyNotFoundException($"Registries:{name} is not configured.");
+
+    public void Dispose()
+    {
+        foreach (var client in _clients.Values.Where(client => client.IsValueCreated))
+        {
+            client.Value.Dispose();
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.ComponentModel;
+using System.Globalization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Hosting;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Web;
+
+/// <summary>A release's log, whole or live.</summary>
+internal static class LogEndpoints
+{
+    private const string EventStream = "text/event-stream";
+
+    public static void MapReleaseLog(this IEndpointRouteBuilder routes) =>
+        routes.MapGet("/api/v1/releases/{id:guid}/log", GetAsync)
+            .Requires(AccessScope.Read)
+            .WithAccessProblems()
+            .WithTags("Releases")
+            .WithName("GetReleaseLog")
+            .WithSummary("Read a release's log, whole or live")
+            .WithDescription(
+                "Plain text, or with Accept: text/event-stream the log so far and then what comes until the release ends. An event's id can be sent "
+                + "back as Last-Event-ID; the event \"end\" carries the release's status.")
+            .Produces<string>(StatusCodes.Status200OK, "text/plain", EventStream)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+
+    private static async Task GetAsync(
+        HttpContext context, Guid id, [FromQuery(Name = "after"), Description("Only what follows this event id.")] string? after,
+        HistoryQueries history, ReleaseLogStore logs, LogFollowers followers, TimeProvider time, IHostApplicationLifetime lifetime)
+    {
+        if (await history.StatusAsync(id, context.RequestAborted) is null)
+        {
+            await Problems.ReleaseNotFound(id).ExecuteAsync(context);
+            return;
+        }
+
+        if (!WantsEvents(context.Request))
+        {
+            await LogText.WriteAsync(context, id, Position(after), logs, context.RequestAborted);
+            return;
+        }
+
+        using var follower = followers.TryFollow(id);
+        if (follower is null)
+        {
+            context.Response.Headers.RetryAfter = "10";
+            await Problems.TooManyFollowers().ExecuteAsync(context);
+            return;
+        }
+
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+        try
+        {
+            var seen = context.Request.Headers["Last-Event-ID"].ToString();
+            await new LogStream(context, id, follower, history, logs, time).WriteAsync(Position(seen.Length > 0 ? seen : after), either.Token);
+        }
+        catch (OperationCanceledException) when (either.IsCancellationRequested)
+        {
+            // The follower has gone, or we are about to: it comes back by itself with the id of the last event.
+        }
+    }
+
+    private static bool WantsEvents(HttpRequest request) =>
+        request.GetTypedHeaders().Accept.Any(accepted => accepted.MediaType.Equals(EventStream, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>What is no id of ours counts as none: the whole log is better than no log.</summary>
+    private static long Position(string? id) => long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) ? sequence : 0;
+}

@@ -1,0 +1,100 @@
+using System.ComponentModel;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Web;
+
+internal sealed record QueuedReleaseJson(
+    Guid Id, string Project, string Ref, string? Version, string Status, int Attempt,
+    [property: Description("Its place among those that wait, from 1; null while it runs.")] int? Position,
+    [property: Description("In words; null while it runs.")] string? WaitsFor,
+    [property: Description("When it is looked at again, at the latest.")] DateTimeOffset? NextAt,
+    [property: Description("Who has it now.")] string? Worker,
+    DateTimeOffset CreatedAt);
+
+internal sealed record WorkerJson(string Name, DateTimeOffset StartedAt, DateTimeOffset SeenAt, bool IsAlive, int Slots, int Running);
+
+internal sealed record QueueJson(DateTimeOffset At, IReadOnlyList<QueuedReleaseJson> Waiting, IReadOnlyList<QueuedReleaseJson> Running, IReadOnlyList<WorkerJson> Workers);
+
+/// <summary>What is not finished, and who works on it.</summary>
+internal static class QueueEndpoints
+{
+    private const int MaxReleases = 500;
+
+    /// <summary>Workers show themselves every few seconds.</summary>
+    private static readonly TimeSpan AliveWithin = TimeSpan.FromMinutes(1);
+
+    public static void MapQueue(this IEndpointRouteBuilder routes) =>
+        routes.MapGet("/api/v1/queue", GetAsync)
+            .Requires(AccessScope.Read)
+            .WithAccessProblems()
+            .WithTags("Queue")
+            .WithName("GetQueue")
+            .WithSummary("List waiting and running releases, what each waits for, and the workers")
+            .WithDescription($"The first {MaxReleases} at the most, in the order in which they will be taken up.")
+            .Produces<QueueJson>();
+
+    private static async Task<IResult> GetAsync(QueueView queue, CancellationToken cancellationToken) =>
+        TypedResults.Json(Of(await queue.ReadAsync(MaxReleases, cancellationToken)), ApiJson.Default.QueueJson);
+
+    internal static QueueJson Of(QueueSnapshot snapshot)
+    {
+        List<QueuedReleaseJson> waiting = [];
+        List<QueuedReleaseJson> running = [];
+        foreach (var release in snapshot.Releases)
+        {
+            if (IsHeld(release, snapshot.At))
+            {
+                running.Add(Row(release, null, null, null));
+            }
+            else
+            {
+                waiting.Add(Row(release, waiting.Count + 1, WaitsFor(release, snapshot), release.NotBefore > snapshot.At ? release.NotBefore : null));
+            }
+        }
+
+        return new QueueJson(snapshot.At, waiting, running, [.. snapshot.Workers.Select(worker => new WorkerJson(
+            worker.Name, worker.StartedAt, worker.SeenAt, IsAlive(worker, snapshot.At), worker.Slots, worker.Running))]);
+    }
+
+    internal static string WaitsFor(Release release, QueueSnapshot snapshot)
+    {
+        if (release.NotBefore > snapshot.At && release.Reason is { } reason)
+        {
+            return $"another try: {reason.Message}";
+        }
+
+        if (release.Status == ReleaseStatus.Verifying)
+        {
+            return "GitLab to say whether the ref is protected";
+        }
+
+        if (release.Images.Select(image => (Repository: $"{image.Host}/{image.Repository}", Holder: HolderOf(image, snapshot)))
+                .FirstOrDefault(held => held.Holder is { } holder && holder != release.Id) is { Holder: { } other, Repository: var repository })
+        {
+            return $"release {other}, which publishes to {repository} now";
+        }
+
+        if (!snapshot.Workers.Any(worker => IsAlive(worker, snapshot.At)))
+        {
+            return "a worker: none was seen in the last minute";
+        }
+
+        return release.LeaseUntil is null ? "a worker's free slot" : $"another worker to take it over: {release.Owner} was last heard of before {release.LeaseUntil:u}";
+    }
+
+    private static Guid? HolderOf(ReleaseImage image, QueueSnapshot snapshot) =>
+        snapshot.HeldRepositories.TryGetValue($"{image.Host}/{image.Repository}", out var holder) ? holder : null;
+
+    private static bool IsHeld(Release release, DateTimeOffset now) =>
+        release.Status is ReleaseStatus.Building or ReleaseStatus.Pushing && release.LeaseUntil >= now;
+
+    private static bool IsAlive(WorkerHeartbeat worker, DateTimeOffset now) => now - worker.SeenAt <= AliveWithin;
+
+    private static QueuedReleaseJson Row(Release release, int? position, string? waitsFor, DateTimeOffset? nextAt) => new(
+        release.Id, release.ProjectPath, release.Ref.FullName, release.Version, release.Status.ToText(), release.Attempt, position, waitsFor, nextAt,
+        position is null ? release.Owner : null, release.CreatedAt);
+}

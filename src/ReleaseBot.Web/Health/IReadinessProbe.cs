@@ -1,0 +1,11 @@
+namespace ReleaseBot.Web;
+
+/// <summary>Asks something that this role can't do without whether it is there.</summary>
+public interface IReadinessProbe
+{
+    /// <summary>As shown by <c>/healthz/ready</c>, e.g. <c>store</c>.</summary>
+    string Name { get; }
+
+    /// <summary>Null if it is there, else a few words for everybody to read: no address, no name of a user, no secret.</summary>
+    Task<string?> CheckAsync(CancellationToken cancellationToken);
+}

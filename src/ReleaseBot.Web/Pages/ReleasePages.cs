@@ -1,0 +1,115 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Web;
+
+/// <summary>The list of releases, and the page of one.</summary>
+internal static class ReleasePages
+{
+    private const int MaxPieces = 64;
+
+    public static async Task<IResult> ListAsync([AsParameters] ReleaseListQuery query, HttpContext context, HistoryQueries history)
+    {
+        var (filter, problem) = query.Read();
+        if (filter is null)
+        {
+            return problem!;
+        }
+
+        var page = await history.ReleasesAsync(filter, context.RequestAborted);
+        var rows = page.Items.Select(ReleaseJson.Of).Select(release => Html.Of(
+            $"""
+            <tr>
+            <td>{PageFrame.Status(release.Status)}</td>
+            <td><a href="{release.Links.Page}">{release.Project.Path} {release.Ref.Name}</a>{PageFrame.Reason(release.Reason)}</td>
+            <td><code>{release.Commit?[..8]}</code></td>
+            <td>{release.Trigger.User ?? release.Trigger.Kind}</td>
+            <td>{PageFrame.Time(release.CreatedAt)}</td>
+            <td>{PageFrame.Duration(release.StartedAt, release.FinishedAt)}</td>
+            </tr>
+            """));
+        var list = page.Items.Count == 0
+            ? Html.Of($"<p>Nothing here yet. Push a protected tag to a project whose hook points to <code>/webhooks/gitlab</code>; what arrives shows under <a href=\"/deliveries\">Deliveries</a>.</p>")
+            : Html.Of(
+                $"""
+                <div class="scroll" tabindex="0" role="region" aria-label="Releases"><table>
+                <thead><tr><th scope="col">Status</th><th scope="col">Release</th><th scope="col">Commit</th><th scope="col">By</th><th scope="col">Created</th><th scope="col">Took</th></tr></thead>
+                <tbody>{rows}</tbody>
+                </table></div>
+                {PageFrame.Next("/?cursor=", PageCursor.Write(page.Next))}
+                """);
+        return PageFrame.Of("Releases", Html.Of($"{Search(query)}<div id=\"live\" data-refresh=\"5\">{list}</div>")).ToResult();
+    }
+
+    public static async Task<IResult> ShowAsync(Guid id, HttpContext context, HistoryQueries history, ReleaseLogStore logs)
+    {
+        if (await history.ReleaseAsync(id, context.RequestAborted) is not { } row)
+        {
+            return PageFrame.Of("No such release", Html.Of($"<p>Release {id} is not in the history.</p>")).ToResult(StatusCodes.Status404NotFound);
+        }
+
+        var release = ReleaseJson.Of(row);
+        var (log, last, isWhole) = await LogSoFarAsync(id, logs, context.RequestAborted);
+        var more = isWhole ? Html.Empty : Html.Of($" The rest follows, or is in the <a href=\"{release.Links.Log}\">whole log</a>.");
+        return PageFrame.Of($"{release.Project.Path} {release.Ref.Name}", Html.Of(
+            $"""
+            <div id="live" data-refresh="{(row.Status.IsFinal() ? "0" : "3")}">
+            <p>{PageFrame.Status(release.Status)} attempt {release.Attempt}, {PageFrame.Link(release.Project.Url, release.Project.Path)},
+            {release.Ref.Kind} {release.Ref.Name} at <code>{release.Commit ?? "a commit that GitLab has yet to name"}</code>,
+            by {release.Trigger.User ?? release.Trigger.Kind}, {PageFrame.Time(release.CreatedAt)}</p>
+            {PageFrame.Reason(release.Reason)}
+            {Stages(release)}
+            {Images(release)}
+            </div>
+            <h2>Log</h2>
+            <p><a href="{release.Links.Log}">As plain text</a>.{more}</p>
+            <pre id="log" tabindex="0" aria-label="Log" data-follow="{release.Links.Log}" data-after="{last}">{log}</pre>
+            """)).ToResult();
+    }
+
+    private static Html Search(ReleaseListQuery query) => Html.Of(
+        $"""
+        <form method="get" action="/" role="search">
+        <label>Project <input name="project" value="{query.Project}" placeholder="acme/shop"></label>
+        <label>Ref <input name="ref" value="{query.Ref}" placeholder="v1.2.3"></label>
+        <label>Status <select name="status"><option value="">any</option>{EnumText.All<ReleaseStatus>().Select(status => Option(status, query.Status is [{ } only] && only == status))}</select></label>
+        <button>Filter</button>
+        </form>
+        """);
+
+    private static Html Option(string status, bool isSelected) =>
+        isSelected ? Html.Of($"<option selected>{status}</option>") : Html.Of($"<option>{status}</option>");
+
+    private static Html Stages(ReleaseJson release) => Html.Of(
+        $"""
+        <h2>Stages</h2>
+        <ol class="stages">{release.Stages.Select(stage => Html.Of(
+            $"<li>{PageFrame.Status(stage.Status)} {stage.Name} <small>{PageFrame.Duration(stage.StartedAt, stage.FinishedAt)}</small></li>"))}</ol>
+        """);
+
+    private static Html Images(ReleaseJson release) => release.Images.Count == 0
+        ? Html.Empty
+        : Html.Of(
+            $"""
+            <h2>Images</h2>
+            <div class="scroll" tabindex="0" role="region" aria-label="Images"><table>
+            <thead><tr><th scope="col">Status</th><th scope="col">Image</th><th scope="col">Digest</th></tr></thead>
+            <tbody>{release.Images.Select(image => Html.Of(
+                $"<tr><td>{PageFrame.Status(image.Status)}</td><td><code>{image.Reference}</code>{PageFrame.Reason(image.Reason)}</td><td><code class=\"digest\">{image.Digest ?? "—"}</code></td></tr>"))}</tbody>
+            </table></div>
+            """);
+
+    private static async Task<(Html Log, long Last, bool IsWhole)> LogSoFarAsync(Guid id, ReleaseLogStore logs, CancellationToken cancellationToken)
+    {
+        var pieces = await logs.ReadAsync(id, 0, MaxPieces, cancellationToken);
+        var text = new StringBuilder();
+        foreach (var piece in pieces)
+        {
+            text.Append(Encoding.UTF8.GetString(piece.Text.Span).ReplaceLineEndings("\n"));
+        }
+
+        return (Html.OfAnsi(text.ToString()), pieces.Count > 0 ? pieces[^1].Sequence : 0, pieces.Count < MaxPieces);
+    }
+}

@@ -1,0 +1,60 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using ReleaseBot.Core;
+using ReleaseBot.GitLab;
+
+namespace ReleaseBot.Web;
+
+/// <summary>The web role's way in: GitLab's webhooks, the API and the pages.</summary>
+public static class ReleaseBotWeb
+{
+    /// <summary>Adds the web role. The settings, their parts, a <see cref="TimeProvider"/> and the history are the host's to register.</summary>
+    public static IServiceCollection AddReleaseBotWeb(this IServiceCollection services)
+    {
+        services.AddKeyedSingleton(WakeUps.Verify, (provider, _) => new WakeUp(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<WebhookAuthenticator>();
+        services.TryAddSingleton<GitLabClient>();
+        services.AddSingleton<DeliveryReceiver>();
+        services.AddSingleton<IntakeCounters>();
+        services.AddSingleton<AccessTokens>();
+        services.AddSingleton<LoopbackOnly>();
+        services.AddSingleton<LogFollowers>();
+        services.AddSingleton<RefLookup>();
+        services.AddSingleton<IReadinessProbe, StoreProbe>();
+        services.AddRouting();
+        services.AddProblemDetails();
+        services.AddExceptionHandler<ExceptionToProblem>();
+        services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
+        services.Configure<KestrelServerOptions>(options => options.AddServerHeader = false);
+        // A wrong body or parameter is answered by ExceptionToProblem, as any other fault.
+        services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        return services.AddApiDescription();
+    }
+
+    /// <summary>Builds the pipeline. The order is the protection: headers on every answer, faults turned into problems, the gate, and then the routes.</summary>
+    public static WebApplication UseReleaseBotWeb(this WebApplication app)
+    {
+        app.UseMiddleware<SecurityHeaders>();
+        app.UseExceptionHandler();
+        app.UseStatusCodePages(context => Problems.ForStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        app.UseRouting();
+        app.UseMiddleware<AccessGate>();
+
+        app.MapIntake();
+        app.MapReleases();
+        app.MapReleaseLog();
+        app.MapReleaseOperations();
+        app.MapPlan();
+        app.MapImages();
+        app.MapDeliveries();
+        app.MapQueue();
+        app.MapHealth();
+        app.MapMetrics();
+        app.MapApiDescription();
+        app.MapPages();
+        return app;
+    }
+}

@@ -1,0 +1,50 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Web;
+
+/// <summary>Takes accepted releases off the history and has them verified, a few at a time, so that one slow answer of GitLab holds up nobody else's.</summary>
+internal sealed partial class VerificationService(
+    VerificationQueue queue, Verifier verifier, [FromKeyedServices(WakeUps.Verify)] WakeUp wakeUp, ILogger<VerificationService> logger) : BackgroundService
+{
+    private const int AtOnce = 4;
+
+    /// <summary>Longer than all that one verification may take.</summary>
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+    private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}";
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => RunAsync(stoppingToken)));
+
+    private async Task RunAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (await queue.ClaimAsync(_owner, Lease, stoppingToken) is { } job)
+                {
+                    wakeUp.Set();
+                    await verifier.VerifyAsync(job, stoppingToken);
+                    continue;
+                }
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.Failed(logger, exception);
+            }
+
+            await wakeUp.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "A verification failed unexpectedly; it is tried again when its lease has run out.")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}

@@ -1,0 +1,44 @@
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.History;
+using ReleaseBot.Registries;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>
+/// The one push that the engine makes. The engine compresses layers anew for each registry that lacks them, so a second push could get
+/// another digest; every other registry gets a copy instead.
+/// </summary>
+internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentials, RegistryClients registries, TagLedger tags, RunLedger ledger)
+{
+    /// <returns>Why the release ends here, or null when the image is in the registry and was read back.</returns>
+    public async Task<StageResult?> RunAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    {
+        var client = registries.Get(image.Registry);
+        var before = await client.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
+        run.Log.Say($"pushing {image.Image}");
+        Digest digest;
+        try
+        {
+            digest = await engine.PushAsync(run.ImageId!, image.Image, credentials.Of(image.Registry), run.Log.Say, cancellationToken);
+        }
+        catch (EnginePushException exception) when (exception.Fault == PushFault.ImageMissing)
+        {
+            // The next attempt sees that neither the engine nor a registry has it, and builds again.
+            return new StageResult.Wait(new Reason(ReasonCode.EngineUnavailable, $"The engine no longer holds the image: {exception.Message}"), TimeSpan.Zero);
+        }
+
+        var seen = await client.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
+        if (seen != digest)
+        {
+            return StageResult.Fail(ReasonCode.PushFailed,
+                $"{image.Image} was pushed as {digest.Short}, but the registry answers {seen?.Short ?? "nothing"} for it. Somebody else pushes to this tag, or the registry lost it.");
+        }
+
+        await tags.RecordMoveAsync(run.Claimed, image, before, digest, ImageSpread.VerdictOf(image, before, digest), ImageSpread.WhyOf(image, before, digest), cancellationToken);
+        await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, digest, null, cancellationToken);
+        run.MarkPushed(image, digest);
+        run.Log.Say($"pushed {image.Image} as {digest}");
+        return null;
+    }
+}

@@ -1,0 +1,111 @@
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.History;
+using ReleaseBot.Registries;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>Looks at what the registries hold under a release's names, and decides what that means for it.</summary>
+internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, RunLedger ledger, DockerEngine engine)
+{
+    /// <summary>Before the build: every name is free or ours, and we may push. A registry that is away is no obstacle yet.</summary>
+    /// <returns>Why the release ends here, or null.</returns>
+    public async Task<StageResult?> ExamineAllAsync(ReleaseRun run, CancellationToken cancellationToken)
+    {
+        foreach (var image in run.Carriers.Where(image => image.Status != ImageStatus.Pushed))
+        {
+            try
+            {
+                var client = registries.Get(image.Registry);
+                await client.CheckPushAsync(image.Repository, cancellationToken);
+                if (await ExamineAsync(run, image, cancellationToken) is { } refusal)
+                {
+                    return refusal;
+                }
+            }
+            catch (RegistryException exception) when (exception.IsTransient)
+            {
+                run.Log.Say($"{image.Registry} does not answer now ({exception.Message}); going on without it");
+            }
+            catch (RegistryException exception)
+            {
+                return PushFaults.Permanent(exception);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>One name: adopts what is there if it is this release's own image, refuses if it is a version that somebody published.</summary>
+    /// <returns>Why the release ends here, or null. <see cref="ReleaseImage.Status"/> tells whether the image was adopted.</returns>
+    public async Task<StageResult?> ExamineAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    {
+        var found = await registries.Get(image.Registry).GetManifestAsync(image.Repository, image.Tag, cancellationToken);
+        if (found is null)
+        {
+            return null;
+        }
+
+        if (IsOwn(run, found))
+        {
+            await AdoptAsync(run, image, found.Digest, cancellationToken);
+            return null;
+        }
+
+        if (image.Kind != ImageTagKind.Version || run.Rule.Overwrite == OverwritePolicy.Allow)
+        {
+            return null;
+        }
+
+        var standing = await tags.StandingAsync(image.Image, cancellationToken);
+        if (standing is { IsPublished: false } && (standing.Digest == found.Digest || standing.ImageId is { } id && id == found.ConfigDigest?.Value))
+        {
+            // Pushed by a release that never reached published: nobody was told of it, so it may go.
+            return null;
+        }
+
+        var reason = standing is { IsPublished: true }
+            ? $"{image.Image} was published by release {standing.ReleaseId} as {found.Digest.Short}, and a published version never changes."
+            : $"{image.Image} exists in the registry as {found.Digest.Short} and was not published by us.";
+        return StageResult.Reject(new Reason(ReasonCode.VersionExists, $"{reason} Release a new version, or set Overwrite to Allow."));
+    }
+
+    /// <summary>Whether the bytes can be had without a build: from a registry that holds them, or from this worker's engine.</summary>
+    public async Task<bool> IsImageAvailableAsync(ReleaseRun run, CancellationToken cancellationToken)
+    {
+        if (run.ImageId is null)
+        {
+            return false;
+        }
+
+        if (run.IsHeldByARegistry)
+        {
+            return true;
+        }
+
+        try
+        {
+            return await engine.HasImageAsync(run.ImageId, cancellationToken);
+        }
+        catch (EngineUnavailableException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsOwn(ReleaseRun run, RegistryManifest found) =>
+        run.Digest is { } digest ? found.Digest == digest : run.ImageId is { } imageId && found.ConfigDigest?.Value == imageId;
+
+    private async Task AdoptAsync(ReleaseRun run, ReleaseImage image, Digest digest, CancellationToken cancellationToken)
+    {
+        if (image.Status == ImageStatus.Pushed)
+        {
+            return;
+        }
+
+        run.Log.Say($"{image.Image} is there already, with this release's own image {digest.Short}");
+        await tags.RecordMoveAsync(run.Claimed, image, digest, digest, TagVerdict.Adopted, "an earlier attempt of this release pushed it", cancellationToken);
+        await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, digest, null, cancellationToken);
+        run.MarkPushed(image, digest);
+    }
+}

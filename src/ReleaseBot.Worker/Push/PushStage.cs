@@ -1,0 +1,115 @@
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.GitLab;
+using ReleaseBot.History;
+using ReleaseBot.Registries;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>
+/// Asks GitLab once more, takes the names, and brings the bytes everywhere: the engine pushes to the first registry that can take them, the
+/// others get the same manifest and blobs from there. What an earlier attempt pushed is not pushed again.
+/// </summary>
+internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, ImageSurvey survey, FirstPush firstPush, ImageSpread spread) : IReleaseStage
+{
+    public StageName Name => StageName.Push;
+
+    public ReleaseStatus Status => ReleaseStatus.Pushing;
+
+    public async Task<StageResult> RunAsync(ReleaseRun run, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await AskAgainAsync(run, cancellationToken)
+                ?? await ReserveAsync(run, cancellationToken)
+                ?? await PushAsync(run, cancellationToken);
+        }
+        catch (GitLabException exception) when (exception.IsTransient)
+        {
+            return new StageResult.Wait(new Reason(ReasonCode.GitlabUnavailable, exception.Message), exception.RetryAfter);
+        }
+        catch (GitLabException exception)
+        {
+            return StageResult.Fail(ReasonCode.GitlabDenied, exception.Message);
+        }
+    }
+
+    /// <summary>A tag may have moved, or lost its protection, while we built.</summary>
+    private async Task<StageResult?> AskAgainAsync(ReleaseRun run, CancellationToken cancellationToken)
+    {
+        var release = run.Release;
+        var actual = await gitLab.GetRefAsync(release.ProjectId, release.Ref, cancellationToken);
+        var verified = actual is null ? null : new VerifiedRef(actual.Target, actual.Commit, actual.CommittedAt, actual.IsProtected);
+        var refusal = ReleasePlanner.Verify(release.Ref, ObjectId.Parse(release.Target), verified, run.Rule);
+        if (refusal is { Code: ReasonCode.RefMoved } && release.RefKind == RefKind.Branch)
+        {
+            return new StageResult.End(ReleaseStatus.Superseded, new Reason(ReasonCode.Superseded, refusal.Message));
+        }
+
+        return refusal is null ? null : StageResult.Reject(refusal);
+    }
+
+    private async Task<StageResult?> ReserveAsync(ReleaseRun run, CancellationToken cancellationToken) =>
+        await tags.ReserveAsync(run.Claimed, run.Rule.Overwrite, cancellationToken) is { } conflict ? StageResult.Reject(conflict) : null;
+
+    private async Task<StageResult> PushAsync(ReleaseRun run, CancellationToken cancellationToken)
+    {
+        var troubles = new PushTroubles();
+        foreach (var image in run.Carriers)
+        {
+            if (run.IsHeldByARegistry)
+            {
+                break;
+            }
+
+            if (await TryFirstAsync(run, image, troubles, cancellationToken) is { } end)
+            {
+                return end;
+            }
+        }
+
+        if (!run.IsHeldByARegistry)
+        {
+            return troubles.Result();
+        }
+
+        return await spread.RunAsync(run, troubles, cancellationToken) ?? troubles.Result();
+    }
+
+    private async Task<StageResult?> TryFirstAsync(ReleaseRun run, ReleaseImage image, PushTroubles troubles, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await survey.ExamineAsync(run, image, cancellationToken) is { } refusal)
+            {
+                return refusal;
+            }
+
+            return image.Status == ImageStatus.Pushed ? null : await firstPush.RunAsync(run, image, cancellationToken);
+        }
+        catch (RegistryException exception) when (exception.IsTransient)
+        {
+            await spread.NoteAsync(run, image, exception.Message, cancellationToken);
+            troubles.Add(image, exception.Message, exception.RetryAfter);
+            return null;
+        }
+        catch (EnginePushException exception) when (exception.Fault == PushFault.Unavailable)
+        {
+            await spread.NoteAsync(run, image, exception.Message, cancellationToken);
+            troubles.Add(image, exception.Message, null);
+            return null;
+        }
+        catch (EngineUnavailableException exception)
+        {
+            return new StageResult.Wait(new Reason(ReasonCode.EngineUnavailable, exception.Message), null);
+        }
+        catch (EnginePushException exception)
+        {
+            return PushFaults.Permanent(exception);
+        }
+        catch (RegistryException exception)
+        {
+            return PushFaults.Permanent(exception);
+        }
+    }
+}

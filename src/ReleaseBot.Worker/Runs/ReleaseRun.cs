@@ -1,0 +1,83 @@
+using ReleaseBot.Core;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>One attempt of one release in this process: the row as it was claimed, the rule that applies today, and what the stages hand on to each other.</summary>
+internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePlan plan, RunLog log) : IAsyncDisposable
+{
+    private readonly List<ReleaseImage> _images = [.. claimed.Release.Images.OrderBy(image => image.Ordinal)];
+
+    public ClaimedRun Claimed { get; } = claimed;
+
+    public Release Release => Claimed.Release;
+
+    public ProjectRule Rule { get; } = rule;
+
+    public ReleasePlan Plan { get; } = plan;
+
+    public RunLog Log { get; } = log;
+
+    public ObjectId Commit { get; } = ObjectId.Parse(claimed.Release.Commit!);
+
+    /// <summary>All tags that the release publishes, in the plan's order, with their status as this run knows it.</summary>
+    public IReadOnlyList<ReleaseImage> Images => _images;
+
+    /// <summary>The config digest of what was built; null until then.</summary>
+    public string? ImageId { get; set; } = claimed.Release.ImageId;
+
+    /// <summary>The manifest's digest, the same on every registry; null until the first push.</summary>
+    public Digest? Digest { get; set; } = claimed.Release.Digest is { } digest ? Digest.Parse(digest) : null;
+
+    /// <summary>Where the build's context comes from; set by the source stage when there is something to build.</summary>
+    public ContextSource? Source { get; set; }
+
+    /// <summary>When the source stage began; the rule's timeout counts from here.</summary>
+    public DateTimeOffset? BuildStartedAt { get; set; }
+
+    /// <summary>Names the image at the engine for as long as the release needs it there.</summary>
+    public string LocalTag => $"releasebot/{Release.Id:N}:attempt-{Release.Attempt}";
+
+    /// <summary>Names the build at the engine, so that whoever takes the release over can end it.</summary>
+    public static string BuildId(Guid releaseId, long fence) => $"releasebot-{releaseId:N}-{fence}";
+
+    /// <summary>The tags that carry the bytes: every version tag, and a branch tag where its repository has no version tag.</summary>
+    public IEnumerable<ReleaseImage> Carriers => _images.Where(IsCarrier);
+
+    /// <summary>The tags that move once every registry holds the carriers.</summary>
+    public IEnumerable<ReleaseImage> Followers => _images.Where(image => !IsCarrier(image));
+
+    /// <summary>A registry holds the bytes, so the others can be given them without the engine.</summary>
+    public bool IsHeldByARegistry => Carriers.Any(image => image.Status == ImageStatus.Pushed);
+
+    /// <summary>An image tag holds the bytes and was read back.</summary>
+    public void MarkPushed(ReleaseImage image, Digest digest)
+    {
+        image.Status = ImageStatus.Pushed;
+        image.Digest = digest.Value;
+        Digest = digest;
+    }
+
+    /// <summary>Another image was built: what an earlier attempt pushed is not what this one publishes.</summary>
+    public void StartAfresh(string imageId)
+    {
+        ImageId = imageId;
+        Digest = null;
+        _images.ForEach(image => image.Status = ImageStatus.Pending);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Source is not null)
+        {
+            await Source.DisposeAsync();
+        }
+
+        await Log.DisposeAsync();
+    }
+
+    private bool IsCarrier(ReleaseImage image) =>
+        image.Kind == ImageTagKind.Version
+        || image.Kind == ImageTagKind.Branch
+            && !_images.Exists(other => other.Kind == ImageTagKind.Version && other.Image.Repository == image.Image.Repository);
+}

@@ -1,0 +1,130 @@
+using System.Globalization;
+using System.Text;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>
+/// The log of a release as people read it. Lines are masked, gathered for a moment and appended in pieces, so that a chatty build costs a few
+/// writes a second. The first 32 MB are kept, and where more comes the log says so.
+/// </summary>
+internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
+{
+    private const int MaxWaitingLines = 16_384;
+    private const int MaxPieceBytes = 64 * 1024;
+    private const int MaxLineLength = 16 * 1024;
+    private const long MaxLogBytes = 32L << 20;
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(10);
+
+    private readonly Channel<string> _lines = Channel.CreateBounded<string>(
+        new BoundedChannelOptions(MaxWaitingLines) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+
+    private readonly ReleaseLogStore _store;
+    private readonly Guid _releaseId;
+    private readonly long _fence;
+    private readonly SecretMask _mask;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Task _writer;
+    private int _dropped;
+    private long _bytes;
+
+    public RunLog(ReleaseLogStore store, Guid releaseId, long fence, SecretMask mask, TimeProvider time, ILogger logger)
+    {
+        (_store, _releaseId, _fence, _mask, _time, _logger) = (store, releaseId, fence, mask, time, logger);
+        _writer = Task.Run(WriteAsync);
+    }
+
+    /// <summary>A line of a tool's output.</summary>
+    public void WriteLine(string line)
+    {
+        var text = _mask.Apply(line.Length > MaxLineLength ? line[..MaxLineLength] + " [line cut]" : line);
+        if (!_lines.Writer.TryWrite(text))
+        {
+            Interlocked.Increment(ref _dropped);
+        }
+    }
+
+    /// <summary>A line of our own, with the time in front.</summary>
+    public void Say(string text) =>
+        WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_time.GetUtcNow():HH:mm:ss.fff} {text}"));
+
+    /// <summary>Writes what waits and ends the log.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _lines.Writer.TryComplete();
+        try
+        {
+            await _writer.WaitAsync(FlushLimit, _time);
+        }
+        catch (TimeoutException)
+        {
+            Log.FlushTooSlow(_logger, _releaseId);
+        }
+    }
+
+    private async Task WriteAsync()
+    {
+        var piece = new StringBuilder();
+        while (await _lines.Reader.WaitToReadAsync())
+        {
+            if (!_lines.Reader.Completion.IsCompleted)
+            {
+                await Task.WhenAny(Task.Delay(Gathering, _time, CancellationToken.None), _lines.Reader.Completion);
+            }
+
+            piece.Clear();
+            while (piece.Length < MaxPieceBytes && _lines.Reader.TryRead(out var line))
+            {
+                piece.Append(line).Append('\n');
+            }
+
+            if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
+            {
+                piece.Append(CultureInfo.InvariantCulture, $"[{dropped} lines came faster than they could be stored and are missing here]\n");
+            }
+
+            await AppendAsync(piece.ToString());
+        }
+    }
+
+    private async Task AppendAsync(string text)
+    {
+        if (_bytes > MaxLogBytes)
+        {
+            return;
+        }
+
+        var piece = Encoding.UTF8.GetBytes(text);
+        _bytes += piece.Length;
+        if (_bytes > MaxLogBytes)
+        {
+            piece = Encoding.UTF8.GetBytes(text + $"[the log ends here: {MaxLogBytes >> 20} MB are kept]\n");
+        }
+
+        try
+        {
+            using var limit = new CancellationTokenSource(FlushLimit, _time);
+            await _store.AppendAsync(_releaseId, _fence, piece, limit.Token);
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            // The log is told, not obeyed: a release does not fail because a line of it could not be kept, and a lost fence shows elsewhere.
+            Log.PieceLost(_logger, _releaseId, exception.GetType().Name);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "A piece of the log of release {ReleaseId} could not be stored ({Fault}).")]
+        public static partial void PieceLost(ILogger logger, Guid releaseId, string fault);
+
+        [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "The log of release {ReleaseId} could not be flushed in time.")]
+        public static partial void FlushTooSlow(ILogger logger, Guid releaseId);
+    }
+}

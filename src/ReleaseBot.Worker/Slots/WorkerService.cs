@@ -1,0 +1,70 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>
+/// The slots of a worker. A free one claims at start, at a wake-up and every few seconds, so that a lost wake-up costs seconds. At a shutdown
+/// the slots claim no more; what still runs after the drain is handed back.
+/// </summary>
+internal sealed partial class WorkerService(
+    RunQueue queue, RunExecutor executor, WorkerIdentity identity, WorkerWakeUp wakeUp, EngineSettings engine,
+    ILogger<WorkerService> logger) : BackgroundService
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Drain = TimeSpan.FromSeconds(10);
+
+    private readonly CancellationTokenSource _abort = new();
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        _abort.CancelAfter(Drain);
+        await base.StopAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        _abort.Dispose();
+        base.Dispose();
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        Log.Started(logger, identity.Name, engine.Concurrency);
+        return Task.WhenAll(Enumerable.Range(0, engine.Concurrency).Select(_ => RunSlotAsync(stoppingToken)));
+    }
+
+    private async Task RunSlotAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (await queue.ClaimAsync(identity.Name, RunLease.Length, stoppingToken) is { } claimed)
+                {
+                    // Another may be waiting: the next free slot should look at once.
+                    wakeUp.Set();
+                    await executor.RunAsync(claimed, _abort.Token);
+                    continue;
+                }
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.ClaimFailed(logger, exception);
+            }
+
+            await wakeUp.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "Worker {Worker} is ready with {Slots} slots.")]
+        public static partial void Started(ILogger logger, string worker, int slots);
+
+        [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "No release could be claimed; trying again in a few seconds.")]
+        public static partial void ClaimFailed(ILogger logger, Exception exception);
+    }
+}

@@ -1,0 +1,49 @@
+using ReleaseBot.Core;
+using ReleaseBot.GitLab;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>
+/// Looks before it leaps: may we push there, and is the version still free? Then opens the source. A release whose image exists already,
+/// at this engine or in a registry, needs none.
+/// </summary>
+internal sealed class SourceStage(ImageSurvey survey, SourceFetcher fetcher, TimeProvider time) : IReleaseStage
+{
+    public StageName Name => StageName.Source;
+
+    public ReleaseStatus Status => ReleaseStatus.Building;
+
+    public async Task<StageResult> RunAsync(ReleaseRun run, CancellationToken cancellationToken)
+    {
+        run.BuildStartedAt = time.GetUtcNow();
+        if (await survey.ExamineAllAsync(run, cancellationToken) is { } refusal)
+        {
+            return refusal;
+        }
+
+        if (await survey.IsImageAvailableAsync(run, cancellationToken))
+        {
+            run.Log.Say($"the image is built already ({run.ImageId?[..19]}): no source is needed");
+            return StageResult.Done;
+        }
+
+        run.Log.Say($"fetching {run.Release.ProjectPath} at {run.Commit.Short}");
+        try
+        {
+            run.Source = await fetcher.OpenAsync(run, cancellationToken);
+            return StageResult.Done;
+        }
+        catch (GitLabException exception) when (exception.IsTransient)
+        {
+            return new StageResult.Wait(new Reason(ReasonCode.SourceUnavailable, exception.Message), exception.RetryAfter);
+        }
+        catch (GitLabException exception)
+        {
+            return StageResult.Fail(ReasonCode.SourceUnavailable, exception.Message);
+        }
+        catch (FormatException exception)
+        {
+            return StageResult.Fail(ReasonCode.BuildFailed, exception.Message);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+using ReleaseBot.Core;
+using ReleaseBot.History;
+using ReleaseBot.Registries;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>Moves one tag under its lock: reads what is published, decides, puts, reads back, records.</summary>
+internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLedger ledger, TimeProvider time)
+{
+    private static readonly TimeSpan LockLease = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan LockWait = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(200);
+
+    /// <returns>False where another release holds the tag for longer than we wait.</returns>
+    /// <exception cref="RegistryException">The registry is away, or will not have it.</exception>
+    public async Task<bool> MoveAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    {
+        if (!await LockAsync(run, image, cancellationToken))
+        {
+            return false;
+        }
+
+        try
+        {
+            // The lock's lease bounds the move, so that it can't outlive the lock.
+            using var limit = new CancellationTokenSource(LockLease, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            await DecideAndMoveAsync(run, image, either.Token);
+            return true;
+        }
+        finally
+        {
+            await tags.UnlockAsync(run.Claimed, image.Image, CancellationToken.None);
+        }
+    }
+
+    private async Task<bool> LockAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    {
+        var until = time.GetUtcNow() + LockWait;
+        while (!await tags.TryLockAsync(run.Claimed, image.Image, LockLease, cancellationToken))
+        {
+            if (time.GetUtcNow() > until)
+            {
+                return false;
+            }
+
+            await Task.Delay(LockPoll, time, cancellationToken);
+        }
+
+        return true;
+    }
+
+    private async Task DecideAndMoveAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    {
+        var client = registries.Get(image.Registry);
+        var current = await client.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
+        var verdict = image.Kind == ImageTagKind.Branch
+            ? new FloatingVerdict.Move("it follows the branch's head")
+            : await DecideAsync(run, image, client, current, cancellationToken);
+        switch (verdict)
+        {
+            case FloatingVerdict.Keep keep:
+                run.Log.Say($"{image.Image} stays: {keep.Why}");
+                await tags.RecordMoveAsync(run.Claimed, image, current, current, TagVerdict.Kept, keep.Why, cancellationToken);
+                await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Kept, current, new Reason(keep.Code, keep.Why), cancellationToken);
+                image.Status = ImageStatus.Kept;
+                break;
+            default:
+                await PutAsync(run, image, client, current, verdict.Why, cancellationToken);
+                break;
+        }
+    }
+
+    private async Task<FloatingVerdict> DecideAsync(
+        ReleaseRun run, ReleaseImage image, RegistryClient client, Digest? current, CancellationToken cancellationToken)
+    {
+        var known = await tags.KnownVersionsAsync(image.Image.Repository, cancellationToken);
+        List<SemanticVersion> published = [.. known.Published];
+        await foreach (var tag in client.ListTagsAsync(image.Repository, cancellationToken))
+        {
+            // What we pushed for a release that is not published yet does not count; what was there before us does.
+            if (!known.Unpublished.Contains(tag) && SemanticVersion.TryParseTag(tag, out var version) && version.IsStable)
+            {
+                published.Add(version);
+            }
+        }
+
+        // A tag that we moved already counts even before that release has ended, or a slower one could take it back.
+        var standing = await tags.StandingAsync(image.Image, cancellationToken);
+        if (standing is not null && standing.Digest == current && SemanticVersion.TryParse(standing.Version, out var owner))
+        {
+            published.Add(owner);
+        }
+
+        return FloatingTags.Decide(run.Plan.Version, image.FloatingScope, published);
+    }
+
+    private async Task PutAsync(
+        ReleaseRun run, ReleaseImage image, RegistryClient client, Digest? current, string why, CancellationToken cancellationToken)
+    {
+        var digest = run.Digest!;
+        if (current != digest)
+        {
+            var manifest = await client.GetManifestAsync(image.Repository, digest.Value, cancellationToken)
+                ?? throw new RegistryException(RegistryFault.Corrupt, $"{image.Image.Repository} no longer holds {digest.Short}, which this release put there.");
+            await client.PutManifestAsync(image.Repository, image.Tag, manifest, cancellationToken);
+            var seen = await client.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
+            if (seen != digest)
+            {
+                throw new RegistryException(RegistryFault.Corrupt, $"{image.Image} was put as {digest.Short}, but the registry answers {seen?.Short ?? "nothing"} for it.");
+            }
+        }
+
+        await tags.RecordMoveAsync(run.Claimed, image, current, digest, current is null ? TagVerdict.Created : TagVerdict.Moved, why, cancellationToken);
+        await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, digest, null, cancellationToken);
+        run.MarkPushed(image, digest);
+        run.Log.Say($"{image.Image} now points to {digest.Short}: {why}");
+    }
+}

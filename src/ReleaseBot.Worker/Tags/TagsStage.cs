@@ -1,0 +1,42 @@
+using ReleaseBot.Core;
+using ReleaseBot.History;
+using ReleaseBot.Registries;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>Moves floating and branch tags, once every registry holds the version. Each move is decided when it is made, and written down.</summary>
+internal sealed class TagsStage(TagMover mover, RunLedger ledger) : IReleaseStage
+{
+    public StageName Name => StageName.Tags;
+
+    public ReleaseStatus Status => ReleaseStatus.Pushing;
+
+    public async Task<StageResult> RunAsync(ReleaseRun run, CancellationToken cancellationToken)
+    {
+        var troubles = new PushTroubles();
+        foreach (var image in run.Followers.Where(image => image.Status is ImageStatus.Pending or ImageStatus.Failed))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                if (!await mover.MoveAsync(run, image, cancellationToken))
+                {
+                    troubles.Add(image, $"another release is moving {image.Image}", null);
+                }
+            }
+            catch (RegistryException exception) when (exception.IsTransient)
+            {
+                run.Log.Say($"{image.Registry} is away: {exception.Message}");
+                var reason = new Reason(ReasonCode.RegistryUnavailable, exception.Message);
+                await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pending, null, reason, cancellationToken);
+                troubles.Add(image, exception.Message, exception.RetryAfter);
+            }
+            catch (RegistryException exception)
+            {
+                return PushFaults.Permanent(exception);
+            }
+        }
+
+        return troubles.Result();
+    }
+}

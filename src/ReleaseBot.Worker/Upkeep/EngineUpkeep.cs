@@ -1,0 +1,86 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>Keeps the engine's disk in bounds: a release's local image goes when the release is over, and the build cache stays within its budget.</summary>
+internal sealed partial class EngineUpkeep(
+    DockerEngine engine, HistoryQueries history, EngineSettings settings, TimeProvider time, ILogger<EngineUpkeep> logger) : BackgroundService
+{
+    private const string Prefix = "releasebot/";
+    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
+
+    private readonly WakeUp _pruneSoon = new(time);
+
+    /// <summary>Removes the image that the release kept at the engine, unless the release is only waiting. Never throws.</summary>
+    public async Task AfterReleaseAsync(string localTag, Guid releaseId)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1), time);
+            if (await history.StatusAsync(releaseId, limit.Token) is not { } status || status.IsFinal())
+            {
+                await engine.RemoveImageAsync(localTag, limit.Token);
+                _pruneSoon.Set();
+            }
+        }
+        catch (Exception exception)
+        {
+            Log.NotTidied(logger, exception.Message);
+        }
+    }
+
+    public override void Dispose()
+    {
+        _pruneSoon.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await _pruneSoon.WaitAsync(Interval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                await RemoveLeftoversAsync(stoppingToken);
+                var freed = await engine.PruneBuildCacheAsync(settings.CacheBudget, stoppingToken);
+                if (freed > 0)
+                {
+                    Log.Pruned(logger, freed / 1_000_000);
+                }
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.NotTidied(logger, exception.Message);
+            }
+        }
+    }
+
+    /// <summary>Images of releases that ended elsewhere, or while nobody looked.</summary>
+    private async Task RemoveLeftoversAsync(CancellationToken cancellationToken)
+    {
+        foreach (var tag in await engine.ListImagesAsync(Prefix, cancellationToken))
+        {
+            var name = tag[Prefix.Length..];
+            var colon = name.IndexOf(':', StringComparison.Ordinal);
+            if (colon > 0 && Guid.TryParseExact(name[..colon], "N", out var releaseId)
+                && (await history.StatusAsync(releaseId, cancellationToken))?.IsFinal() == true)
+            {
+                await engine.RemoveImageAsync(tag, cancellationToken);
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "Build cache over its budget: {Megabytes} MB were freed.")]
+        public static partial void Pruned(ILogger logger, long megabytes);
+
+        [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "The engine could not be tidied: {Message}")]
+        public static partial void NotTidied(ILogger logger, string message);
+    }
+}

@@ -1,0 +1,82 @@
+using System.Data.Common;
+using System.Diagnostics.CodeAnalysis;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.Configuration;
+
+/// <summary>Looks into a database's connection string and a broker's URL without telling anybody.</summary>
+internal static class ConnectionStrings
+{
+    private static readonly HashSet<string> UserKeys =
+        new(["user", "username", "user name", "userid", "user id", "uid"], StringComparer.OrdinalIgnoreCase);
+
+    public static bool TryParse(string text, [NotNullWhen(true)] out DbConnectionStringBuilder? pairs)
+    {
+        try
+        {
+            pairs = new DbConnectionStringBuilder { ConnectionString = text };
+            return pairs.Count > 0;
+        }
+        catch (ArgumentException)
+        {
+            // Its message quotes the text.
+            pairs = null;
+            return false;
+        }
+    }
+
+    /// <summary>Has one of these keys, with a value.</summary>
+    public static bool Has(string text, params ReadOnlySpan<string> keys)
+    {
+        if (TryParse(text, out var pairs))
+        {
+            foreach (var key in keys)
+            {
+                if (pairs.TryGetValue(key, out var value) && value is string { Length: > 0 })
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The user and password of a database's connection string.</summary>
+    public static IEnumerable<Secret> Credentials(string text)
+    {
+        if (!TryParse(text, out var pairs))
+        {
+            yield break;
+        }
+
+        foreach (var key in pairs.Keys.Cast<string>())
+        {
+            if ((UserKeys.Contains(key) || IsPassword(key)) && pairs[key] is string { Length: > 0 } value)
+            {
+                yield return new Secret(value);
+            }
+        }
+    }
+
+    /// <summary>The user and password of a URL, as they stand there and decoded.</summary>
+    public static IEnumerable<Secret> UrlCredentials(string text)
+    {
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.UserInfo.Length == 0)
+        {
+            return [];
+        }
+
+        // The text itself too: Uri re-escapes what it is given.
+        var authority = text.Split("://", 2)[^1].Split('/')[0];
+        var written = authority.LastIndexOf('@') is > 0 and var at ? authority[..at] : uri.UserInfo;
+        return written.Split(':', 2).Concat(uri.UserInfo.Split(':', 2))
+            .SelectMany(part => new[] { part, Uri.UnescapeDataString(part) })
+            .Where(part => part.Length > 0)
+            .Distinct(StringComparer.Ordinal)
+            .Select(part => new Secret(part));
+    }
+
+    private static bool IsPassword(string key) =>
+        key.Contains("password", StringComparison.OrdinalIgnoreCase) || key.ToUpperInvariant() is "PWD" or "PSW";
+}

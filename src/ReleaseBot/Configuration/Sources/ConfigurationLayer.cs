@@ -1,0 +1,7 @@
+namespace ReleaseBot.Configuration;
+
+/// <summary>
+/// What one source gives, flat. An empty array is its path with an empty value; null is null and means "as if not given, here and in earlier sources".
+/// </summary>
+/// <param name="Source">For people, e.g. <c>appsettings.json</c> or <c>the environment</c>.</param>
+internal sealed record ConfigurationLayer(string Source, IReadOnlyList<KeyValuePair<string, string?>> Values);

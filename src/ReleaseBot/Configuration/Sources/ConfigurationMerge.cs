@@ -1,0 +1,42 @@
+namespace ReleaseBot.Configuration;
+
+/// <summary>
+/// Lays the sources over each other. Single values and maps are merged key by key; a list is taken whole from the last source that gives any
+/// part of it. (The stock binder merges arrays by index, so a shorter list in a later file would keep the tail of the earlier one.)
+/// </summary>
+internal static class ConfigurationMerge
+{
+    /// <param name="layers">The one that wins comes last.</param>
+    public static MergedConfiguration Merge(IReadOnlyList<ConfigurationLayer> layers)
+    {
+        OrderedDictionary<string, ConfiguredValue> merged = new(ConfigurationKey.Comparer);
+        List<ReplacedList> replaced = [];
+        foreach (var layer in layers)
+        {
+            foreach (var list in layer.Values.Select(value => SettingsSchema.FindList(value.Key)).OfType<string>().Distinct(ConfigurationKey.Comparer))
+            {
+                replaced.AddRange(Hide(list, layer.Source, merged));
+            }
+
+            foreach (var (key, value) in layer.Values)
+            {
+                // Removed first, so that the key is spelled as in the source that wins.
+                merged.Remove(key);
+                merged.Add(key, new ConfiguredValue(key, value, layer.Source));
+            }
+        }
+
+        return new MergedConfiguration([.. merged.Values], replaced);
+    }
+
+    private static IEnumerable<ReplacedList> Hide(string list, string by, OrderedDictionary<string, ConfiguredValue> merged)
+    {
+        var hidden = merged.Values.Where(value => ConfigurationKey.IsAtOrBelow(value.Key, list)).ToList();
+        foreach (var value in hidden)
+        {
+            merged.Remove(value.Key);
+        }
+
+        return hidden.Select(value => value.Source).Distinct().Select(source => new ReplacedList(list, by, source));
+    }
+}

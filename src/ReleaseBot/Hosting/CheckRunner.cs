@@ -1,0 +1,73 @@
+using ReleaseBot.Configuration;
+using ReleaseBot.Core;
+using Spectre.Console;
+
+namespace ReleaseBot.Hosting;
+
+/// <summary>Asks everything the configuration names, and prints a verdict and a cure for each.</summary>
+internal static class CheckRunner
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    public static async Task<int> RunAsync(ReleaseBotSettings settings, Roles roles, MergedConfiguration configuration, CancellationToken cancellationToken)
+    {
+        await using var app = ServerHost.Build(settings, Roles.All, configuration);
+        var mask = new SecretMask(SettingsSecrets.All(settings));
+        var results = await Task.WhenAll(Checks.Of(settings, app.Services).Select(check => RunAsync(check, mask, cancellationToken)));
+        Print(results);
+        var failed = results.Count(result => result.Verdict == Verdict.Failed);
+        Console.WriteLine(failed == 0 ? "All good." : $"{failed} of {results.Length} checks failed.");
+        return failed == 0 ? 0 : 1;
+    }
+
+    private static async Task<CheckResult> RunAsync(Check check, SecretMask mask, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var result = await check.Ask(cancellationToken).WaitAsync(Limit, cancellationToken);
+            return result with { Subject = check.Subject, Finding = mask.Apply(result.Finding), Cure = mask.Apply(result.Cure) };
+        }
+        catch (TimeoutException)
+        {
+            return new CheckResult(check.Subject, Verdict.Failed, $"no answer within {Limit.TotalSeconds:F0} s", check.Cure);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            return new CheckResult(check.Subject, Verdict.Failed, mask.Apply(exception.Message), check.Cure);
+        }
+    }
+
+    private static void Print(IReadOnlyList<CheckResult> results)
+    {
+        if (Console.IsOutputRedirected)
+        {
+            foreach (var result in results)
+            {
+                Console.WriteLine($"{Word(result.Verdict),-5} {result.Subject}: {result.Finding}{(result.Cure.Length > 0 ? $" -> {result.Cure}" : "")}");
+            }
+
+            return;
+        }
+
+        var table = new Table().RoundedBorder().AddColumns("", "What", "Finding", "Cure");
+        foreach (var result in results)
+        {
+            var colour = result.Verdict switch
+            {
+                Verdict.Ok => "green",
+                Verdict.Doubt => "yellow",
+                _ => "red",
+            };
+            table.AddRow(new Markup($"[{colour}]{Word(result.Verdict)}[/]"), new Text(result.Subject), new Text(result.Finding), new Text(result.Cure));
+        }
+
+        AnsiConsole.Write(table);
+    }
+
+    private static string Word(Verdict verdict) => verdict switch
+    {
+        Verdict.Ok => "ok",
+        Verdict.Doubt => "?",
+        _ => "FAIL",
+    };
+}

@@ -1,0 +1,134 @@
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.GitLab;
+using ReleaseBot.History;
+using ReleaseBot.Registries;
+
+namespace ReleaseBot.Hosting;
+
+/// <summary>What <c>check</c> asks, in the order of a release's path.</summary>
+internal static class Checks
+{
+    private const int ProjectsLookedAt = 500;
+
+    public static IEnumerable<Check> Of(ReleaseBotSettings settings, IServiceProvider services)
+    {
+        var gitLab = services.GetRequiredService<GitLabClient>();
+        yield return new Check("GitLab", "Check GitLab:Url, and GitLab:CaFile for a private CA.", token => AskGitLabAsync(gitLab, token));
+        foreach (var registry in settings.Registries.Values)
+        {
+            var client = services.GetRequiredService<RegistryClients>().Get(registry.Name);
+            yield return new Check($"registry {registry.Name} ({registry.Host})", $"Check Registries:{registry.Name}.",
+                token => AskRegistryAsync(settings, registry, client, gitLab, token));
+        }
+
+        yield return new Check($"engine {settings.Engine.Endpoint}", "Start the engine, or change Engine:Endpoint; a tcp endpoint with TLS needs Engine:CertificatePath.",
+            token => AskEngineAsync(services.GetRequiredService<DockerEngine>(), token));
+        yield return new Check($"store ({settings.Storage.Provider})", "Check Storage:ConnectionString.",
+            token => AskStoreAsync(services.GetRequiredService<HistoryDatabase>(), settings.Storage, token));
+        yield return new Check($"bus ({settings.Bus.Transport})", "Check Bus:Uri and that RabbitMQ runs.", token => BusCheck.AskAsync(settings.Bus, token));
+        foreach (var channel in settings.Channels.Values)
+        {
+            yield return new Check($"channel {channel.Name} ({channel.Kind})", $"Check Channels:{channel.Name}.", _ => Task.FromResult(AskChannel(channel)));
+        }
+    }
+
+    private static async Task<CheckResult> AskGitLabAsync(GitLabClient gitLab, CancellationToken cancellationToken)
+    {
+        var token = await gitLab.CheckTokenAsync(cancellationToken);
+        var expiry = token.ExpiresAt is { } day ? $", expires {day:yyyy-MM-dd}" : "";
+        if (token.Scopes is not { } scopes)
+        {
+            return CheckResult.Ok($"signed in as {token.Username}{expiry}");
+        }
+
+        var finding = $"signed in as {token.Username}, scopes {string.Join(", ", scopes)}{expiry}";
+        return scopes.Contains("api") || scopes.Contains("read_api")
+            ? CheckResult.Ok(finding)
+            : CheckResult.Failed(finding, "Give the token the scope read_api (and read_repository), or api for writing back.");
+    }
+
+    private static async Task<CheckResult> AskRegistryAsync(
+        ReleaseBotSettings settings, RegistrySettings registry, RegistryClient client, GitLabClient gitLab, CancellationToken cancellationToken)
+    {
+        if (await SampleRepositoryAsync(settings, registry, gitLab, cancellationToken) is not { } repository)
+        {
+            return CheckResult.Doubt("no project is known that would be pushed here", "Give GitLab:Token access to a project that an entry of Projects matches.");
+        }
+
+        await client.CheckPushAsync(repository, cancellationToken);
+        return CheckResult.Ok($"may push to {repository}");
+    }
+
+    /// <summary>A repository that a rule would push to in this registry, of a project that exists.</summary>
+    private static async Task<string?> SampleRepositoryAsync(
+        ReleaseBotSettings settings, RegistrySettings registry, GitLabClient gitLab, CancellationToken cancellationToken)
+    {
+        foreach (var rule in settings.Projects)
+        {
+            var image = rule.Images.FirstOrDefault(image => image.Registry == registry.Name);
+            var path = image is null ? null : await SamplePathAsync(settings, rule, gitLab, cancellationToken);
+            if (path is not null)
+            {
+                var facts = new TemplateFacts { Ref = GitRef.Tag("v0.0.0"), Commit = default, CommittedAt = DateTimeOffset.UnixEpoch, ProjectPath = path };
+                if (image!.Repository.Expand(facts, out _)?.ToLowerInvariant() is { } name && ImageRepository.IsLegalName(name))
+                {
+                    return name;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private static async Task<string?> SamplePathAsync(ReleaseBotSettings settings, ProjectRule rule, GitLabClient gitLab, CancellationToken cancellationToken)
+    {
+        if (rule.Path.IsExact)
+        {
+            return rule.Path.Pattern;
+        }
+
+        var seen = 0;
+        await foreach (var project in gitLab.ListProjectsAsync(cancellationToken))
+        {
+            if (ReleasePlanner.RuleFor(project.Path, settings.Projects) == rule)
+            {
+                return project.Path;
+            }
+
+            if (++seen == ProjectsLookedAt)
+            {
+                break;
+            }
+        }
+
+        return null;
+    }
+
+    private static async Task<CheckResult> AskEngineAsync(DockerEngine engine, CancellationToken cancellationToken)
+    {
+        var version = await engine.GetVersionAsync(cancellationToken);
+        return CheckResult.Ok($"Docker {version.Version} (API {version.ApiVersion}) on {version.Platform}");
+    }
+
+    private static async Task<CheckResult> AskStoreAsync(HistoryDatabase database, StorageSettings storage, CancellationToken cancellationToken)
+    {
+        var pending = await database.PendingMigrationsAsync(cancellationToken);
+        if (pending.Count == 0)
+        {
+            return CheckResult.Ok("reachable, and its tables are those of this version");
+        }
+
+        return storage.Provider == StorageProvider.Sqlite
+            ? CheckResult.Ok($"reachable; serve will apply {pending.Count} migration(s)")
+            : CheckResult.Failed($"{pending.Count} migration(s) are missing", "Run: releasebot migrate");
+    }
+
+    private static CheckResult AskChannel(ChannelSettings channel)
+    {
+        var url = new Uri(channel.Url.Reveal());
+        return channel.Kind == ChannelKind.Slack && !url.IsLoopback && url.Scheme != Uri.UriSchemeHttps
+            ? CheckResult.Failed("Slack's hooks are https", $"Change Channels:{channel.Name}:Url.")
+            : CheckResult.Ok("well-formed; nothing was sent");
+    }
+}

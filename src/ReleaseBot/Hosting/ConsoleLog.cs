@@ -1,0 +1,52 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.Hosting;
+
+/// <summary>One line an event, times in UTC, every secret masked: messages, exceptions and all.</summary>
+internal sealed class ConsoleLog(SecretMask mask, TimeProvider time) : ConsoleFormatter(FormatterName)
+{
+    public const string FormatterName = "releasebot";
+
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
+        var line = string.Create(CultureInfo.InvariantCulture,
+            $"{time.GetUtcNow():yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {Level(logEntry.LogLevel)} {Category(logEntry.Category)}: {message}");
+        textWriter.WriteLine(mask.Apply(line));
+        if (logEntry.Exception is { } exception)
+        {
+            textWriter.WriteLine(mask.Apply(exception.ToString()));
+        }
+    }
+
+    private static string Category(string category) => category[(category.LastIndexOf('.') + 1)..];
+
+    private static string Level(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "trace",
+        LogLevel.Debug => "debug",
+        LogLevel.Information => "info ",
+        LogLevel.Warning => "warn ",
+        LogLevel.Error => "error",
+        _ => "fatal",
+    };
+}
+
+internal static class ConsoleLogging
+{
+    public static void AddReleaseBotConsole(this ILoggingBuilder logging, IConfiguration configuration, IReadOnlyList<Secret> secrets)
+    {
+        // Libraries speak up when something is wrong; Logging:LogLevel can have more.
+        logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("MassTransit", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
+        logging.AddConfiguration(configuration.GetSection("Logging"));
+        logging.AddConsole(options =>
+        {
+            options.FormatterName = ConsoleLog.FormatterName;
+            options.LogToStandardErrorThreshold = LogLevel.Warning;
+        });
+        logging.Services.AddSingleton<ConsoleFormatter>(provider => new ConsoleLog(new SecretMask(secrets), provider.GetRequiredService<TimeProvider>()));
+    }
+}

@@ -1,0 +1,231 @@
+using System.Runtime.Versioning;
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.Integration.Parts;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.Engine;
+
+/// <summary>Builds on a real engine, with BuildKit and with the classic builder.</summary>
+[SupportedOSPlatform("linux")]
+[Collection(EngineCollection.Name)]
+public sealed class DockerEngineBuildTests(DockerEngineFixture fixture) : IAsyncDisposable
+{
+    private readonly DockerEngine _engine = Engines.To(fixture.Endpoint);
+    private readonly LineLog _log = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public ValueTask DisposeAsync() => _engine.DisposeAsync();
+
+    [Fact]
+    public async Task An_Engine_Tells_What_It_Is()
+    {
+        var version = await _engine.GetVersionAsync(Token);
+        version.Version.ShouldMatch(@"\A\d+\.\d+");
+        version.ApiVersion.ShouldMatch(@"\A1\.\d+\z");
+        version.Platform.ShouldStartWith("linux/");
+    }
+
+    [Theory]
+    [InlineData(BuilderKind.BuildKit)]
+    [InlineData(BuilderKind.Classic)]
+    public async Task A_Dockerfile_Becomes_An_Image_With_Its_Labels_Arguments_And_Stage(BuilderKind builder)
+    {
+        await using var engine = Engines.To(fixture.Endpoint, builder);
+        var name = $"plain-{builder}".ToLowerInvariant();
+        var repository = new Repository(Repository.Busybox + "ARG GREETING\nRUN echo \"$GREETING $(cat /src/a b/../busybox 2>/dev/null | wc -c)\" > /said && cat /said\n"
+            .Replace("/src/a b/../busybox", "/bin/busybox") + "FROM scratch AS wanted\nCOPY --from=0 /said /said\nFROM scratch\nCOPY missing /\n");
+        var request = repository.Request(name) with
+        {
+            Target = "wanted",
+            BuildArgs = new Dictionary<string, string> { ["GREETING"] = "grüß & gott?" },
+            Labels = new Dictionary<string, string> { ["org.opencontainers.image.version"] = "1.2.3", ["odd"] = "a=b&c \"d\"" },
+        };
+
+        var image = await engine.BuildAsync(request, _log, Token);
+
+        image.ImageId.ShouldMatch(@"\Asha256:[0-9a-f]{64}\z");
+        _log.Lines.ShouldContain(line => line.Contains("grüß & gott? ", StringComparison.Ordinal), _log.Text);
+        var inspected = await fixture.Daemon.GetAsync($"images/{image.ImageId}/json", Token);
+        inspected.GetProperty("Config").GetProperty("Labels").GetProperty("odd").GetString().ShouldBe("a=b&c \"d\"");
+        inspected.GetProperty("RepoTags")[0].GetString().ShouldBe($"releasebot/{name}:build");
+        (await engine.ListImagesAsync("releasebot/", Token)).ShouldContain($"releasebot/{name}:build");
+        (await engine.HasImageAsync(image.ImageId, Token)).ShouldBeTrue();
+        await engine.RemoveImageAsync(request.LocalTag, Token);
+        await engine.RemoveImageAsync(image.ImageId, Token);
+        (await engine.HasImageAsync(image.ImageId, Token)).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task The_Log_Reads_Like_That_Of_The_Docker_Command()
+    {
+        var repository = new Repository(Repository.Busybox + $"RUN printf 'one\\ntwo' && printf '\\033[31mred\\033[0m\\033[2K\\n' >&2 # {Guid.CreateVersion7(TimeProvider.System.GetUtcNow())}\n");
+
+        await _engine.BuildAsync(repository.Request("log"), _log, Token);
+
+        _log.Lines[0].ShouldStartWith("#1 [internal] ");
+        var run = _log.Lines.Single(line => line.Contains("RUN printf", StringComparison.Ordinal)).Split(' ')[0];
+        _log.Lines.ShouldContain($"{run} one");
+        _log.Lines.ShouldContain($"{run} two");
+        _log.Lines.ShouldContain($"{run} \u001b[31mred\u001b[0m");
+        _log.Lines.ShouldContain(line => line.StartsWith($"{run} DONE ", StringComparison.Ordinal));
+
+        var again = new LineLog();
+        await _engine.BuildAsync(repository.Request("log"), again, Token);
+        again.Lines.ShouldContain(line => line.EndsWith(" CACHED", StringComparison.Ordinal), again.Text);
+    }
+
+    [Fact]
+    public async Task A_Context_Whose_First_Name_Is_Long_Is_Still_Taken_For_An_Archive()
+    {
+        var tree = Directory.CreateTempSubdirectory("rb-long-");
+        try
+        {
+            var folder = tree.CreateSubdirectory(new string('a', 120));
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, new string('b', 120)), "x", Token);
+            await File.WriteAllTextAsync(Path.Combine(tree.FullName, "z"), $"FROM scratch\nCOPY {folder.Name} /\n", Token);
+            var options = new ContextOptions { Dockerfile = "z", Ignore = DockerIgnore.Parse("zz") };
+            var request = new Repository("").Request("long") with
+            {
+                Dockerfile = "z",
+                WriteContext = (body, token) => BuildContext.WriteDirectoryAsync(tree.FullName, body, options, token),
+            };
+
+            await _engine.BuildAsync(request, _log, Token);
+        }
+        finally
+        {
+            tree.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task A_Secret_Is_Mounted_And_One_That_Is_Missing_Is_Told()
+    {
+        var repository = new Repository(Repository.Busybox + "RUN --mount=type=secret,id=npm,required=true wc -c < /run/secrets/npm\n");
+        var request = repository.Request("secret");
+
+        await _engine.BuildAsync(request with { Secrets = new Dictionary<string, Secret> { ["npm"] = new("12345678") } }, _log, Token);
+
+        _log.Lines.ShouldContain(line => line.EndsWith(" 8", StringComparison.Ordinal), _log.Text);
+        var other = new Repository(Repository.Busybox + "RUN --mount=type=secret,id=tok,required=true true\n");
+        var fault = await Should.ThrowAsync<BuildFailedException>(() => _engine.BuildAsync(other.Request("nosecret"), _log, Token));
+        fault.Message.ShouldContain("secret tok");
+    }
+
+    [Theory]
+    [InlineData(BuilderKind.BuildKit)]
+    [InlineData(BuilderKind.Classic)]
+    public async Task A_Failing_Step_Is_Told_With_Its_Words_And_Exit_Code(BuilderKind builder)
+    {
+        await using var engine = Engines.To(fixture.Endpoint, builder);
+        var request = new Repository(Repository.Busybox + "RUN echo these are my last words && exit 7\n").Request("failing");
+
+        var fault = await Should.ThrowAsync<BuildFailedException>(() => engine.BuildAsync(request, _log, Token));
+
+        fault.Message.ShouldContain("7");
+        fault.IsTransient.ShouldBeFalse();
+        _log.Lines.ShouldContain(line => line.EndsWith("these are my last words", StringComparison.Ordinal), _log.Text);
+    }
+
+    [Theory]
+    [InlineData(BuilderKind.BuildKit, "FROM scratch\nRNU x\n", "heredoc")]
+    [InlineData(BuilderKind.Classic, "FROM scratch\nRNU x\n", "unknown instruction: RNU")]
+    [InlineData(BuilderKind.BuildKit, "FROM scratch\nCOPY nowhere /\n", ".dockerignore")]
+    [InlineData(BuilderKind.BuildKit, "FROM 127.0.0.1:9/gone:1\n", "connection refused")]
+    public async Task A_Dockerfile_That_Cannot_Build_Is_Told_In_The_Builders_Words_With_A_Cure(BuilderKind builder, string dockerfile, string words)
+    {
+        await using var engine = Engines.To(fixture.Endpoint, builder);
+        var fault = await Should.ThrowAsync<BuildFailedException>(() => engine.BuildAsync(new Repository(dockerfile).Request("wrong"), _log, Token));
+        fault.Message.ShouldContain(words);
+        fault.IsTransient.ShouldBe(words == "connection refused");
+    }
+
+    [Theory]
+    [InlineData(BuilderKind.BuildKit)]
+    [InlineData(BuilderKind.Classic)]
+    public async Task A_Request_That_Is_Refused_Before_The_Context_Is_Read_Is_Told_In_The_Engines_Words(BuilderKind builder)
+    {
+        await using var engine = Engines.To(fixture.Endpoint, builder);
+        var request = new Repository(Repository.Busybox).Noise("noise", 8_000_000).Request("refused") with { LocalTag = "releasebot/UPPER:build" };
+        var fault = await Should.ThrowAsync<BuildFailedException>(() => engine.BuildAsync(request, _log, Token));
+        fault.Message.ShouldContain("invalid reference format");
+    }
+
+    [Theory]
+    [InlineData(BuilderKind.BuildKit)]
+    [InlineData(BuilderKind.Classic)]
+    public async Task A_Cut_Archive_Builds_Nothing_And_Its_Fault_Comes_Out_Unchanged(BuilderKind builder)
+    {
+        await using var engine = Engines.To(fixture.Endpoint, builder);
+        var repository = new Repository("FROM scratch\nCOPY . /\n").Noise("noise", 3_000_000);
+        var archive = repository.Archive();
+        var request = repository.Request("cut") with
+        {
+            WriteContext = (body, token) => BuildContext.WriteAsync(new MemoryStream(archive, 0, archive.Length - 9), body, new ContextOptions(), token),
+        };
+
+        var fault = await Should.ThrowAsync<ContextException>(() => engine.BuildAsync(request, _log, Token));
+
+        fault.Fault.ShouldBe(ContextFault.Truncated);
+        (await engine.HasImageAsync(request.LocalTag, Token)).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData(BuilderKind.BuildKit)]
+    [InlineData(BuilderKind.Classic)]
+    public async Task A_Private_Base_Is_Pulled_With_Its_Credentials_And_Not_Without(BuilderKind builder)
+    {
+        await using var registry = await PrivateRegistry.StartAsync(Token);
+        await using var engine = Engines.To(fixture.Endpoint, builder);
+        var name = $"base-{builder}".ToLowerInvariant();
+        var made = await _engine.BuildAsync(new Repository(Repository.Busybox + $"RUN echo {name} > /name\n").Request(name), _log, Token);
+        ImageRef.TryParse($"{registry.Host}/private/{name}:1", out var reference).ShouldBeTrue();
+        await _engine.PushAsync(made.ImageId, reference, registry.Bob, progress: null, Token);
+        var repository = new Repository($"FROM {reference}\nRUN cat /name\n");
+
+        await engine.BuildAsync(repository.Request($"{name}-user") with { PullCredentials = [registry.Bob] }, _log, Token);
+
+        _log.Lines.ShouldContain(line => line.EndsWith(name, StringComparison.Ordinal), _log.Text);
+        // Also now that its layers are at the engine: a base pulled once is not free for all.
+        var without = await Should.ThrowAsync<BuildFailedException>(() => engine.BuildAsync(repository.Request($"{name}-none"), _log, Token));
+        without.Message.ShouldContain("Pull");
+        var wrong = registry.Bob with { Password = new Secret("wrong-password") };
+        var refused = await Should.ThrowAsync<BuildFailedException>(() => engine.BuildAsync(repository.Request($"{name}-wrong") with { PullCredentials = [wrong] }, _log, Token));
+        refused.Message.ShouldNotContain("wrong-password");
+        (_log.Text + without.Message).ShouldNotContain(PrivateRegistry.Password);
+    }
+
+    [Fact]
+    public async Task The_Classic_Builder_Refuses_What_It_Cannot_Do()
+    {
+        await using var engine = Engines.To(fixture.Endpoint, BuilderKind.Classic);
+        var request = new Repository(Repository.Busybox).Request("classic");
+        var secrets = request with { Secrets = new Dictionary<string, Secret> { ["npm"] = new("x") } };
+        (await Should.ThrowAsync<BuildFailedException>(() => engine.BuildAsync(secrets, _log, Token))).Message.ShouldContain("BuildSecrets");
+        (await Should.ThrowAsync<BuildFailedException>(() => engine.BuildAsync(request with { Platform = "linux/riscv64" }, _log, Token))).Message.ShouldContain("linux/riscv64");
+    }
+
+    [Fact]
+    public async Task Builds_Side_By_Side_Each_Get_Their_Own_Secret()
+    {
+        await Task.WhenAll(Enumerable.Range(1, 4).Select(async number =>
+        {
+            var log = new LineLog();
+            var repository = new Repository(Repository.Busybox + $"RUN --mount=type=secret,id=own,required=true echo is $(cat /run/secrets/own) # {number}\n");
+            await _engine.BuildAsync(
+                repository.Request($"side-{number}") with { Secrets = new Dictionary<string, Secret> { ["own"] = new($"number-{number}") } }, log, Token);
+            log.Lines.ShouldContain(line => line.EndsWith($" is number-{number}", StringComparison.Ordinal), log.Text);
+        }));
+    }
+
+    [Fact]
+    public async Task Pruning_Reclaims_The_Cache()
+    {
+        await _engine.BuildAsync(new Repository("FROM scratch\nCOPY noise /\n").Noise("noise", 5_000_000).Request("prune"), _log, Token);
+        (await _engine.PruneBuildCacheAsync(1_000_000_000_000, Token)).ShouldBe(0);
+        (await _engine.PruneBuildCacheAsync(0, Token)).ShouldBeGreaterThan(5_000_000);
+    }
+}

@@ -1,0 +1,299 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Xunit;
+
+namespace ReleaseBot.Integration.Parts;
+
+/// <summary>
+/// A real Docker engine for tests, their own: it shares nothing with an engine that may run beside it. Share it among classes as a class or
+/// collection fixture; it starts in about half a second. Images of different tests must not share names.
+/// </summary>
+public sealed class DockerEngineFixture : IAsyncLifetime
+{
+    private DockerDaemon? _daemon;
+
+    /// <summary>E.g. <c>unix:///tmp/rbe-1a2b3c/d.sock</c>.</summary>
+    public Uri Endpoint => Daemon.Endpoint;
+
+    public DockerDaemon Daemon => _daemon ?? throw new InvalidOperationException("The engine has not been started.");
+
+    public async ValueTask InitializeAsync() => _daemon = await DockerDaemon.StartAsync(new DockerDaemonOptions());
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_daemon is not null)
+        {
+            await _daemon.DisposeAsync();
+        }
+    }
+}
+
+public sealed record DockerDaemonOptions
+{
+    /// <summary>
+    /// A tree with another release of Docker in it, e.g. made by <c>debootstrap --variant=minbase --include=docker.io trixie DIR</c>; null for the
+    /// engine installed on this machine.
+    /// </summary>
+    public string? Root { get; init; }
+
+    /// <summary>More of dockerd's options.</summary>
+    public IReadOnlyList<string> Arguments { get; init; } = [];
+}
+
+/// <summary>
+/// One dockerd with its own state, bridge and control group, all of which go with it. Never with <c>--bridge=none</c>: that deletes docker0 under
+/// another engine (moby/moby daemon/daemon_unix.go, removeDefaultBridgeInterface).
+/// </summary>
+public sealed class DockerDaemon : IAsyncDisposable
+{
+    private const int Terminate = 15;
+    private const int Kill = 9;
+
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(15);
+
+    private readonly string _name;
+    private readonly string? _root;
+    private readonly HttpClient _http;
+    private Process? _process;
+
+    private DockerDaemon(string name, string? root)
+    {
+        (_name, _root) = (name, root);
+        // Short, since a socket's path ends at 108 bytes, containerd's below it as well.
+        Folder = $"/tmp/{name}";
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellationToken) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(Endpoint.AbsolutePath), cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        })
+        { BaseAddress = new Uri("http://docker/") };
+    }
+
+    /// <summary>Everything of this engine is below it.</summary>
+    public string Folder { get; }
+
+    public Uri Endpoint => new($"unix://{Folder}/d.sock");
+
+    public static async Task<DockerDaemon> StartAsync(DockerDaemonOptions options)
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            throw new InvalidOperationException("A Docker engine of one's own needs root: run the tests as root, or in a privileged container.");
+        }
+
+        var daemon = new DockerDaemon($"rbe-{RandomNumberGenerator.GetHexString(6, lowercase: true)}", options.Root);
+        try
+        {
+            await daemon.AddBridgeAsync();
+            daemon.StartProcess(options.Arguments);
+            await daemon.WaitUntilReadyAsync();
+            return daemon;
+        }
+        catch
+        {
+            await daemon.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Asks the engine itself, past the code under test.</summary>
+    public async Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken)
+    {
+        using var response = await _http.GetAsync(path, cancellationToken);
+        var text = await response.Content.ReadAsStringAsync(cancellationToken);
+        return response.IsSuccessStatusCode ? JsonSerializer.Deserialize<JsonElement>(text) : throw new HttpRequestException($"{path}: {(int)response.StatusCode} {text}");
+    }
+
+    /// <summary>As a crash or the kernel's out-of-memory killer would.</summary>
+    public void KillHard() => Signal(_process!.Id, Kill);
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopProcessAsync();
+        foreach (var process in OwnProcesses())
+        {
+            Signal(process, Kill);
+        }
+
+        await WaitAsync(() => !OwnProcesses().Any(), StopLimit, () => $"processes {string.Join(", ", OwnProcesses())} outlive {_name}");
+        foreach (var mount in MountsBelow(Folder))
+        {
+            await RunAsync("umount", "-l", mount);
+        }
+
+        if (Directory.Exists(Folder))
+        {
+            Directory.Delete(Folder, recursive: true);
+        }
+
+        RemoveControlGroups();
+        if (Directory.Exists($"/sys/class/net/{_name}"))
+        {
+            await RunAsync("ip", "link", "delete", _name);
+        }
+
+        _process?.Dispose();
+        _http.Dispose();
+    }
+
+    private async Task AddBridgeAsync()
+    {
+        var net = RandomNumberGenerator.GetBytes(2);
+        await RunAsync("ip", "link", "add", _name, "type", "bridge");
+        await RunAsync("ip", "address", "add", string.Create(CultureInfo.InvariantCulture, $"10.{160 + net[0] % 64}.{net[1]}.1/24"), "dev", _name);
+        await RunAsync("ip", "link", "set", _name, "up");
+    }
+
+    private void StartProcess(IReadOnlyList<string> more)
+    {
+        Directory.CreateDirectory(Folder);
+        List<string> command =
+        [
+            "dockerd", "--data-root", $"{Folder}/data", "--exec-root", $"{Folder}/exec", "--pidfile", $"{Folder}/pid", "-H", Endpoint.ToString(),
+            $"--bridge={_name}", "--iptables=false", "--ip-masq=false", "--max-concurrent-uploads=20", $"--cgroup-parent=/{_name}", .. more,
+        ];
+        if (_root is not null)
+        {
+            // BuildKit remounts its root, so that must be a mount; the folder is seen inside as outside.
+            var script = $"mount --bind {_root} {_root} && mkdir -p {_root}{Folder} && mount --bind {Folder} {_root}{Folder} "
+                + $"&& for d in proc sys dev; do mount --rbind /$d {_root}/$d; done && exec chroot {_root} \"$@\"";
+            command = ["unshare", "-m", "sh", "-c", script, "sh", .. command];
+        }
+
+        // Through a shell for the log alone; it replaces itself, so the process is the engine.
+        var start = new ProcessStartInfo("sh") { Environment = { ["BUILDKIT_STEP_LOG_MAX_SIZE"] = "104857600", ["BUILDKIT_STEP_LOG_MAX_SPEED"] = "104857600" } };
+        foreach (var argument in (string[])["-c", $"exec \"$@\" >{Folder}/log 2>&1", "sh", .. command])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        _process = Process.Start(start) ?? throw new InvalidOperationException("No dockerd: install the docker.io package.");
+    }
+
+    private async Task WaitUntilReadyAsync()
+    {
+        var last = "";
+        await WaitAsync(
+            async () =>
+            {
+                if (_process!.HasExited)
+                {
+                    throw new InvalidOperationException($"dockerd ended at once (install docker.io and iproute2 if one is missing):\n{Log()}");
+                }
+
+                try
+                {
+                    using var response = await _http.GetAsync("_ping");
+                    last = response.StatusCode.ToString();
+                    return response.IsSuccessStatusCode;
+                }
+                catch (HttpRequestException fault)
+                {
+                    last = fault.Message;
+                    return false;
+                }
+            },
+            StartLimit, () => $"dockerd does not answer ({last}):\n{Log()}");
+    }
+
+    private string Log() => File.Exists($"{Folder}/log") ? string.Join('\n', File.ReadLines($"{Folder}/log").TakeLast(20)) : "(no log)";
+
+    private async Task StopProcessAsync()
+    {
+        if (_process is null || _process.HasExited)
+        {
+            return;
+        }
+
+        Signal(_process.Id, Terminate);
+        using var limit = new CancellationTokenSource(StopLimit, TimeProvider.System);
+        try
+        {
+            await _process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Signal(_process.Id, Kill);
+        }
+    }
+
+    /// <summary>The engine's containerd and shims name its folder, and what it runs is in its control group, also after the engine has died.</summary>
+    private IEnumerable<int> OwnProcesses() =>
+        Directory.EnumerateDirectories("/proc").Select(path => int.TryParse(Path.GetFileName(path), out var id) ? id : 0)
+            .Where(id => id > 0 && id != Environment.ProcessId && (ReadProcess(id, "cmdline").Contains(Folder + "/", StringComparison.Ordinal)
+                || ReadProcess(id, "cgroup").Contains("/" + _name, StringComparison.Ordinal)));
+
+    private static string ReadProcess(int id, string file)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{id}/{file}");
+        }
+        catch (IOException)
+        {
+            // It has ended meanwhile.
+            return "";
+        }
+    }
+
+    private static List<string> MountsBelow(string folder) =>
+        [.. File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')[4]).Where(path => path == folder || path.StartsWith(folder + "/", StringComparison.Ordinal))
+            .OrderByDescending(path => path.Length)];
+
+    private void RemoveControlGroups()
+    {
+        foreach (var hierarchy in Directory.EnumerateDirectories("/sys/fs/cgroup").Append("/sys/fs/cgroup").Select(path => Path.Combine(path, _name)).Where(Directory.Exists))
+        {
+            foreach (var group in Directory.EnumerateDirectories(hierarchy, "*", SearchOption.AllDirectories).Append(hierarchy).OrderByDescending(path => path.Length))
+            {
+                // Its files are the kernel's; the folder goes alone.
+                _ = RemoveFolder(group);
+            }
+        }
+    }
+
+    private static async Task WaitAsync(Func<bool> condition, TimeSpan limit, Func<string> state) => await WaitAsync(() => Task.FromResult(condition()), limit, state);
+
+    private static async Task WaitAsync(Func<Task<bool>> condition, TimeSpan limit, Func<string> state)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (!await condition())
+        {
+            if (TimeProvider.System.GetElapsedTime(start) > limit)
+            {
+                throw new TimeoutException(state());
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, CancellationToken.None);
+        }
+    }
+
+    private static async Task RunAsync(string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardError = true };
+        using var process = Process.Start(start) ?? throw new InvalidOperationException($"No {program}: install iproute2 and mount.");
+        var error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {error}");
+        }
+    }
+
+    private static void Signal(int process, int signal) => _ = SendSignal(process, signal);
+
+    [DllImport("libc", EntryPoint = "kill")]
+    private static extern int SendSignal(int process, int signal);
+
+    [DllImport("libc", EntryPoint = "rmdir", CharSet = CharSet.Ansi, BestFitMapping = false)]
+    private static extern int RemoveFolder(string path);
+}

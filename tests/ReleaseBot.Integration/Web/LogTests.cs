@@ -1,0 +1,115 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.ServerSentEvents;
+using ReleaseBot.History;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.Web;
+
+public sealed class LogTests : IAsyncLifetime
+{
+    private WebFixture _web = null!;
+    private ClaimedRun _run = null!;
+
+    private string Path => $"/api/v1/releases/{_run.Release.Id}/log";
+
+    public async ValueTask InitializeAsync()
+    {
+        _web = await WebFixture.StartAsync();
+        await _web.HookAsync(Hooks.Tag());
+        _run = await _web.StartRunAsync();
+    }
+
+    public ValueTask DisposeAsync() => _web.DisposeAsync();
+
+    [Fact]
+    public async Task Log_Is_Plain_Text_As_It_Was_Written()
+    {
+        for (var number = 0; number < 20; number++)
+        {
+            await _web.LogAsync(_run, $"line {number} \u001b[32mü\u001b[0m <script>\n");
+        }
+
+        var answer = await _web.GetAsync(Path);
+
+        answer.Headers["Content-Type"].ShouldBe("text/plain; charset=utf-8");
+        answer.Text.ShouldBe(string.Concat(Enumerable.Range(0, 20).Select(number => $"line {number} \u001b[32mü\u001b[0m <script>\n")));
+        (await _web.GetAsync($"{Path}?after=19")).Text.ShouldStartWith("line 19 ");
+        (await _web.GetAsync($"/api/v1/releases/{Guid.Empty}/log")).Problem.ShouldBe("release-not-found");
+    }
+
+    [Fact]
+    public async Task Follower_Gets_What_Was_And_What_Comes_Until_The_End()
+    {
+        await _web.LogAsync(_run, "one\ntwo\r\n");
+        using var follower = await FollowAsync(null);
+        var events = follower.Events();
+
+        (await NextAsync(events)).ShouldBe(("1", "message", "one\ntwo"));
+        await _web.LogAsync(_run, "three\n\nevent: end\n");
+        (await NextAsync(events)).ShouldBe(("2", "message", "three\n\nevent: end"));
+        await _web.LogAsync(_run, "10%\r20%\n");
+        (await NextAsync(events)).ShouldBe(("3", "message", "10%\n20%"));
+        await _web.PublishAsync(_run);
+        (await NextAsync(events)).ShouldBe((null, "end", "published"));
+        (await events.MoveNextAsync()).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Follower_Resumes_Behind_The_Last_Event()
+    {
+        await _web.LogAsync(_run, "one\n");
+        await _web.LogAsync(_run, "two\n");
+        using var follower = await FollowAsync("1");
+        var events = follower.Events();
+
+        (await NextAsync(events)).ShouldBe(("2", "message", "two"));
+        await _web.PublishAsync(_run);
+        (await NextAsync(events)).ShouldBe((null, "end", "published"));
+
+        using var late = await FollowAsync("2");
+        (await NextAsync(late.Events())).EventType.ShouldBe("end");
+    }
+
+    [Fact]
+    public async Task Server_That_Stops_Lets_Its_Followers_Go()
+    {
+        await _web.LogAsync(_run, "one\n");
+        using var follower = await FollowAsync(null);
+        var events = follower.Events();
+        await NextAsync(events);
+
+        _web.Get<Microsoft.Extensions.Hosting.IHostApplicationLifetime>().StopApplication();
+
+        (await events.MoveNextAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, WebFixture.Cancellation)).ShouldBeFalse();
+    }
+
+    private static async Task<(string? Id, string EventType, string Data)> NextAsync(IAsyncEnumerator<SseItem<string>> events)
+    {
+        (await events.MoveNextAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, WebFixture.Cancellation)).ShouldBeTrue("the stream ended");
+        return (events.Current.EventId, events.Current.EventType, events.Current.Data);
+    }
+
+    private async Task<Follower> FollowAsync(string? lastEventId)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, Path);
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/event-stream"));
+        if (lastEventId is not null)
+        {
+            request.Headers.Add("Last-Event-ID", lastEventId);
+        }
+
+        var response = await _web.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, WebFixture.Cancellation);
+        response.StatusCode.ShouldBe(HttpStatusCode.OK);
+        response.Content.Headers.ContentType!.MediaType.ShouldBe("text/event-stream");
+        return new Follower(response, await response.Content.ReadAsStreamAsync(WebFixture.Cancellation));
+    }
+
+    private sealed class Follower(HttpResponseMessage response, Stream stream) : IDisposable
+    {
+        public IAsyncEnumerator<SseItem<string>> Events() => SseParser.Create(stream).EnumerateAsync().GetAsyncEnumerator(WebFixture.Cancellation);
+
+        public void Dispose() => response.Dispose();
+    }
+}

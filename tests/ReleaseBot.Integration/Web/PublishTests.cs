@@ -1,0 +1,106 @@
+using System.Net;
+using ReleaseBot.Integration.GitLab;
+using ReleaseBot.StandIns.GitLab;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.Web;
+
+public sealed class PublishTests : IAsyncLifetime
+{
+    private GitLabFixture _gitLab = null!;
+    private WebFixture _web = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _gitLab = await GitLabFixture.StartAsync();
+        await _gitLab.CommitAsync("Dockerfile", "FROM scratch\n");
+        await _gitLab.Clone.TagAsync("v1.2.3", "Release", WebFixture.Cancellation);
+        await _gitLab.Clone.TagAsync("nightly", null, WebFixture.Cancellation);
+        await _gitLab.Clone.PushAsync(WebFixture.Cancellation, "HEAD:refs/heads/main", "v1.2.3", "nightly");
+        _web = await WebFixture.StartAsync(gitLab: _gitLab.Settings);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _web.DisposeAsync();
+        await _gitLab.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("\"acme/shop\"", "v1.2.3")]
+    [InlineData("\"42\"", "refs/tags/v1.2.3")]
+    [InlineData("42", "v1.2.3")]
+    public async Task Ref_Is_Published_By_Path_Or_Id(string project, string name)
+    {
+        var answer = await _web.PostAsync("/api/v1/releases", $$"""{"project":{{project}},"ref":"{{name}}"}""");
+
+        answer.Status.ShouldBe(HttpStatusCode.Accepted, answer.Text);
+        answer.Json.GetProperty("ref").GetProperty("name").GetString().ShouldBe("v1.2.3");
+        answer.Json.GetProperty("trigger").GetRawText().ShouldBe("""{"kind":"manual","deliveryId":null,"user":"ci"}""");
+        var again = await _web.PostAsync("/api/v1/releases", """{"project":"acme/shop","ref":"v1.2.3"}""");
+        again.Status.ShouldBe(HttpStatusCode.OK);
+        again.Json.GetProperty("id").GetGuid().ShouldBe(answer.Json.GetProperty("id").GetGuid());
+        _gitLab.GitLab.UnexpectedRequests.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("""{"project":"acme/none","ref":"v1.2.3"}""", 404, "project-not-found")]
+    [InlineData("""{"project":"acme/shop","ref":"v9"}""", 404, "ref-not-found")]
+    [InlineData("""{"project":"acme/shop","ref":"nightly"}""", 422, "no-rule")]
+    [InlineData("""{"project":"acme/shop","ref":"a..b"}""", 400, "invalid-parameter")]
+    [InlineData("""{"project":"acme/shop"}""", 400, "invalid-parameter")]
+    [InlineData("""{"ref":"v1.2.3"}""", 400, "invalid-parameter")]
+    [InlineData("""{"project":{},"ref":"v1.2.3"}""", 400, "unreadable-body")]
+    [InlineData("not json", 400, "unreadable-body")]
+    [InlineData("", 400, "unreadable-body")]
+    public async Task What_Can_Not_Be_Published_Is_A_Problem(string body, int status, string problem)
+    {
+        foreach (var path in new[] { "/api/v1/releases", "/api/v1/plan" })
+        {
+            var answer = await _web.PostAsync(path, body);
+            ((int)answer.Status).ShouldBe(status, answer.Text);
+            answer.Problem.ShouldBe(problem);
+        }
+    }
+
+    [Theory]
+    [InlineData(StandInFaultKind.Away, 500, 503, "gitlab-unavailable")]
+    [InlineData(StandInFaultKind.Status, 502, 503, "gitlab-unavailable")]
+    [InlineData(StandInFaultKind.Status, 401, 502, "gitlab-denied")]
+    public async Task GitLab_That_Is_Away_Is_A_Problem(StandInFaultKind kind, int fault, int status, string problem)
+    {
+        _gitLab.GitLab.AddFault(new StandInFault { Kind = kind, Status = fault });
+
+        var answer = await _web.PostAsync("/api/v1/releases", """{"project":"acme/shop","ref":"v1.2.3"}""");
+
+        ((int)answer.Status).ShouldBe(status, answer.Text);
+        answer.Problem.ShouldBe(problem);
+        answer.Text.ShouldNotContain(_gitLab.GitLab.Options.Token);
+    }
+
+    [Fact]
+    public async Task Plan_Tells_The_Verdict_Of_Each_Tag_And_Changes_Nothing()
+    {
+        var unprotected = (await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json;
+        unprotected.GetProperty("verdict").GetString().ShouldBe("reject");
+        unprotected.GetProperty("reason").GetProperty("code").GetString().ShouldBe("ref-not-protected");
+
+        _gitLab.Project.ProtectedTags.Add("v*");
+        var first = (await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json;
+        first.GetProperty("verdict").GetString().ShouldBe("publish");
+        Verdicts(first).ShouldBe(["create", "create"]);
+        (await _web.SqlAsync("SELECT count(*) FROM releases")).ShouldBe(0);
+
+        // A higher version of the same project, and then the repository in another project's hands.
+        await _web.PublishHookAsync("v2.0.0", projectId: 42);
+        Verdicts((await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json).ShouldBe(["create", "keep"]);
+        await _web.SqlAsync("UPDATE repository_owners SET project_id = 99");
+        var taken = (await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json;
+        taken.GetProperty("reason").GetProperty("code").GetString().ShouldBe("repository-taken");
+        Verdicts(taken).ShouldBe(["refuse", "refuse"]);
+
+        static IEnumerable<string?> Verdicts(System.Text.Json.JsonElement plan) =>
+            plan.GetProperty("images").EnumerateArray().Select(image => image.GetProperty("verdict").GetString());
+    }
+}

@@ -1,0 +1,183 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+using ReleaseBot.Web;
+using Xunit;
+
+namespace ReleaseBot.Integration.Web;
+
+/// <summary>The web role over a real socket, on a SQLite file of its own.</summary>
+internal sealed class WebFixture : IAsyncDisposable
+{
+    public const string HookSecret = "hook-secret-of-the-tests";
+    public const string SigningToken = "whsec_dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3Q=";
+    public const string ReadSecret = "read-secret-of-the-tests";
+    public const string OperateSecret = "operate-secret-of-the-tests";
+    public const string GitLabSecret = "glpat-secret-of-the-tests";
+    public const string NpmSecret = "npm-secret-of-the-tests";
+    public const int MaxBodyBytes = 64 * 1024;
+
+    private readonly WebApplication _app;
+    private readonly DirectoryInfo _directory;
+
+    private WebFixture(WebApplication app, DirectoryInfo directory, Uri address)
+    {
+        (_app, _directory, Address) = (app, directory, address);
+        Http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
+        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", OperateSecret);
+    }
+
+    public static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <summary>Both scopes.</summary>
+    public static AccessSettings Tokens { get; } = new()
+    {
+        Tokens =
+        [
+            new AccessToken("reader", new Secret(ReadSecret), new HashSet<AccessScope> { AccessScope.Read }),
+            new AccessToken("ci", new Secret(OperateSecret), new HashSet<AccessScope> { AccessScope.Operate }),
+        ],
+    };
+
+    public Uri Address { get; }
+
+    /// <summary>May do everything.</summary>
+    public HttpClient Http { get; }
+
+    public string DatabasePath => System.IO.Path.Combine(_directory.FullName, "history.db");
+
+    public T Get<T>()
+        where T : notnull =>
+        _app.Services.GetRequiredService<T>();
+
+    public static async Task<WebFixture> StartAsync(AccessSettings? access = null, GitLabSettings? gitLab = null, string url = "http://127.0.0.1:0")
+    {
+        var directory = Directory.CreateTempSubdirectory("releasebot-web-");
+        var settings = Settings(access ?? Tokens, gitLab, System.IO.Path.Combine(directory.FullName, "history.db"));
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrel().UseUrls(url);
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Services
+            .AddSingleton(TimeProvider.System).AddSingleton(settings).AddSingleton(settings.GitLab).AddSingleton(settings.GitLab.Webhook)
+            .AddSingleton(settings.Access).AddSingleton(settings.Storage).AddSingleton(settings.Retention)
+            .AddReleaseBotHistory().AddReleaseBotWeb();
+        var app = builder.Build();
+        app.UseReleaseBotWeb();
+        await app.Services.GetRequiredService<HistoryDatabase>().MigrateAsync(Cancellation);
+        await app.StartAsync(Cancellation);
+        var bound = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        return new WebFixture(app, directory, new UriBuilder(bound) { Host = "127.0.0.1" }.Uri);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _app.DisposeAsync();
+        SqliteConnection.ClearAllPools();
+        _directory.Delete(recursive: true);
+    }
+
+    /// <summary>Sends a delivery with the configured secret.</summary>
+    public Task<Answer> HookAsync(string body, string? id = null, string @event = "Tag Push Hook") =>
+        SendAsync(HookRequest(new StringContent(body, Encoding.UTF8, "application/json"), id, @event));
+
+    public static HttpRequestMessage HookRequest(HttpContent content, string? id = null, string @event = "Tag Push Hook", string? secret = HookSecret)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/webhooks/gitlab") { Content = content };
+        request.Headers.Add("X-Gitlab-Event", @event);
+        if (id is not null)
+        {
+            request.Headers.Add("Idempotency-Key", id);
+        }
+
+        if (secret is not null)
+        {
+            request.Headers.Add("X-Gitlab-Token", secret);
+        }
+
+        return request;
+    }
+
+    public Task<Answer> GetAsync(string path) => SendAsync(new HttpRequestMessage(HttpMethod.Get, path));
+
+    public Task<Answer> PostAsync(string path, string? json = null) => SendAsync(new HttpRequestMessage(HttpMethod.Post, path)
+    {
+        Content = json is null ? null : new StringContent(json, Encoding.UTF8, "application/json"),
+    });
+
+    public async Task<Answer> SendAsync(HttpRequestMessage request)
+    {
+        using (request)
+        using (var response = await Http.SendAsync(request, Cancellation))
+        {
+            return new Answer(
+                response.StatusCode, response.Content.Headers.ContentType?.MediaType, await response.Content.ReadAsStringAsync(Cancellation),
+                response.Headers.Concat(response.Content.Headers).ToDictionary(pair => pair.Key, pair => string.Join(", ", pair.Value), StringComparer.OrdinalIgnoreCase));
+        }
+    }
+
+    /// <summary>Runs SQL on a connection of its own.</summary>
+    public async Task<long> SqlAsync(string sql)
+    {
+        await using var connection = new SqliteConnection($"Data Source={DatabasePath};Pooling=False");
+        await connection.OpenAsync(Cancellation);
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return await command.ExecuteScalarAsync(Cancellation) is long number ? number : 0;
+    }
+
+    private static ReleaseBotSettings Settings(AccessSettings access, GitLabSettings? gitLab, string database) => new()
+    {
+        GitLab = (gitLab ?? new GitLabSettings { Url = new Uri("http://127.0.0.1:9"), Token = new Secret(GitLabSecret) }) with
+        {
+            Webhook = new WebhookSettings { Secrets = [new Secret(HookSecret)], SigningTokens = [new Secret(SigningToken)], MaxBodyBytes = MaxBodyBytes },
+        },
+        Registries = new Dictionary<string, RegistrySettings>(),
+        Projects =
+        [
+            new ProjectRule
+            {
+                Path = new ProjectPathPattern("acme/**"),
+                Tags = [new RefPattern("v*")],
+                BuildSecrets = new Dictionary<string, Secret> { ["npm"] = new(NpmSecret) },
+                Images =
+                [
+                    new ImageRule("gitlab", "registry.example", Template.Parse("{project.path}"), [Template.Parse("{tag}"), Template.Parse("latest")]),
+                ],
+            },
+        ],
+        Channels = new Dictionary<string, ChannelSettings>(),
+        Engine = new EngineSettings(),
+        Storage = new StorageSettings { ConnectionString = new Secret($"Data Source={database}") },
+        Bus = new BusSettings(),
+        Access = access,
+        Publishing = new PublishingSettings(),
+        Retention = new RetentionSettings(),
+        Reconcile = new ReconcileSettings(),
+    };
+}
+
+/// <summary>What came back, read to its end.</summary>
+internal sealed record Answer(HttpStatusCode Status, string? MediaType, string Text, IReadOnlyDictionary<string, string> Headers)
+{
+    public JsonElement Json => JsonDocument.Parse(Text).RootElement;
+
+    /// <summary>The problem's type, without its common beginning.</summary>
+    public string? Problem => MediaType == "application/problem+json" ? Json.GetProperty("type").GetString()!["urn:releasebot:".Length..] : null;
+
+    public string? Outcome => Json.GetProperty("outcome").GetString();
+
+    public string? ReasonCode => Json.TryGetProperty("reason", out var reason) ? reason.GetProperty("code").GetString() : null;
+
+    public Guid Release => Json.GetProperty("releases").EnumerateArray().Single().GetGuid();
+}

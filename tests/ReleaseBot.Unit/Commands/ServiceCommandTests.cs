@@ -1,0 +1,133 @@
+using ReleaseBot.Commands;
+using ReleaseBot.Configuration;
+using ReleaseBot.Unit.Configuration;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Unit.Commands;
+
+public sealed class ServiceCommandTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("releasebot-command-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Theory]
+    [InlineData("serve", "All")]
+    [InlineData("serve", "All", "serve")]
+    [InlineData("serve", "All", "serve", "--roles", "worker, WEB")]
+    [InlineData("serve", "All", "--roles=web,worker")]
+    [InlineData("check", "All", "check")]
+    [InlineData("migrate", "None", "migrate")]
+    public async Task A_Valid_Configuration_Is_Handed_Over_With_The_Roles(string command, string roles, params string[] arguments)
+    {
+        await WriteAsync("appsettings.json", Given.Valid);
+        CommandRun run = new() { WorkingDirectory = _folder.FullName };
+
+        (await run.InvokeAsync(arguments)).ShouldBe(ExitCode.Ok, run.Error);
+
+        run.Started.ShouldNotBeNull();
+        run.Started.Value.Command.ShouldBe(command);
+        run.Started.Value.Roles.ShouldBe(Enum.Parse<Roles>(roles));
+        run.Error.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Every_Source_Counts_And_Keys_On_The_Command_Line_Win()
+    {
+        await WriteAsync("appsettings.json", Given.Valid);
+        await WriteAsync("more.json", """{ "Engine": { "Concurrency": 3 } }""");
+        CommandRun run = new() { WorkingDirectory = _folder.FullName, Environment = { ["GitLab__Token"] = "glpat-of-the-environment" } };
+
+        (await run.InvokeAsync("serve", "--config", "more.json", "--Urls", "http://127.0.0.1:9000", "--GitLab:Url=https://gitlab.example/git")).ShouldBe(ExitCode.Ok, run.Error);
+
+        var (_, settings, _, configuration) = run.Started.ShouldNotBeNull();
+        settings.Engine.Concurrency.ShouldBe(3);
+        settings.GitLab.Token!.Reveal().ShouldBe("glpat-of-the-environment");
+        settings.GitLab.Url.ShouldBe(new Uri("https://gitlab.example/git"));
+        configuration.ForHost()["Urls"].ShouldBe("http://127.0.0.1:9000");
+    }
+
+    [Theory]
+    [InlineData("serve")]
+    [InlineData("check")]
+    public async Task An_Invalid_Configuration_Ends_With_2_And_Every_Problem(string command)
+    {
+        CommandRun run = new() { Environment = { ["GitLab__Tokn"] = "glpat-secret", ["Engine__Concurrency"] = "none" } };
+
+        (await run.InvokeAsync(command, "--config", "absent.json", "--GitLab:Token=glpat-typed")).ShouldBe(ExitCode.Invalid);
+
+        run.Started.ShouldBeNull();
+        run.Error.ShouldStartWith("releasebot: the configuration has 5 problems.\n  absent.json: there is no such file.\n  GitLab:Token (environment: GitLab__Token): is a secret");
+        run.Error.ShouldContain("\n  Engine:Concurrency (environment: Engine__Concurrency): \"none\" is not legal; must be a whole number from 1 to 256.\n");
+        run.Error.ShouldContain("Did you mean GitLab:Token?");
+        run.Error.ShouldContain("\n  GitLab:Webhook:Secrets (environment: GitLab__Webhook__Secrets): or GitLab:Webhook:SigningTokens must have an entry");
+        run.Error.ShouldNotContain("glpat");
+    }
+
+    [Fact]
+    public async Task A_Migration_Needs_The_Database_Only()
+    {
+        CommandRun run = new() { Environment = { ["Storage__Provider"] = "Postgres", ["Storage__ConnectionString"] = "Host=db;Password=x" } };
+
+        (await run.InvokeAsync("migrate")).ShouldBe(ExitCode.Ok, run.Error);
+
+        run.Started!.Value.Roles.ShouldBe(Roles.None);
+    }
+
+    [Theory]
+    [InlineData("\"srve\" is not a command. Did you mean serve?", "srve")]
+    [InlineData("\"--role\" is not an option of this command, nor a key of the configuration. Did you mean --roles?", "serve", "--role=web")]
+    [InlineData("--roles takes web, worker or web,worker, not \"web,builder\".", "serve", "--roles", "web,builder")]
+    [InlineData("a word too many stands on the command line", "check", "gitlab")]
+    public async Task Wrong_Usage_Ends_With_2_And_Its_Cure(string expected, params string[] arguments)
+    {
+        CommandRun run = new();
+
+        (await run.InvokeAsync(arguments)).ShouldBe(ExitCode.Invalid);
+
+        run.Error.ShouldContain(expected);
+        run.Error.ShouldContain("--help\".");
+        run.Started.ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("serve", "--help")]
+    [InlineData("publish", "--help")]
+    [InlineData("releases", "-h")]
+    public async Task Help_Has_Examples_And_Needs_Nothing(params string[] arguments)
+    {
+        CommandRun run = new();
+
+        (await run.InvokeAsync(arguments)).ShouldBe(ExitCode.Ok);
+
+        run.Out.ShouldContain("releasebot");
+        run.Out.ShouldContain("Examples:\n");
+        run.Error.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task The_Version_Is_That_Of_The_Executable()
+    {
+        CommandRun run = new();
+
+        (await run.InvokeAsync("--version")).ShouldBe(ExitCode.Ok);
+
+        run.Out.ShouldMatch(@"\A\d+\.\d+\.\d+.*\n\z");
+    }
+
+    [Fact]
+    public async Task Every_Key_Is_Listed()
+    {
+        CommandRun run = new();
+
+        (await run.InvokeAsync("config")).ShouldBe(ExitCode.Ok);
+
+        run.Out.ShouldContain("  Projects:N:Images:N:Registry   (text; required)\n      A name of Registries.\n");
+        run.Out.ShouldContain("  Engine:CacheBudget   (size; default 20GB)\n");
+    }
+
+    private Task WriteAsync(string name, string text) =>
+        File.WriteAllTextAsync(Path.Combine(_folder.FullName, name), text, TestContext.Current.CancellationToken);
+}

@@ -1,0 +1,65 @@
+using ReleaseBot.Configuration;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Unit.Configuration;
+
+public sealed class RoleRulesTests
+{
+    private const string Shared = """
+        {
+          "Storage": { "Provider": "Postgres", "ConnectionString": "Host=db;Username=bot;Password=database-password" },
+          "Bus": { "Transport": "RabbitMq", "Uri": "amqp://bot:broker-password@rabbit/" }
+        }
+        """;
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("""{ "GitLab": { "Webhook": { "Secrets": [] } } }""")]
+    public void The_Web_Role_Does_Not_Start_Without_A_Webhook_Secret(string json)
+    {
+        var problem = Given.Problem(json, Roles.All);
+
+        problem.Key.ShouldBe("GitLab:Webhook:Secrets");
+        problem.Message.ShouldContain("GitLab:Webhook:SigningTokens");
+        Given.Problems(json, Roles.None).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_Signing_Token_Alone_Lets_The_Web_Role_Start() =>
+        Given.Problems("""{ "GitLab": { "Webhook": { "SigningTokens": ["whsec_c2l4dGVlbiBieXRlcyBvciBtb3Jl"] } } }""").ShouldBeEmpty();
+
+    [Theory]
+    [InlineData("web")]
+    [InlineData("worker")]
+    public void Split_Roles_Need_A_Database_And_A_Bus_That_Processes_Share(string role)
+    {
+        var roles = Enum.Parse<Roles>(role, ignoreCase: true);
+
+        Given.Problems(Given.Valid, roles).Select(problem => problem.Key).ShouldBe(["Bus:Transport", "Storage:Provider"]);
+        SettingsReader.Read(Given.Merged(Given.Valid, Shared), roles).Problems.ShouldBeEmpty();
+        Given.Problems(Given.Valid).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_Worker_Alone_Needs_No_Webhook_Secret() =>
+        Given.Problems(Shared, Roles.Worker).ShouldBeEmpty();
+
+    [Fact]
+    public void Postgres_And_RabbitMq_Need_Their_Addresses()
+    {
+        var problems = Given.Problems("""{ "Storage": { "Provider": "Postgres" }, "Bus": { "Transport": "RabbitMq" } }""", Roles.None);
+
+        problems.Select(problem => problem.Key).ShouldBe(["Bus:Uri", "Storage:ConnectionString"]);
+    }
+
+    [Fact]
+    public void What_Is_Legal_And_Hardly_Meant_Is_A_Warning()
+    {
+        var settings = Given.Settings(
+            """{ "GitLab": { "Url": "http://gitlab.example", "Webhook": { "Secrets": ["0123456789abcdef"] } }, "Engine": { "Endpoint": "tcp://dind:2375" } }""");
+
+        SettingsWarnings.Of(settings).Count.ShouldBe(3);
+        SettingsWarnings.Of(Given.Settings(Given.Valid)).ShouldBeEmpty();
+    }
+}
