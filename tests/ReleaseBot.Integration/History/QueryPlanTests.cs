@@ -92,14 +92,17 @@ public abstract partial class QueryPlanTests(IDatabases databases) : IAsyncLifet
         (await _history!.Runs.ClaimAsync("worker", TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
         (await _history.Verification.ClaimAsync("web", TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
 
-        _plans.Taken.Count(plan => plan.Contains("ix_releases_", StringComparison.Ordinal)).ShouldBe(2);
+        _plans.Taken.Count.ShouldBe(2);
+        _plans.Taken.ShouldAllBe(plan => plan.Contains("ix_releases_", StringComparison.Ordinal));
         WholeTable(string.Join('\n', _plans.Taken)).ShouldBeEmpty(string.Join('\n', _plans.Taken));
     }
 
     /// <summary>The lines of a plan that read a table of releases or images from end to end without an index.</summary>
     private static IEnumerable<string> WholeTable(string plan) => plan.Split('\n').Where(line =>
         line.Contains("Seq Scan on release", StringComparison.Ordinal)
-        || line.StartsWith("SCAN r", StringComparison.Ordinal) && !line.Contains("USING", StringComparison.Ordinal));
+        || line.StartsWith("SCAN r", StringComparison.Ordinal) && !line.Contains("USING", StringComparison.Ordinal)
+            // What a co-routine yields is a page and one at the most, not a table.
+            && !plan.Contains($"CO-ROUTINE {line["SCAN ".Length..]}", StringComparison.Ordinal));
 
     private static string DigestOf(int number) => "sha256:" + number.ToString("x64", null);
 
@@ -135,6 +138,9 @@ public abstract partial class QueryPlanTests(IDatabases databases) : IAsyncLifet
             var sql = command.CommandText;
             try
             {
+                // Some thousand rows are read faster from end to end than by sixty look-ups; the plan that counts is the one for millions.
+                command.CommandText = isSqlite ? "SELECT 1" : "SET enable_seqscan = off";
+                await command.ExecuteNonQueryAsync(cancellationToken);
                 command.CommandText = (isSqlite ? "EXPLAIN QUERY PLAN " : "EXPLAIN ") + sql;
                 await using var reader = await command.ExecuteReaderAsync(cancellationToken);
                 List<string> lines = [];
