@@ -51,6 +51,7 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
             delivery.HasIndex(row => row.Key).IsUnique();
             delivery.HasIndex(row => row.ReceivedAt);
             delivery.HasIndex(row => new { row.ProjectPath, row.Id });
+            delivery.HasIndex(row => new { row.Outcome, row.Id });
         });
         modelBuilder.Entity<Release>(release =>
         {

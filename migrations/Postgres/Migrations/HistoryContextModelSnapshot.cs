@@ -134,6 +134,9 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.HasIndex("ReceivedAt")
                         .HasDatabaseName("ix_deliveries_received_at");
 
+                    b.HasIndex("Outcome", "Id")
+                        .HasDatabaseName("ix_deliveries_outcome_id");
+
                     b.HasIndex("ProjectPath", "Id")
                         .HasDatabaseName("ix_deliveries_project_path_id");
 
@@ -593,6 +596,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.Property<string>("Repository")
                         .HasColumnType("text")
                         .HasColumnName("repository");
+
+                    b.Property<bool>("IsPublished")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_published");
 
                     b.Property<long>("ProjectId")
                         .HasColumnType("bigint")

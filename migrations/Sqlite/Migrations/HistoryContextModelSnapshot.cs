@@ -129,6 +129,9 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasIndex("ReceivedAt")
                         .HasDatabaseName("ix_deliveries_received_at");
 
+                    b.HasIndex("Outcome", "Id")
+                        .HasDatabaseName("ix_deliveries_outcome_id");
+
                     b.HasIndex("ProjectPath", "Id")
                         .HasDatabaseName("ix_deliveries_project_path_id");
 
@@ -588,6 +591,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.Property<string>("Repository")
                         .HasColumnType("TEXT")
                         .HasColumnName("repository");
+
+                    b.Property<bool>("IsPublished")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_published");
 
                     b.Property<long>("ProjectId")
                         .HasColumnType("INTEGER")

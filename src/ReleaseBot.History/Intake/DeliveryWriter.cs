@@ -9,6 +9,7 @@ namespace ReleaseBot.History;
 /// <summary>Writes deliveries within one transaction, by prepared commands: this is the one path whose speed decides whether GitLab's hooks are taken.</summary>
 internal sealed class DeliveryWriter : IAsyncDisposable
 {
+    private readonly HistoryDatabase _database;
     private readonly DateTimeOffset _now;
     private readonly bool _isSqlite;
     private readonly DbCommand _insertDelivery;
@@ -19,10 +20,11 @@ internal sealed class DeliveryWriter : IAsyncDisposable
     private readonly DbCommand _setOutcome;
     private readonly DbCommand _insertProject;
 
-    private DeliveryWriter(HistoryContext context, DateTimeOffset now)
+    private DeliveryWriter(HistoryDatabase database, HistoryContext context, DateTimeOffset now)
     {
+        _database = database;
         _now = now;
-        _isSqlite = context.Database.IsSqlite();
+        _isSqlite = database.IsSqlite;
         var connection = context.Database.GetDbConnection();
         var transaction = context.Database.CurrentTransaction!.GetDbTransaction();
         DbCommand Command(string sql)
@@ -42,15 +44,15 @@ internal sealed class DeliveryWriter : IAsyncDisposable
         _insertProject = Command(IntakeSql.InsertProject);
     }
 
-    public static async Task<DeliveryWriter> OpenAsync(HistoryContext context, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<DeliveryWriter> OpenAsync(HistoryDatabase database, HistoryContext context, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await context.Database.OpenConnectionAsync(cancellationToken);
-        return new DeliveryWriter(context, now);
+        return new DeliveryWriter(database, context, now);
     }
 
     public async Task<StoredDelivery> StoreAsync(NewDelivery delivery, CancellationToken cancellationToken)
     {
-        var id = Guid.CreateVersion7(delivery.ReceivedAt);
+        var id = _database.NewId(delivery.ReceivedAt);
         if (await InsertAsync(id, delivery, cancellationToken))
         {
             return delivery.Release is { } release
@@ -87,7 +89,7 @@ internal sealed class DeliveryWriter : IAsyncDisposable
     private async Task<StoredDelivery> AcceptAsync(Guid deliveryId, NewRelease release, CancellationToken cancellationToken)
     {
         await InsertProjectAsync(release, cancellationToken);
-        var id = Guid.CreateVersion7(_now);
+        var id = _database.NewId(_now);
         if (await InsertReleaseAsync(id, deliveryId, release, cancellationToken))
         {
             return new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, id);
@@ -168,6 +170,8 @@ internal sealed class DeliveryWriter : IAsyncDisposable
             {
                 null => DBNull.Value,
                 DateTimeOffset moment when _isSqlite => moment.UtcTicks,
+                // JSON may hold it, PostgreSQL's text may not, and a hook must not fail for it.
+                string text => text.Replace('\0', '\uFFFD'),
                 _ => value,
             };
             if (value is null && !_isSqlite)

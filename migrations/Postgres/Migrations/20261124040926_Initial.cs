@@ -159,6 +159,7 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     repository = table.Column<string>(type: "text", nullable: false),
                     project_id = table.Column<long>(type: "bigint", nullable: false),
                     release_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    is_published = table.Column<bool>(type: "boolean", nullable: false),
                     since = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
                 },
                 constraints: table =>
@@ -295,6 +296,11 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                 table: "deliveries",
                 column: "key",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_deliveries_outcome_id",
+                table: "deliveries",
+                columns: new[] { "outcome", "id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_deliveries_project_path_id",

@@ -12,7 +12,7 @@ using ReleaseBot.History;
 namespace ReleaseBot.Migrations.Postgres.Migrations
 {
     [DbContext(typeof(HistoryContext))]
-    [Migration("20261124035345_Initial")]
+    [Migration("20261124040926_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -136,6 +136,9 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
 
                     b.HasIndex("ReceivedAt")
                         .HasDatabaseName("ix_deliveries_received_at");
+
+                    b.HasIndex("Outcome", "Id")
+                        .HasDatabaseName("ix_deliveries_outcome_id");
 
                     b.HasIndex("ProjectPath", "Id")
                         .HasDatabaseName("ix_deliveries_project_path_id");
@@ -596,6 +599,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.Property<string>("Repository")
                         .HasColumnType("text")
                         .HasColumnName("repository");
+
+                    b.Property<bool>("IsPublished")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_published");
 
                     b.Property<long>("ProjectId")
                         .HasColumnType("bigint")

@@ -11,7 +11,7 @@ using ReleaseBot.History;
 namespace ReleaseBot.Migrations.Sqlite.Migrations
 {
     [DbContext(typeof(HistoryContext))]
-    [Migration("20261124035326_Initial")]
+    [Migration("20261124040842_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -131,6 +131,9 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
 
                     b.HasIndex("ReceivedAt")
                         .HasDatabaseName("ix_deliveries_received_at");
+
+                    b.HasIndex("Outcome", "Id")
+                        .HasDatabaseName("ix_deliveries_outcome_id");
 
                     b.HasIndex("ProjectPath", "Id")
                         .HasDatabaseName("ix_deliveries_project_path_id");
@@ -591,6 +594,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.Property<string>("Repository")
                         .HasColumnType("TEXT")
                         .HasColumnName("repository");
+
+                    b.Property<bool>("IsPublished")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_published");
 
                     b.Property<long>("ProjectId")
                         .HasColumnType("INTEGER")

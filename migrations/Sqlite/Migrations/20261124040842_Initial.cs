@@ -159,6 +159,7 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     repository = table.Column<string>(type: "TEXT", nullable: false),
                     project_id = table.Column<long>(type: "INTEGER", nullable: false),
                     release_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    is_published = table.Column<bool>(type: "INTEGER", nullable: false),
                     since = table.Column<long>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
@@ -295,6 +296,11 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                 table: "deliveries",
                 column: "key",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_deliveries_outcome_id",
+                table: "deliveries",
+                columns: new[] { "outcome", "id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_deliveries_project_path_id",
