@@ -438,13 +438,13 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasIndex("Commit")
                         .HasDatabaseName("ix_releases_commit");
 
+                    b.HasIndex("Id")
+                        .HasDatabaseName("ix_releases_active")
+                        .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
+
                     b.HasIndex("Key")
                         .IsUnique()
                         .HasDatabaseName("ix_releases_key");
-
-                    b.HasIndex("NotBefore")
-                        .HasDatabaseName("ix_releases_active")
-                        .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
 
                     b.HasIndex("ProjectId", "Id")
                         .HasDatabaseName("ix_releases_project_id_id");

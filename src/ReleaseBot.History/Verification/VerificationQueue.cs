@@ -24,9 +24,9 @@ public sealed record VerifiedRelease
 public sealed class VerificationQueue(HistoryDatabase database)
 {
     private const string ClaimSql =
-        """
+        $$"""
         SELECT * FROM releases
-         WHERE status = 'verifying' AND not_before <= {0} AND (lease_until IS NULL OR lease_until < {0})
+         WHERE {{HistoryContext.IsActive}} AND status = 'verifying' AND not_before <= {0} AND (lease_until IS NULL OR lease_until < {0})
          ORDER BY not_before LIMIT 1
         """;
 

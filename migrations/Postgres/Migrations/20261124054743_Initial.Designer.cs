@@ -12,7 +12,7 @@ using ReleaseBot.History;
 namespace ReleaseBot.Migrations.Postgres.Migrations
 {
     [DbContext(typeof(HistoryContext))]
-    [Migration("20261124040926_Initial")]
+    [Migration("20261124054743_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -446,13 +446,13 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.HasIndex("Commit")
                         .HasDatabaseName("ix_releases_commit");
 
+                    b.HasIndex("Id")
+                        .HasDatabaseName("ix_releases_active")
+                        .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
+
                     b.HasIndex("Key")
                         .IsUnique()
                         .HasDatabaseName("ix_releases_key");
-
-                    b.HasIndex("NotBefore")
-                        .HasDatabaseName("ix_releases_active")
-                        .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
 
                     b.HasIndex("ProjectId", "Id")
                         .HasDatabaseName("ix_releases_project_id_id");

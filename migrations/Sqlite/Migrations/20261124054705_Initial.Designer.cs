@@ -11,7 +11,7 @@ using ReleaseBot.History;
 namespace ReleaseBot.Migrations.Sqlite.Migrations
 {
     [DbContext(typeof(HistoryContext))]
-    [Migration("20261124040842_Initial")]
+    [Migration("20261124054705_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -441,13 +441,13 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasIndex("Commit")
                         .HasDatabaseName("ix_releases_commit");
 
+                    b.HasIndex("Id")
+                        .HasDatabaseName("ix_releases_active")
+                        .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
+
                     b.HasIndex("Key")
                         .IsUnique()
                         .HasDatabaseName("ix_releases_key");
-
-                    b.HasIndex("NotBefore")
-                        .HasDatabaseName("ix_releases_active")
-                        .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
 
                     b.HasIndex("ProjectId", "Id")
                         .HasDatabaseName("ix_releases_project_id_id");

@@ -352,7 +352,7 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
             migrationBuilder.CreateIndex(
                 name: "ix_releases_active",
                 table: "releases",
-                column: "not_before",
+                column: "id",
                 filter: "status IN ('verifying', 'queued', 'building', 'pushing')");
 
             migrationBuilder.CreateIndex(
