@@ -6,7 +6,8 @@ namespace ReleaseBot.Configuration;
 internal static class SettingsSchema
 {
     public static readonly Setting<string> Urls = new("Urls", SettingTypes.BindingAddresses,
-        "Where the web role listens. The standard ASP.NET Core key; endpoints with certificates go into `Kestrel`.") { Default = "http://127.0.0.1:8080" };
+        "Where the web role listens. The standard ASP.NET Core key; endpoints with certificates go into `Kestrel`.")
+    { Default = "http://127.0.0.1:8080" };
 
     public static readonly Setting<Uri> PublicUrl = new("PublicUrl", SettingTypes.WebAddress,
         "Where people reach the pages, for the links in messages, e.g. `https://releasebot.example`. Without it messages have no link to the release.");
