@@ -247,6 +247,8 @@ conclude() {
 # Short, since sockets are made in it.
 RUN_DIR=$(mktemp -d /tmp/rbt.XXXXXX)
 mkdir "$RUN_DIR/t"
+# Servers that will not run as root reach their folders through it.
+chmod 711 "$RUN_DIR" "$RUN_DIR/t"
 bridges >"$RUN_DIR/bridges"
 trap 'unmount_below "$RUN_DIR"; rm -rf --one-file-system "$RUN_DIR"' EXIT
 trap 'exit 130' INT

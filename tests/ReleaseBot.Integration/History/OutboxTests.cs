@@ -1,5 +1,4 @@
 using ReleaseBot.Core;
-using ReleaseBot.History;
 using ReleaseBot.Integration.Parts;
 using Shouldly;
 using Xunit;

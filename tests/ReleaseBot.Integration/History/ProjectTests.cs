@@ -1,7 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Time.Testing;
 using ReleaseBot.Core;
-using ReleaseBot.History;
 using ReleaseBot.Integration.Parts;
 using Shouldly;
 using Xunit;
