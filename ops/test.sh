@@ -12,8 +12,8 @@ source "$ROOT/ops/lib/install.sh"
 source "$ROOT/ops/lib/parts.sh"
 
 # Minutes that a project's tests may take.
-declare -A MINUTES=([Unit]=5 [Integration]=20 [EndToEnd]=20)
-PROJECTS=(Unit Integration EndToEnd)
+declare -A MINUTES=([Unit]=5 [Integration]=20)
+PROJECTS=(Unit Integration)
 FILTER=
 INSTALL=yes
 FAULTS=()
