@@ -70,7 +70,8 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
             release.HasIndex(row => row.Commit);
             release.HasIndex(row => new { row.Status, row.Id });
             // What is not final is little; these keep the claims independent of the history's size.
-            release.HasIndex(row => row.Id).HasFilter(IsActive).HasDatabaseName("ix_releases_active");
+            release.HasIndex(row => row.NotBefore).HasFilter(IsActive).HasDatabaseName("ix_releases_active_not_before");
+            release.HasIndex(row => row.Id).HasFilter(IsActive).HasDatabaseName("ix_releases_active_id");
             release.HasMany(row => row.Images).WithOne().HasForeignKey(image => image.ReleaseId);
             release.HasMany(row => row.Stages).WithOne().HasForeignKey(stage => stage.ReleaseId);
         });

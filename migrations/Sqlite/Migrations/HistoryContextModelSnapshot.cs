@@ -439,12 +439,16 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_releases_commit");
 
                     b.HasIndex("Id")
-                        .HasDatabaseName("ix_releases_active")
+                        .HasDatabaseName("ix_releases_active_id")
                         .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
 
                     b.HasIndex("Key")
                         .IsUnique()
                         .HasDatabaseName("ix_releases_key");
+
+                    b.HasIndex("NotBefore")
+                        .HasDatabaseName("ix_releases_active_not_before")
+                        .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
 
                     b.HasIndex("ProjectId", "Id")
                         .HasDatabaseName("ix_releases_project_id_id");

@@ -70,17 +70,8 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
             var stored = await _database.WriteAsync(
                 async (context, token) =>
                 {
-                    var writer = await DeliveryWriter.OpenAsync(_database, context, _database.Now(), token);
-                    await using (writer)
-                    {
-                        List<StoredDelivery> results = new(batch.Count);
-                        foreach (var waiting in batch)
-                        {
-                            results.Add(await writer.StoreAsync(waiting.Delivery, token));
-                        }
-
-                        return results;
-                    }
+                    await using var commands = new IntakeCommands(_database, context);
+                    return await new DeliveryWriter(_database, commands, _database.Now()).StoreAsync([.. batch.Select(waiting => waiting.Delivery)], token);
                 },
                 _stopping.Token);
             for (var i = 0; i < batch.Count; i++)

@@ -58,7 +58,7 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
     public async Task A_Renewed_Lease_Keeps_Its_Repository_Too()
     {
         await QueueTagAsync(7, "v1.0.0", 1);
-        var run = (await History.Runs.ClaimAsync("worker", History.ShortLease, Token)).ShouldNotBeNull();
+        var run = await ClaimRunAsync();
         await QueueTagAsync(7, "v1.1.0", 2);
         (await History.Runs.RenewAsync(run, TimeSpan.FromHours(1), Token)).ShouldBe(LeaseState.Held);
         var locks = await History.RowsAsync<ResourceLock>();

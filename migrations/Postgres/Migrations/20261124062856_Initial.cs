@@ -350,9 +350,15 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                 columns: new[] { "reference", "release_id" });
 
             migrationBuilder.CreateIndex(
-                name: "ix_releases_active",
+                name: "ix_releases_active_id",
                 table: "releases",
                 column: "id",
+                filter: "status IN ('verifying', 'queued', 'building', 'pushing')");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_releases_active_not_before",
+                table: "releases",
+                column: "not_before",
                 filter: "status IN ('verifying', 'queued', 'building', 'pushing')");
 
             migrationBuilder.CreateIndex(
