@@ -15,6 +15,7 @@ public sealed partial class HistoryDatabase(
     private const int WriteTries = 4;
     private static readonly TimeSpan GateLimit = TimeSpan.FromSeconds(30);
 
+    private readonly IdSequence _ids = new();
     private readonly SemaphoreSlim _writer = new(storage.Provider == StorageProvider.Sqlite ? 1 : 64);
 
     public bool IsSqlite => storage.Provider == StorageProvider.Sqlite;
@@ -22,9 +23,16 @@ public sealed partial class HistoryDatabase(
     /// <summary>Makes a SELECT of rows to be changed lock them, stepping over those that another has, so that two claimers never pick the same.</summary>
     internal string Claiming(string select, string lockedTable) => IsSqlite ? select : $"{select} FOR UPDATE OF {lockedTable} SKIP LOCKED";
 
+    /// <summary>Brings the tables up to date. On SQLite only for a process that knows itself alone with its database.</summary>
     public async Task MigrateAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (IsSqlite)
+        {
+            // EF's lock is a table there, which a killed process leaves behind, and the next one would wait for it for ever.
+            await context.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS \"__EFMigrationsLock\"", cancellationToken);
+        }
+
         await context.Database.MigrateAsync(cancellationToken);
     }
 
@@ -78,11 +86,24 @@ public sealed partial class HistoryDatabase(
     /// <summary>The release, tracked and locked for this transaction, if the fence is still its own; else <see cref="FencedOffException"/>.</summary>
     internal async Task<Release> HeldAsync(HistoryContext context, Guid releaseId, long fence, CancellationToken cancellationToken)
     {
-        const string Select = "SELECT * FROM releases WHERE id = {0} AND fence = {1}";
-        var held = IsSqlite ? Select : Select + " FOR UPDATE";
+        var held = Locking("SELECT * FROM releases WHERE id = {0} AND fence = {1}");
         var rows = await context.Releases.FromSqlRaw(held, releaseId, fence).AsTracking().ToListAsync(cancellationToken);
         return rows is [var release] ? release : throw new FencedOffException(releaseId, fence);
     }
+
+    /// <summary>The release, tracked and locked for this transaction whatever its fence; null if there is none.</summary>
+    internal async Task<Release?> LockedAsync(HistoryContext context, Guid releaseId, CancellationToken cancellationToken)
+    {
+        var locked = Locking("SELECT * FROM releases WHERE id = {0}");
+        var rows = await context.Releases.FromSqlRaw(locked, releaseId).AsTracking().ToListAsync(cancellationToken);
+        return rows is [var release] ? release : null;
+    }
+
+    /// <summary>Makes a SELECT lock its rows, waiting for whoever has them: what is decided on them must still be true when it is written.</summary>
+    internal string Locking(string select) => IsSqlite ? select : $"{select} FOR UPDATE";
+
+    /// <summary>An id that sorts behind all that this process made before.</summary>
+    internal Guid NewId(DateTimeOffset now) => _ids.Next(now);
 
     /// <summary>Postgres keeps microseconds; what we compare must not have more.</summary>
     internal static DateTimeOffset Truncate(DateTimeOffset moment) =>
@@ -113,8 +134,20 @@ public sealed partial class HistoryDatabase(
         }
     }
 
-    private static bool IsTransient(Exception exception) =>
-        exception is DbException { IsTransient: true } || exception.InnerException is DbException { IsTransient: true };
+    /// <summary>Whether the same write may succeed at another try.</summary>
+    internal static bool IsTransient(Exception exception)
+    {
+        for (var fault = exception; fault is not null; fault = fault.InnerException)
+        {
+            // A unique violation means that somebody else was first: the next try sees their row and decides anew.
+            if (fault is DbException { IsTransient: true } or DbException { SqlState: "23505" })
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private static partial class Log
     {

@@ -134,6 +134,9 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.HasIndex("ReceivedAt")
                         .HasDatabaseName("ix_deliveries_received_at");
 
+                    b.HasIndex("Outcome", "Id")
+                        .HasDatabaseName("ix_deliveries_outcome_id");
+
                     b.HasIndex("ProjectPath", "Id")
                         .HasDatabaseName("ix_deliveries_project_path_id");
 
@@ -440,12 +443,16 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.HasIndex("Commit")
                         .HasDatabaseName("ix_releases_commit");
 
+                    b.HasIndex("Id")
+                        .HasDatabaseName("ix_releases_active_id")
+                        .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
+
                     b.HasIndex("Key")
                         .IsUnique()
                         .HasDatabaseName("ix_releases_key");
 
                     b.HasIndex("NotBefore")
-                        .HasDatabaseName("ix_releases_active")
+                        .HasDatabaseName("ix_releases_active_not_before")
                         .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
 
                     b.HasIndex("ProjectId", "Id")
@@ -593,6 +600,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.Property<string>("Repository")
                         .HasColumnType("text")
                         .HasColumnName("repository");
+
+                    b.Property<bool>("IsPublished")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_published");
 
                     b.Property<long>("ProjectId")
                         .HasColumnType("bigint")

@@ -129,6 +129,9 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasIndex("ReceivedAt")
                         .HasDatabaseName("ix_deliveries_received_at");
 
+                    b.HasIndex("Outcome", "Id")
+                        .HasDatabaseName("ix_deliveries_outcome_id");
+
                     b.HasIndex("ProjectPath", "Id")
                         .HasDatabaseName("ix_deliveries_project_path_id");
 
@@ -435,12 +438,16 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasIndex("Commit")
                         .HasDatabaseName("ix_releases_commit");
 
+                    b.HasIndex("Id")
+                        .HasDatabaseName("ix_releases_active_id")
+                        .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
+
                     b.HasIndex("Key")
                         .IsUnique()
                         .HasDatabaseName("ix_releases_key");
 
                     b.HasIndex("NotBefore")
-                        .HasDatabaseName("ix_releases_active")
+                        .HasDatabaseName("ix_releases_active_not_before")
                         .HasFilter("status IN ('verifying', 'queued', 'building', 'pushing')");
 
                     b.HasIndex("ProjectId", "Id")
@@ -588,6 +595,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.Property<string>("Repository")
                         .HasColumnType("TEXT")
                         .HasColumnName("repository");
+
+                    b.Property<bool>("IsPublished")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_published");
 
                     b.Property<long>("ProjectId")
                         .HasColumnType("INTEGER")

@@ -37,7 +37,7 @@ public sealed record GitRef
 
     public static GitRef Branch(string name) => Create(RefKind.Branch, name);
 
-    /// <summary>Reads a full name. Anything that is not a well-formed tag or branch, by the rules of git-check-ref-format(1), is refused.</summary>
+    /// <summary>Reads a full name. Anything that is not a well-formed tag or branch, by the rules of git-check-ref-format(1), is refused; so are a leading dash, as GitLab refuses it, and Unicode's control characters.</summary>
     public static bool TryParse(string? fullName, [NotNullWhen(true)] out GitRef? value)
     {
         value = null;
@@ -66,7 +66,7 @@ public sealed record GitRef
 
     private static bool IsWellFormed(string name)
     {
-        if (name.Length is 0 || System.Text.Encoding.UTF8.GetByteCount(name) > MaxNameBytes || name is "@" || name[0] is '-')
+        if (name.Length is 0 || System.Text.Encoding.UTF8.GetByteCount(name) > MaxNameBytes || name[0] is '-')
         {
             return false;
         }

@@ -17,6 +17,11 @@ public readonly record struct ObjectId
     /// <summary>All zeros: git's way to say "no object", the <c>before</c> of a new ref and the <c>after</c> of a deleted one.</summary>
     public bool IsZero => Value.AsSpan().IndexOfAnyExcept('0') < 0;
 
+    /// <summary>All zeros are equal however they came to be.</summary>
+    public bool Equals(ObjectId other) => Value == other.Value;
+
+    public override int GetHashCode() => Value.GetHashCode(StringComparison.Ordinal);
+
     public override string ToString() => Value;
 
     public static ObjectId Parse(string value) =>

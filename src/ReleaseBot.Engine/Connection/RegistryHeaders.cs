@@ -18,7 +18,7 @@ internal static class RegistryHeaders
 
     /// <summary>For every base that the classic builder pulls.</summary>
     public static KeyValuePair<string, string> Config(IEnumerable<RegistryCredential> credentials) =>
-        new("X-Registry-Config", Encode(credentials.ToDictionary(AddressOf, Entry)));
+        new("X-Registry-Config", Encode(ByHost(credentials).Values.ToDictionary(AddressOf, Entry)));
 
     /// <summary>The host that credentials are kept under, whichever of Docker Hub's names it was asked for by.</summary>
     public static string HostOf(string asked) => asked switch
@@ -26,6 +26,11 @@ internal static class RegistryHeaders
         "registry-1.docker.io" or "index.docker.io" or HubAddress => DockerHub,
         _ => asked,
     };
+
+    /// <summary>One registry may be configured twice, with the rights of different users; the first one counts.</summary>
+    public static Dictionary<string, RegistryCredential> ByHost(IEnumerable<RegistryCredential> credentials) =>
+        credentials.DistinctBy(credential => HostOf(credential.Host), StringComparer.OrdinalIgnoreCase)
+            .ToDictionary(credential => HostOf(credential.Host), StringComparer.OrdinalIgnoreCase);
 
     private static string AddressOf(RegistryCredential credential) => HostOf(credential.Host) == DockerHub ? HubAddress : credential.Host;
 

@@ -8,7 +8,7 @@ namespace ReleaseBot.Engine.Session;
 internal sealed class BuildSession(IReadOnlyList<RegistryCredential> credentials, IReadOnlyDictionary<string, Secret> secrets)
 {
     private readonly Dictionary<string, RegistryCredential> _credentials =
-        credentials.ToDictionary(credential => RegistryHeaders.HostOf(credential.Host), StringComparer.OrdinalIgnoreCase);
+        RegistryHeaders.ByHost(credentials);
 
     /// <summary>Not to be guessed: another client of the engine could name it in a build of its own.</summary>
     public string Id { get; } = RandomNumberGenerator.GetHexString(32, lowercase: true);

@@ -70,17 +70,8 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
             var stored = await _database.WriteAsync(
                 async (context, token) =>
                 {
-                    var writer = await DeliveryWriter.OpenAsync(context, _database.Now(), token);
-                    await using (writer)
-                    {
-                        List<StoredDelivery> results = new(batch.Count);
-                        foreach (var waiting in batch)
-                        {
-                            results.Add(await writer.StoreAsync(waiting.Delivery, token));
-                        }
-
-                        return results;
-                    }
+                    await using var commands = new IntakeCommands(_database, context);
+                    return await new DeliveryWriter(_database, commands, _database.Now()).StoreAsync([.. batch.Select(waiting => waiting.Delivery)], token);
                 },
                 _stopping.Token);
             for (var i = 0; i < batch.Count; i++)
@@ -88,7 +79,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
                 batch[i].Stored.TrySetResult(stored[i]);
             }
         }
-        catch (Exception exception) when (batch.Count > 1 && exception is not OperationCanceledException)
+        catch (Exception exception) when (batch.Count > 1 && IsOfOneRow(exception))
         {
             // One row that the database refuses must not take its neighbours with it.
             Log.BatchFailed(_logger, batch.Count, exception.GetType().Name);
@@ -102,6 +93,10 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
             batch.ForEach(waiting => waiting.Stored.TrySetException(exception));
         }
     }
+
+    /// <summary>Where the database is away, trying each delivery by itself would keep all of them waiting past GitLab's patience.</summary>
+    private static bool IsOfOneRow(Exception exception) =>
+        exception is not (OperationCanceledException or TimeoutException) && !HistoryDatabase.IsTransient(exception);
 
     private sealed record Waiting(NewDelivery Delivery)
     {

@@ -1,190 +1,155 @@
-using System.Data.Common;
 using System.Security.Cryptography;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Storage;
 using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
 
-/// <summary>Writes deliveries within one transaction, by prepared commands: this is the one path whose speed decides whether GitLab's hooks are taken.</summary>
-internal sealed class DeliveryWriter : IAsyncDisposable
+/// <summary>
+/// Writes deliveries within one transaction, a table at a time: this is the one path whose speed decides whether GitLab's hooks are taken.
+/// New deliveries of new releases, which nearly all are, cost three statements for all of them together; what meets a row that is
+/// there already is settled one by one afterwards.
+/// </summary>
+internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands commands, DateTimeOffset now)
 {
-    private readonly DateTimeOffset _now;
-    private readonly bool _isSqlite;
-    private readonly DbCommand _insertDelivery;
-    private readonly DbCommand _findDelivery;
-    private readonly DbCommand _insertRelease;
-    private readonly DbCommand _findRelease;
-    private readonly DbCommand _judgeAgain;
-    private readonly DbCommand _setOutcome;
-    private readonly DbCommand _insertProject;
-
-    private DeliveryWriter(HistoryContext context, DateTimeOffset now)
+    /// <summary>Returns what was stored, in the order of <paramref name="deliveries"/>.</summary>
+    public async Task<IReadOnlyList<StoredDelivery>> StoreAsync(IReadOnlyList<NewDelivery> deliveries, CancellationToken cancellationToken)
     {
-        _now = now;
-        _isSqlite = context.Database.IsSqlite();
-        var connection = context.Database.GetDbConnection();
-        var transaction = context.Database.CurrentTransaction!.GetDbTransaction();
-        DbCommand Command(string sql)
+        // Ids in the order of arrival, rows in the order of their keys: two processes with the same events then never wait for each other.
+        var drafts = deliveries.Select(delivery => new Draft(delivery, database.NewId(delivery.ReceivedAt), database.NewId(now))).ToList();
+        var byKey = drafts.OrderBy(draft => draft.Delivery.Key, StringComparer.Ordinal).ToList();
+        Mark(byKey, await commands.WriteAsync(IntakeSql.InsertDelivery, [.. byKey.Select(DeliveryRow)], cancellationToken), (draft, wrote) => draft.IsNew = wrote);
+        var accepted = drafts.Where(draft => draft is { IsNew: true, Delivery.Release: not null })
+            .OrderBy(draft => draft.Delivery.Release!.Key, StringComparer.Ordinal).ToList();
+        var projects = accepted.Select(draft => draft.Delivery.Release!).DistinctBy(release => release.ProjectId).OrderBy(release => release.ProjectId);
+        await commands.WriteAsync(IntakeSql.InsertProject, [.. projects.Select(ProjectRow)], cancellationToken);
+        var releases = await commands.WriteAsync(
+            IntakeSql.InsertRelease, [.. accepted.Select(draft => ReleaseRow(draft.ReleaseId, draft.DeliveryId, draft.Delivery.Release!))], cancellationToken);
+        Mark(accepted, releases, (draft, wrote) => draft.HasNewRelease = wrote);
+
+        List<StoredDelivery> stored = new(drafts.Count);
+        foreach (var draft in drafts)
         {
-            var command = connection.CreateCommand();
-            command.CommandText = sql;
-            command.Transaction = transaction;
-            return command;
+            stored.Add(await OutcomeAsync(draft, cancellationToken));
         }
 
-        _insertDelivery = Command(IntakeSql.InsertDelivery);
-        _findDelivery = Command(IntakeSql.FindDelivery);
-        _insertRelease = Command(IntakeSql.InsertRelease);
-        _findRelease = Command(IntakeSql.FindRelease);
-        _judgeAgain = Command(IntakeSql.JudgeAgain);
-        _setOutcome = Command(IntakeSql.SetOutcome);
-        _insertProject = Command(IntakeSql.InsertProject);
+        return stored;
     }
 
-    public static async Task<DeliveryWriter> OpenAsync(HistoryContext context, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<StoredDelivery> OutcomeAsync(Draft draft, CancellationToken cancellationToken)
     {
-        await context.Database.OpenConnectionAsync(cancellationToken);
-        return new DeliveryWriter(context, now);
-    }
-
-    public async Task<StoredDelivery> StoreAsync(NewDelivery delivery, CancellationToken cancellationToken)
-    {
-        var id = Guid.CreateVersion7(delivery.ReceivedAt);
-        if (await InsertAsync(id, delivery, cancellationToken))
+        if (!draft.IsNew)
         {
-            return delivery.Release is { } release
-                ? await SettleAsync(id, await AcceptAsync(id, release, cancellationToken), cancellationToken)
-                : new StoredDelivery(id, DeliveryOutcome.Ignored, delivery.Ignored, null);
+            return await StoreAgainAsync(draft.Delivery, cancellationToken);
         }
 
-        return await StoreAgainAsync(delivery, cancellationToken);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var command in new[] { _insertDelivery, _findDelivery, _insertRelease, _findRelease, _judgeAgain, _setOutcome, _insertProject })
+        if (draft.Delivery.Release is not { } release)
         {
-            await command.DisposeAsync();
+            return new StoredDelivery(draft.DeliveryId, DeliveryOutcome.Ignored, draft.Delivery.Ignored, null);
         }
+
+        return draft.HasNewRelease
+            ? new StoredDelivery(draft.DeliveryId, DeliveryOutcome.Accepted, null, draft.ReleaseId)
+            : await SettleAsync(await JudgeAgainAsync(draft.DeliveryId, release, cancellationToken), cancellationToken);
     }
 
     /// <summary>A delivery id that is known: a repeat, or a resend by hand, which is judged again where nothing came of the first.</summary>
     private async Task<StoredDelivery> StoreAgainAsync(NewDelivery delivery, CancellationToken cancellationToken)
     {
         var (id, outcome, reason) = await FindDeliveryAsync(delivery.Key, cancellationToken);
-        if (delivery.Release is { } release)
+        if (delivery.Release is not { } release)
         {
-            var accepted = await AcceptAsync(id, release, cancellationToken);
-            return accepted.Outcome == DeliveryOutcome.Accepted || outcome == DeliveryOutcome.Ignored
-                ? await SettleAsync(id, accepted, cancellationToken)
-                : new StoredDelivery(id, DeliveryOutcome.Duplicate, accepted.Reason, accepted.ReleaseId);
+            return new StoredDelivery(id, DeliveryOutcome.Duplicate, reason ?? delivery.Ignored, null);
         }
 
-        return new StoredDelivery(id, DeliveryOutcome.Duplicate, reason ?? delivery.Ignored, null);
+        var accepted = await AcceptAsync(id, release, cancellationToken);
+        return accepted.Outcome == DeliveryOutcome.Accepted || outcome == DeliveryOutcome.Ignored
+            ? await SettleAsync(accepted, cancellationToken)
+            : accepted;
     }
 
     private async Task<StoredDelivery> AcceptAsync(Guid deliveryId, NewRelease release, CancellationToken cancellationToken)
     {
-        await InsertProjectAsync(release, cancellationToken);
-        var id = Guid.CreateVersion7(_now);
-        if (await InsertReleaseAsync(id, deliveryId, release, cancellationToken))
-        {
-            return new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, id);
-        }
+        await commands.WriteAsync(IntakeSql.InsertProject, ProjectRow(release), cancellationToken);
+        var id = database.NewId(now);
+        return await commands.WriteAsync(IntakeSql.InsertRelease, ReleaseRow(id, deliveryId, release), cancellationToken)
+            ? new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, id)
+            : await JudgeAgainAsync(deliveryId, release, cancellationToken);
+    }
 
-        Fill(_findRelease, ("key", release.Key));
-        var existing = await ReadGuidAsync(_findRelease, cancellationToken);
-        Fill(_judgeAgain, ("id", existing), ("now", _now));
-        return await _judgeAgain.ExecuteNonQueryAsync(cancellationToken) == 1
+    /// <summary>The release is there already: it is judged again if it ended badly.</summary>
+    private async Task<StoredDelivery> JudgeAgainAsync(Guid deliveryId, NewRelease release, CancellationToken cancellationToken)
+    {
+        var existing = await commands.ReadAsync(
+            IntakeSql.FindRelease, new IntakeRow(("key", release.Key)), reader => reader.GetGuid(0), cancellationToken);
+        return await commands.WriteAsync(IntakeSql.JudgeAgain, new IntakeRow(("id", existing), ("now", now)), cancellationToken)
             ? new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, existing)
             : new StoredDelivery(deliveryId, DeliveryOutcome.Duplicate,
                 new Reason(ReasonCode.AlreadyAccepted, $"This ref at this object is a release already: {existing}."), existing);
     }
 
-    private async Task<StoredDelivery> SettleAsync(Guid deliveryId, StoredDelivery stored, CancellationToken cancellationToken)
+    private async Task<StoredDelivery> SettleAsync(StoredDelivery stored, CancellationToken cancellationToken)
     {
-        Fill(_setOutcome, ("id", deliveryId), ("outcome", stored.Outcome.ToText()), ("code", stored.Reason?.Code.ToText()),
+        var row = new IntakeRow(
+            ("id", stored.DeliveryId), ("outcome", stored.Outcome.ToText()), ("code", stored.Reason?.Code.ToText()),
             ("message", stored.Reason?.Message), ("release_id", stored.ReleaseId));
-        await _setOutcome.ExecuteNonQueryAsync(cancellationToken);
+        await commands.WriteAsync(IntakeSql.SetOutcome, row, cancellationToken);
         return stored;
     }
 
-    private async Task<bool> InsertAsync(Guid id, NewDelivery delivery, CancellationToken cancellationToken)
-    {
-        var ignored = delivery.Ignored;
-        Fill(_insertDelivery,
-            ("id", id), ("key", delivery.Key), ("received_at", delivery.ReceivedAt), ("event", delivery.Event),
-            ("project_id", delivery.ProjectId), ("project_path", delivery.ProjectPath), ("ref", delivery.Ref), ("before", delivery.Before),
-            ("after", delivery.After), ("user", delivery.User),
-            ("outcome", (ignored is null ? DeliveryOutcome.Accepted : DeliveryOutcome.Ignored).ToText()),
-            ("code", ignored?.Code.ToText()), ("message", ignored?.Message), ("headers", delivery.Headers),
-            ("body", ignored is null ? Compression.Compress(delivery.Body.Span) : null),
-            ("body_sha256", Convert.ToHexStringLower(SHA256.HashData(delivery.Body.Span))), ("body_bytes", delivery.Body.Length));
-        return await _insertDelivery.ExecuteNonQueryAsync(cancellationToken) == 1;
-    }
+    private Task<(Guid Id, DeliveryOutcome Outcome, Reason? Reason)> FindDeliveryAsync(string key, CancellationToken cancellationToken) =>
+        commands.ReadAsync(
+            IntakeSql.FindDelivery,
+            new IntakeRow(("key", key)),
+            reader =>
+            {
+                var code = reader.IsDBNull(2) ? null : EnumText.Parse<ReasonCode>(reader.GetString(2));
+                return (reader.GetGuid(0), EnumText.Parse<DeliveryOutcome>(reader.GetString(1))!.Value,
+                    code is { } known ? new Reason(known, reader.GetString(3)) : null);
+            },
+            cancellationToken);
 
-    private async Task<bool> InsertReleaseAsync(Guid id, Guid deliveryId, NewRelease release, CancellationToken cancellationToken)
+    private static void Mark(List<Draft> drafts, IReadOnlyList<bool> wrote, Action<Draft, bool> mark)
     {
-        Fill(_insertRelease,
-            ("id", id), ("key", release.Key), ("project_id", release.ProjectId), ("project_path", release.ProjectPath),
-            ("project_url", release.ProjectUrl), ("ref_kind", release.Ref.Kind.ToText()), ("ref_name", release.Ref.Name),
-            ("target", release.Target.Value), ("trigger_kind", release.Trigger.ToText()), ("delivery_id", deliveryId),
-            ("trigger_user", release.User), ("now", _now));
-        return await _insertRelease.ExecuteNonQueryAsync(cancellationToken) == 1;
-    }
-
-    private async Task InsertProjectAsync(NewRelease release, CancellationToken cancellationToken)
-    {
-        Fill(_insertProject, ("id", release.ProjectId), ("path", release.ProjectPath), ("url", release.ProjectUrl), ("now", _now));
-        await _insertProject.ExecuteNonQueryAsync(cancellationToken);
-    }
-
-    private async Task<(Guid Id, DeliveryOutcome Outcome, Reason? Reason)> FindDeliveryAsync(string key, CancellationToken cancellationToken)
-    {
-        Fill(_findDelivery, ("key", key));
-        await using var reader = await _findDelivery.ExecuteReaderAsync(cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        var code = reader.IsDBNull(2) ? null : EnumText.Parse<ReasonCode>(reader.GetString(2));
-        return (reader.GetGuid(0), EnumText.Parse<DeliveryOutcome>(reader.GetString(1))!.Value,
-            code is { } known ? new Reason(known, reader.GetString(3)) : null);
-    }
-
-    private static async Task<Guid> ReadGuidAsync(DbCommand command, CancellationToken cancellationToken)
-    {
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        return reader.GetGuid(0);
-    }
-
-    private void Fill(DbCommand command, params ReadOnlySpan<(string Name, object? Value)> values)
-    {
-        command.Parameters.Clear();
-        foreach (var (name, value) in values)
+        for (var i = 0; i < drafts.Count; i++)
         {
-            var parameter = command.CreateParameter();
-            parameter.ParameterName = name;
-            parameter.Value = value switch
-            {
-                null => DBNull.Value,
-                DateTimeOffset moment when _isSqlite => moment.UtcTicks,
-                _ => value,
-            };
-            if (value is null && !_isSqlite)
-            {
-                parameter.DbType = TypeOfNull(name);
-            }
-
-            command.Parameters.Add(parameter);
+            mark(drafts[i], wrote[i]);
         }
     }
 
-    /// <summary>Postgres wants the type of a null; these are the nullable columns that are not text.</summary>
-    private static System.Data.DbType TypeOfNull(string name) => name switch
+    /// <summary>Written with the outcome that it has if nothing of it is there already.</summary>
+    private static IntakeRow DeliveryRow(Draft draft)
     {
-        "project_id" => System.Data.DbType.Int64,
-        "body" => System.Data.DbType.Binary,
-        "release_id" => System.Data.DbType.Guid,
-        _ => System.Data.DbType.String,
-    };
+        var delivery = draft.Delivery;
+        var ignored = delivery.Ignored;
+        return new IntakeRow(
+            ("id", draft.DeliveryId), ("key", delivery.Key), ("received_at", delivery.ReceivedAt), ("event", delivery.Event),
+            ("project_id", delivery.ProjectId), ("project_path", delivery.ProjectPath), ("ref", delivery.Ref), ("before", delivery.Before),
+            ("after", delivery.After), ("user", delivery.User),
+            ("outcome", (ignored is null ? DeliveryOutcome.Accepted : DeliveryOutcome.Ignored).ToText()),
+            ("code", ignored?.Code.ToText()), ("message", ignored?.Message),
+            ("release_id", delivery.Release is null ? null : draft.ReleaseId), ("headers", delivery.Headers),
+            ("body", ignored is null ? Compression.Compress(delivery.Body.Span) : null),
+            ("body_sha256", Convert.ToHexStringLower(SHA256.HashData(delivery.Body.Span))), ("body_bytes", delivery.Body.Length));
+    }
+
+    private IntakeRow ReleaseRow(Guid id, Guid deliveryId, NewRelease release) => new(
+        ("id", id), ("key", release.Key), ("project_id", release.ProjectId), ("project_path", release.ProjectPath),
+        ("project_url", release.ProjectUrl), ("ref_kind", release.Ref.Kind.ToText()), ("ref_name", release.Ref.Name),
+        ("target", release.Target.Value), ("trigger_kind", release.Trigger.ToText()), ("delivery_id", deliveryId),
+        ("trigger_user", release.User), ("now", now));
+
+    private IntakeRow ProjectRow(NewRelease release) =>
+        new(("id", release.ProjectId), ("path", release.ProjectPath), ("url", release.ProjectUrl), ("now", now));
+
+    private sealed class Draft(NewDelivery delivery, Guid deliveryId, Guid releaseId)
+    {
+        public NewDelivery Delivery { get; } = delivery;
+
+        public Guid DeliveryId { get; } = deliveryId;
+
+        public Guid ReleaseId { get; } = releaseId;
+
+        public bool IsNew { get; set; }
+
+        public bool HasNewRelease { get; set; }
+    }
 }

@@ -5,8 +5,8 @@ internal static class IntakeSql
 {
     public const string InsertDelivery =
         """
-        INSERT INTO deliveries (id, key, received_at, event, project_id, project_path, ref, before, after, "user", outcome, reason_code, reason_message, headers, body, body_sha256, body_bytes)
-        VALUES (@id, @key, @received_at, @event, @project_id, @project_path, @ref, @before, @after, @user, @outcome, @code, @message, @headers, @body, @body_sha256, @body_bytes)
+        INSERT INTO deliveries (id, key, received_at, event, project_id, project_path, ref, before, after, "user", outcome, reason_code, reason_message, release_id, headers, body, body_sha256, body_bytes)
+        VALUES (@id, @key, @received_at, @event, @project_id, @project_path, @ref, @before, @after, @user, @outcome, @code, @message, @release_id, @headers, @body, @body_sha256, @body_bytes)
         ON CONFLICT (key) DO NOTHING
         """;
 

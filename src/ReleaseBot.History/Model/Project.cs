@@ -15,7 +15,7 @@ public sealed class Project
     public DateTimeOffset? BaselineAt { get; set; }
     public DateTimeOffset? ReconciledAt { get; set; }
 
-    /// <summary>How its last release ended, to know a recovery from a routine success.</summary>
+    /// <summary>How its last release ended that was published or failed, to know a recovery from a routine success.</summary>
     public ReleaseStatus? LastStatus { get; set; }
 
     /// <summary>When a release of it last started, for fairness between projects.</summary>

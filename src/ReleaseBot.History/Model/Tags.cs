@@ -29,6 +29,9 @@ public sealed class RepositoryOwner
     public required string Repository { get; init; }
     public long ProjectId { get; set; }
     public Guid ReleaseId { get; set; }
+
+    /// <summary>A release of the project reached <c>published</c> there; until then another project may take the repository over.</summary>
+    public bool IsPublished { get; set; }
     public DateTimeOffset Since { get; set; }
 }
 

@@ -32,7 +32,7 @@ public sealed class ReleaseOperations(HistoryDatabase database)
                     context.Projects.Add(new Project { Id = release.ProjectId, Path = release.ProjectPath, Url = release.ProjectUrl, FirstSeenAt = now });
                 }
 
-                var row = NewRow(release, now);
+                var row = NewRow(database.NewId(now), release, now);
                 context.Releases.Add(row);
                 await context.SaveChangesAsync(token);
                 return (row.Id, true);
@@ -60,7 +60,7 @@ public sealed class ReleaseOperations(HistoryDatabase database)
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                var release = await context.Releases.AsTracking().SingleOrDefaultAsync(row => row.Id == id, token);
+                var release = await database.LockedAsync(context, id, token);
                 if (release is null)
                 {
                     return OperationOutcome.NotFound;
@@ -106,9 +106,9 @@ public sealed class ReleaseOperations(HistoryDatabase database)
                     .SetProperty(r => r.FinishedAt, (DateTimeOffset?)null),
                 cancellationToken) == 1;
 
-    private static Release NewRow(NewRelease release, DateTimeOffset now) => new()
+    private static Release NewRow(Guid id, NewRelease release, DateTimeOffset now) => new()
     {
-        Id = Guid.CreateVersion7(now),
+        Id = id,
         Key = release.Key,
         ProjectId = release.ProjectId,
         ProjectPath = release.ProjectPath,

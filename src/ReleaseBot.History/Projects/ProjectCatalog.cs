@@ -5,6 +5,8 @@ namespace ReleaseBot.History;
 /// <summary>The projects that we know, and the tags that they had when we first did.</summary>
 public sealed class ProjectCatalog(HistoryDatabase database)
 {
+    private const int NamesInOneQuery = 200;
+
     /// <summary>Makes a project known, or follows it to its new path.</summary>
     public Task<Project> EnsureAsync(long id, string path, string? url, CancellationToken cancellationToken) =>
         database.WriteAsync(
@@ -27,7 +29,7 @@ public sealed class ProjectCatalog(HistoryDatabase database)
     public Task<List<Project>> AllAsync(CancellationToken cancellationToken) =>
         database.ReadAsync((context, token) => context.Projects.OrderBy(project => project.Id).ToListAsync(token), cancellationToken);
 
-    /// <summary>Takes the tags that a project has now as its baseline. Only the first call counts.</summary>
+    /// <summary>Takes the tags that a project has now as its baseline. Only the first call counts. A name that comes twice, as it may from a listing in pages, counts once.</summary>
     public Task SetBaselineAsync(long projectId, IReadOnlyCollection<(string Name, string Target)> tags, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
@@ -39,7 +41,7 @@ public sealed class ProjectCatalog(HistoryDatabase database)
                 }
 
                 project.BaselineAt = await database.NowAsync(context, token);
-                context.BaselineTags.AddRange(tags.Select(tag => new BaselineTag { ProjectId = projectId, Name = tag.Name, Target = tag.Target }));
+                context.BaselineTags.AddRange(tags.DistinctBy(tag => tag.Name).Select(tag => new BaselineTag { ProjectId = projectId, Name = tag.Name, Target = tag.Target }));
                 await context.SaveChangesAsync(token);
                 return true;
             },
@@ -53,20 +55,16 @@ public sealed class ProjectCatalog(HistoryDatabase database)
             {
                 var baseline = await context.BaselineTags.Where(tag => tag.ProjectId == projectId).Select(tag => new { tag.Name, tag.Target }).ToListAsync(token);
                 var known = baseline.Select(tag => (tag.Name, tag.Target)).ToHashSet();
-                List<(string Name, string Target)> unknown = [];
-                foreach (var tag in tags.Where(tag => !known.Contains(tag)))
+                foreach (var names in tags.Where(tag => !known.Contains(tag)).Select(tag => tag.Name).Distinct().Chunk(NamesInOneQuery))
                 {
-                    var isRelease = await context.Releases.AnyAsync(
-                        release => release.ProjectId == projectId && release.RefName == tag.Name && release.Target == tag.Target
-                            && release.RefKind == Core.RefKind.Tag,
-                        token);
-                    if (!isRelease)
-                    {
-                        unknown.Add(tag);
-                    }
+                    var released = await context.Releases
+                        .Where(row => row.ProjectId == projectId && row.RefKind == Core.RefKind.Tag && names.Contains(row.RefName))
+                        .Select(row => new { row.RefName, row.Target })
+                        .ToListAsync(token);
+                    known.UnionWith(released.Select(row => (row.RefName, row.Target)));
                 }
 
-                return unknown;
+                return [.. tags.Where(tag => !known.Contains(tag))];
             },
             cancellationToken);
 

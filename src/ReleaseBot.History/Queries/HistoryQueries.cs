@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using ReleaseBot.Core;
 
@@ -11,14 +10,16 @@ public sealed class HistoryQueries(HistoryDatabase database)
         database.ReadAsync(
             async (context, token) =>
             {
-                var rows = await Narrow(context, filter)
+                // The keys first: the filters run once, whatever is joined to a page afterwards.
+                var keys = await ReleaseNarrowing.Keys(context, filter).Take(filter.Limit + 1).ToListAsync(token);
+                var page = PageOf(keys, filter.Limit, key => key);
+                var releases = await context.Releases.Where(release => page.Items.Contains(release.Id))
                     .OrderByDescending(release => release.Id)
-                    .Take(filter.Limit + 1)
                     .Include(release => release.Images.OrderBy(image => image.Ordinal))
                     .Include(release => release.Stages.OrderBy(stage => stage.StartedAt))
                     .AsSplitQuery()
                     .ToListAsync(token);
-                return PageOf(rows, filter.Limit, release => release.Id);
+                return new Page<Release>(releases, page.Next);
             },
             cancellationToken);
 
@@ -37,6 +38,7 @@ public sealed class HistoryQueries(HistoryDatabase database)
             (context, token) => context.Releases.Where(release => release.Id == id).Select(release => (ReleaseStatus?)release.Status).SingleOrDefaultAsync(token),
             cancellationToken);
 
+    /// <summary>Deliveries without their bodies.</summary>
     public Task<Page<Delivery>> DeliveriesAsync(DeliveryFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(
             async (context, token) =>
@@ -99,7 +101,7 @@ public sealed class HistoryQueries(HistoryDatabase database)
     /// <summary>What a tag pointed to at a time by our own deed; null where it was not there yet.</summary>
     public Task<TagMove?> LastMoveAsync(ImageRef image, DateTimeOffset at, CancellationToken cancellationToken)
     {
-        var end = TimeKey.FirstAt(at.AddMilliseconds(1));
+        var end = IdSequence.FirstAt(at.AddMilliseconds(1));
         return database.ReadAsync(
             (context, token) => context.TagMoves
                 .Where(move => move.Host == image.Repository.Host && move.Repository == image.Repository.Name && move.Tag == image.Tag
@@ -130,79 +132,6 @@ public sealed class HistoryQueries(HistoryDatabase database)
         BodyBytes = delivery.BodyBytes,
     });
 
-    private static IQueryable<Release> Narrow(HistoryContext context, ReleaseFilter filter)
-    {
-        var rows = context.Releases.AsQueryable();
-        if (filter.Before is { } before)
-        {
-            rows = rows.Where(release => release.Id < before);
-        }
-
-        // Ids begin with the time they were made at, so a time is a bound on the key and needs no index of its own.
-        if (filter.Since is { } since)
-        {
-            var first = TimeKey.FirstAt(since);
-            rows = rows.Where(release => release.Id >= first);
-        }
-
-        if (filter.Until is { } until)
-        {
-            var end = TimeKey.FirstAt(until.AddMilliseconds(1));
-            rows = rows.Where(release => release.Id < end);
-        }
-
-        if (filter.Project is { } project)
-        {
-            rows = long.TryParse(project, NumberStyles.None, CultureInfo.InvariantCulture, out var projectId)
-                ? rows.Where(release => release.ProjectId == projectId)
-                : rows.Where(release => release.ProjectPath == project);
-        }
-
-        if (filter.Ref is { } name)
-        {
-            rows = GitRef.TryParse(name, out var full)
-                ? rows.Where(release => release.RefName == full.Name && release.RefKind == full.Kind)
-                : rows.Where(release => release.RefName == name);
-        }
-
-        if (filter.Version is { } version)
-        {
-            rows = rows.Where(release => release.Version == version);
-        }
-
-        if (filter.Commit is { } commit)
-        {
-            // A range, so that the index serves; hex ends at 'f'.
-            var (from, to) = (commit.ToLowerInvariant(), commit.ToLowerInvariant() + "g");
-            rows = rows.Where(release => string.Compare(release.Commit, from) >= 0 && string.Compare(release.Commit, to) < 0);
-        }
-
-        if (filter.Statuses.Count > 0)
-        {
-            rows = rows.Where(release => filter.Statuses.Contains(release.Status));
-        }
-
-        if (filter.Digest is { } digest)
-        {
-            rows = rows.Where(release => context.ReleaseImages.Any(image => image.ReleaseId == release.Id && image.Digest == digest));
-        }
-
-        return filter.Image is { } reference ? NarrowToImage(context, rows, reference) : rows;
-    }
-
-    private static IQueryable<Release> NarrowToImage(HistoryContext context, IQueryable<Release> rows, string reference)
-    {
-        if (ImageRef.TryParse(reference, out _))
-        {
-            return rows.Where(release => context.ReleaseImages.Any(image => image.ReleaseId == release.Id && image.Reference == reference));
-        }
-
-        var slash = reference.IndexOf('/', StringComparison.Ordinal);
-        var (host, repository) = slash < 0 ? ("", reference) : (reference[..slash], reference[(slash + 1)..]);
-        return rows.Where(release => context.ReleaseImages.Any(
-            image => image.ReleaseId == release.Id && image.Host == host && image.Repository == repository));
-    }
-
     private static Page<T> PageOf<T>(List<T> rows, int limit, Func<T, Guid> key)
     {
         if (rows.Count <= limit)
@@ -212,18 +141,5 @@ public sealed class HistoryQueries(HistoryDatabase database)
 
         rows.RemoveRange(limit, rows.Count - limit);
         return new Page<T>(rows, key(rows[^1]));
-    }
-}
-
-internal static class TimeKey
-{
-    /// <summary>The lowest UUIDv7 of a millisecond.</summary>
-    public static Guid FirstAt(DateTimeOffset moment)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(bytes, Math.Max(0, moment.ToUnixTimeMilliseconds()) << 16);
-        bytes[6] = 0x70;
-        bytes[8] = 0x80;
-        return new Guid(bytes, bigEndian: true);
     }
 }

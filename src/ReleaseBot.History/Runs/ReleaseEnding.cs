@@ -24,7 +24,7 @@ internal static class ReleaseEnding
         release.WaitingSince = null;
         release.CancelRequestedAt = null;
         release.Fence++;
-        if (project is not null)
+        if (project is not null && status is (ReleaseStatus.Published or ReleaseStatus.Failed))
         {
             project.LastStatus = status;
         }
@@ -33,6 +33,8 @@ internal static class ReleaseEnding
         if (status == ReleaseStatus.Published)
         {
             await context.TagOwners.Where(owner => owner.ReleaseId == release.Id)
+                .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
+            await context.RepositoryOwners.Where(owner => owner.ReleaseId == release.Id)
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
         }
 
@@ -43,16 +45,17 @@ internal static class ReleaseEnding
     private static void Tell(
         HistoryContext context, Release release, ReleaseStatus status, bool isRecovery, IReadOnlyList<NotifyRule> tellings, DateTimeOffset now)
     {
-        foreach (var telling in tellings)
+        // A channel may be named by several rules, and is told once all the same.
+        foreach (var channel in tellings.GroupBy(telling => telling.Channel, StringComparer.Ordinal))
         {
-            if (OutcomeFor(status, isRecovery, telling.On) is { } outcome)
+            if (OutcomeFor(status, isRecovery, channel.SelectMany(telling => telling.On).ToHashSet()) is { } outcome)
             {
                 context.OutboxMessages.Add(new OutboxMessage
                 {
                     Id = Guid.CreateVersion7(now),
                     ReleaseId = release.Id,
                     Attempt = release.Attempt,
-                    Channel = telling.Channel,
+                    Channel = channel.Key,
                     Outcome = outcome,
                     CreatedAt = now,
                     NextAt = now,

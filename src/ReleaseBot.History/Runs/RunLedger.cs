@@ -32,7 +32,8 @@ public sealed class RunLedger(HistoryDatabase database)
                 release.Digest = null;
                 await context.ReleaseImages.Where(image => image.ReleaseId == release.Id && image.Status != ImageStatus.Pending).ExecuteUpdateAsync(
                     image => image.SetProperty(row => row.Status, ImageStatus.Pending).SetProperty(row => row.Digest, (string?)null)
-                        .SetProperty(row => row.FinishedAt, (DateTimeOffset?)null),
+                        .SetProperty(row => row.FinishedAt, (DateTimeOffset?)null).SetProperty(row => row.ReasonCode, (ReasonCode?)null)
+                        .SetProperty(row => row.ReasonMessage, (string?)null),
                     token);
             },
             cancellationToken);

@@ -17,37 +17,51 @@ public enum LeaseState
 /// <summary>The releases that are ready to run, and the leases under which they do. The row is the job; nothing else needs to be known to claim one.</summary>
 public sealed class RunQueue(HistoryDatabase database)
 {
-    /// <summary>Rows looked at in one claim, for the case that the first ones share a repository with a release that is running.</summary>
+    /// <summary>Rows tried in one look. All of them may go to others who claim at the same moment.</summary>
     private const int Candidates = 50;
 
+    /// <summary>Looks in one claim, for the case that others took all rows of the first.</summary>
+    private const int Looks = 4;
+
+    private const string IsReady =
+        $"r.{HistoryContext.IsActive} AND r.status <> 'verifying' AND r.not_before <= {{0}} AND (r.lease_until IS NULL OR r.lease_until < {{0}})";
+
     // A project that was served longest ago goes first, so that a burst in one starves no other; within a project, the order of arrival.
+    // What waits for a running release of its repository is left out here, else a line of such rows would hide everybody behind it.
     private const string ReadySql =
-        """
-        SELECT r.* FROM releases r
+        $$"""
+        SELECT r.id AS "Value" FROM releases r
           LEFT JOIN projects p ON p.id = r.project_id
-         WHERE r.status IN ('queued', 'building', 'pushing') AND r.not_before <= {0} AND (r.lease_until IS NULL OR r.lease_until < {0})
+         WHERE {{IsReady}}
+           AND NOT EXISTS (
+                 SELECT 1 FROM release_images i JOIN resource_locks l ON l.resource = 'repository:' || i.host || '/' || i.repository
+                  WHERE i.release_id = r.id AND l.until >= {0} AND l.release_id <> r.id)
          ORDER BY p.last_started_at IS NOT NULL, p.last_started_at, r.id
          LIMIT {1}
         """;
 
+    private const string TakeSql = $"SELECT * FROM releases r WHERE r.id = {{1}} AND {IsReady}";
+
     /// <summary>Takes the next release that is ready and whose repositories no running release uses; null if there is none.</summary>
     public Task<ClaimedRun?> ClaimAsync(string owner, TimeSpan lease, CancellationToken cancellationToken) =>
-        database.WriteAsync(
+        database.WriteAsync<ClaimedRun?>(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                var claim = database.Claiming(ReadySql, "r");
-                var ready = await context.Releases.FromSqlRaw(claim, now.ForSql(database), Candidates).AsTracking().ToListAsync(token);
-                foreach (var release in ready)
+                for (var look = 0; look < Looks; look++)
                 {
-                    var images = await context.ReleaseImages.AsNoTracking().Where(image => image.ReleaseId == release.Id)
-                        .OrderBy(image => image.Ordinal).ToListAsync(token);
-                    if (await RepositoryLocks.TakeAsync(context, release, images, now + lease, now, token))
+                    var ready = await context.Database.SqlQueryRaw<Guid>(ReadySql, now.ForSql(database), Candidates).ToListAsync(token);
+                    foreach (var id in ready)
                     {
-                        await StartAsync(context, release, owner, now, lease, token);
-                        release.Images.AddRange(images);
-                        context.ChangeTracker.Clear();
-                        return new ClaimedRun(release, release.Fence);
+                        if (await TryTakeAsync(context, id, owner, lease, now, token) is { } run)
+                        {
+                            return run;
+                        }
+                    }
+
+                    if (ready.Count < Candidates)
+                    {
+                        break;
                     }
                 }
 
@@ -55,14 +69,16 @@ public sealed class RunQueue(HistoryDatabase database)
             },
             cancellationToken);
 
-    /// <summary>Keeps a release held. The repositories' locks live as long as the lease.</summary>
+    /// <summary>Keeps a release held, if its lease has not ended. The repositories' locks live as long as the lease.</summary>
     public Task<LeaseState> RenewAsync(ClaimedRun run, TimeSpan lease, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
-                var until = await database.NowAsync(context, token) + lease;
+                var now = await database.NowAsync(context, token);
+                var until = now + lease;
                 var (id, fence) = (run.Release.Id, run.Fence);
-                var renewed = await context.Releases.Where(row => row.Id == id && row.Fence == fence)
+                // A lease that has ended is lost even if nobody has claimed the release since: its repositories may be another's by now.
+                var renewed = await context.Releases.Where(row => row.Id == id && row.Fence == fence && row.LeaseUntil >= now)
                     .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, until), token);
                 if (renewed == 0)
                 {
@@ -123,6 +139,33 @@ public sealed class RunQueue(HistoryDatabase database)
             },
             cancellationToken);
 
+    /// <summary>Takes one release with all its repositories, or nothing at all.</summary>
+    private async Task<ClaimedRun?> TryTakeAsync(
+        HistoryContext context, Guid id, string owner, TimeSpan lease, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        const string Savepoint = "candidate";
+        var transaction = context.Database.CurrentTransaction!;
+        await transaction.CreateSavepointAsync(Savepoint, cancellationToken);
+        var rows = await context.Releases.FromSqlRaw(database.Claiming(TakeSql, "r"), now.ForSql(database), id).AsTracking().ToListAsync(cancellationToken);
+        if (rows is [var release])
+        {
+            var images = await context.ReleaseImages.AsNoTracking().Where(image => image.ReleaseId == id)
+                .OrderBy(image => image.Ordinal).ToListAsync(cancellationToken);
+            if (await ResourceLocking.TakeRepositoriesAsync(
+                database, context, images, id, release.Fence + 1, now + lease, now, cancellationToken))
+            {
+                await StartAsync(context, release, owner, now, lease, cancellationToken);
+                release.Images.AddRange(images);
+                context.ChangeTracker.Clear();
+                return new ClaimedRun(release, release.Fence);
+            }
+        }
+
+        await transaction.RollbackToSavepointAsync(Savepoint, cancellationToken);
+        context.ChangeTracker.Clear();
+        return null;
+    }
+
     private static async Task StartAsync(
         HistoryContext context, Release release, string owner, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
     {
@@ -137,13 +180,8 @@ public sealed class RunQueue(HistoryDatabase database)
         }
 
         await StageWrites.EndAsync(context, release, StageName.Queue, StageStatus.Done, now, cancellationToken);
+        await context.SaveChangesAsync(cancellationToken);
         await context.Projects.Where(project => project.Id == release.ProjectId)
             .ExecuteUpdateAsync(project => project.SetProperty(row => row.LastStartedAt, now), cancellationToken);
-        foreach (var held in context.ChangeTracker.Entries<ResourceLock>().Where(entry => entry.State == EntityState.Added))
-        {
-            held.Entity.Fence = release.Fence;
-        }
-
-        await context.SaveChangesAsync(cancellationToken);
     }
 }

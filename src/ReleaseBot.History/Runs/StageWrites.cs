@@ -35,9 +35,12 @@ internal static class StageWrites
     /// <summary>Whatever still runs when an attempt ends has ended with it.</summary>
     public static async Task EndAllAsync(HistoryContext context, Release release, StageStatus status, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        foreach (var name in Enum.GetValues<StageName>())
+        var running = await context.ReleaseStages.AsTracking()
+            .Where(row => row.ReleaseId == release.Id && row.Attempt == release.Attempt && row.Status == StageStatus.Running).ToListAsync(cancellationToken);
+        foreach (var stage in running)
         {
-            await EndAsync(context, release, name, status, now, cancellationToken);
+            stage.Status = status;
+            stage.FinishedAt = now;
         }
     }
 

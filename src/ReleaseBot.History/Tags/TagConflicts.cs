@@ -15,7 +15,7 @@ internal static class TagConflicts
             var (host, repository) = (image.Repository.Host, image.Repository.Name);
             var holder = await context.RepositoryOwners.AsNoTracking()
                 .SingleOrDefaultAsync(row => row.Host == host && row.Repository == repository, cancellationToken);
-            if (holder is not null && holder.ProjectId != release.ProjectId)
+            if (holder is { IsPublished: true } && holder.ProjectId != release.ProjectId)
             {
                 return new Reason(ReasonCode.RepositoryTaken,
                     $"{image.Repository} belongs to project {holder.ProjectId}, which published there first. An operator can hand it over.");

@@ -103,25 +103,15 @@ public sealed class TagLedger(HistoryDatabase database)
             {
                 var now = await database.NowAsync(context, token);
                 await database.HeldAsync(context, run.Release.Id, run.Fence, token);
-                var resource = Resource(image);
-                await context.ResourceLocks
-                    .Where(held => held.Resource == resource && (held.Until < now || held.ReleaseId == run.Release.Id && held.Fence <= run.Fence))
-                    .ExecuteDeleteAsync(token);
-                if (await context.ResourceLocks.AnyAsync(held => held.Resource == resource, token))
-                {
-                    return false;
-                }
-
-                context.ResourceLocks.Add(new ResourceLock { Resource = resource, ReleaseId = run.Release.Id, Fence = run.Fence, Until = now + lease });
-                await context.SaveChangesAsync(token);
-                return true;
+                return await ResourceLocking.TakeAsync(
+                    database, context, ResourceLocking.Tag(image), run.Release.Id, run.Fence, now + lease, now, token);
             },
             cancellationToken);
 
     public Task UnlockAsync(ClaimedRun run, ImageRef image, CancellationToken cancellationToken) =>
         database.WriteAsync(
             (context, token) => context.ResourceLocks
-                .Where(held => held.Resource == Resource(image) && held.ReleaseId == run.Release.Id && held.Fence == run.Fence)
+                .Where(held => held.Resource == ResourceLocking.Tag(image) && held.ReleaseId == run.Release.Id && held.Fence == run.Fence)
                 .ExecuteDeleteAsync(token),
             cancellationToken);
 
@@ -135,7 +125,7 @@ public sealed class TagLedger(HistoryDatabase database)
                 var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
                 context.TagMoves.Add(new TagMove
                 {
-                    Id = Guid.CreateVersion7(now),
+                    Id = database.NewId(now),
                     Host = image.Host,
                     Repository = image.Repository,
                     Tag = image.Tag,
@@ -170,19 +160,21 @@ public sealed class TagLedger(HistoryDatabase database)
     private static async Task TakeRepositoryAsync(
         HistoryContext context, Release release, (string Host, string Name) repository, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var isKnown = await context.RepositoryOwners.AnyAsync(
-            owner => owner.Host == repository.Host && owner.Repository == repository.Name, cancellationToken);
-        if (!isKnown)
+        var owner = await context.RepositoryOwners.AsTracking().SingleOrDefaultAsync(
+            row => row.Host == repository.Host && row.Repository == repository.Name, cancellationToken);
+        if (owner is null)
         {
-            context.RepositoryOwners.Add(new RepositoryOwner
-            {
-                Host = repository.Host,
-                Repository = repository.Name,
-                ProjectId = release.ProjectId,
-                ReleaseId = release.Id,
-                Since = now,
-            });
+            owner = new RepositoryOwner { Host = repository.Host, Repository = repository.Name };
+            context.RepositoryOwners.Add(owner);
         }
+        else if (owner.IsPublished)
+        {
+            return;
+        }
+
+        owner.ProjectId = release.ProjectId;
+        owner.ReleaseId = release.Id;
+        owner.Since = now;
     }
 
     private static Task<TagOwner?> OwnerAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken) =>
@@ -211,6 +203,4 @@ public sealed class TagLedger(HistoryDatabase database)
         owner.Version = release.Version;
         owner.UpdatedAt = now;
     }
-
-    private static string Resource(ImageRef image) => $"tag:{image}";
 }

@@ -24,10 +24,18 @@ public sealed record VerifiedRelease
 public sealed class VerificationQueue(HistoryDatabase database)
 {
     private const string ClaimSql =
+        $$"""
+        SELECT * FROM releases
+         WHERE {{HistoryContext.IsActive}} AND status = 'verifying' AND not_before <= {0} AND (lease_until IS NULL OR lease_until < {0})
+         ORDER BY not_before LIMIT 1
+        """;
+
+    // Locked, newest first as everybody locks them: a worker may be claiming one of them at this moment, and that one is not to be ended.
+    private const string OlderOfBranchSql =
         """
         SELECT * FROM releases
-         WHERE status = 'verifying' AND not_before <= {0} AND (lease_until IS NULL OR lease_until < {0})
-         ORDER BY not_before LIMIT 1
+         WHERE project_id = {0} AND ref_name = {1} AND id < {2} AND ref_kind = 'branch' AND status IN ('verifying', 'queued')
+         ORDER BY id DESC
         """;
 
     public Task<VerificationJob?> ClaimAsync(string owner, TimeSpan lease, CancellationToken cancellationToken) =>
@@ -128,20 +136,19 @@ public sealed class VerificationQueue(HistoryDatabase database)
     }
 
     /// <summary>A branch follows its head: what waits for an older commit of it need not start.</summary>
-    private static async Task SupersedeOlderAsync(HistoryContext context, Release release, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task SupersedeOlderAsync(HistoryContext context, Release release, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (release.RefKind != RefKind.Branch)
         {
             return;
         }
 
-        var older = await context.Releases.AsTracking()
-            .Where(row => row.ProjectId == release.ProjectId && row.RefKind == RefKind.Branch && row.RefName == release.RefName
-                && row.Id < release.Id && (row.Status == ReleaseStatus.Verifying || row.Status == ReleaseStatus.Queued))
-            .ToListAsync(cancellationToken);
+        var older = await context.Releases
+            .FromSqlRaw(database.Locking(OlderOfBranchSql), release.ProjectId, release.RefName, release.Id).AsTracking().ToListAsync(cancellationToken);
         foreach (var row in older)
         {
             var reason = new Reason(ReasonCode.Superseded, $"{release.Ref.FullName} went on to {release.Commit?[..8]} before this started.");
+            await StageWrites.EndAllAsync(context, row, StageStatus.Skipped, now, cancellationToken);
             await ReleaseEnding.ApplyAsync(context, row, ReleaseStatus.Superseded, reason, [], now, cancellationToken);
         }
     }

@@ -81,6 +81,7 @@ internal sealed class LogStream(HttpContext context, Guid releaseId, LogFollower
         var text = piece.Text.Span;
         // The piece ends with a line break; what is behind it is no line.
         text = text is [.. var whole, (byte)'\n'] ? whole : text;
+        text = text is [.. var line, (byte)'\r'] ? line : text;
         while (true)
         {
             // A carriage return ends a line in this format too, so a progress bar becomes lines.

@@ -30,7 +30,7 @@ internal static class News
     }
 
     public static Uri? PageOf(Guid releaseId, ReleaseBotSettings settings) =>
-        settings.PublicUrl is { } root ? new Uri(root, $"releases/{releaseId}") : null;
+        settings.PublicUrl is { } root ? new Uri($"{root.AbsoluteUri.TrimEnd('/')}/releases/{releaseId}") : null;
 
     private static NewsImage ImageOf(ReleaseImage image) => new(
         image.Reference, image.Digest is { } digest ? Digest.Parse(digest) : null, image.Kind == ImageTagKind.Floating, image.Status.ToText());

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
 
 namespace ReleaseBot.Integration.Engine;
 
@@ -36,6 +37,7 @@ internal sealed class EngineFront : IAsyncDisposable
     private static async Task<EngineFront> StartAsync(Uri engine, RequestDelegate session, CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = null);
         var client = new HttpClient(new SocketsHttpHandler
         {

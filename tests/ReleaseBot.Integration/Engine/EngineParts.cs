@@ -103,7 +103,6 @@ internal sealed class Repository
 internal sealed class LineLog : IBuildLog
 {
     private readonly List<string> _lines = [];
-    private readonly List<(string Text, TaskCompletionSource Seen)> _awaited = [];
 
     public IReadOnlyList<string> Lines
     {
@@ -123,30 +122,6 @@ internal sealed class LineLog : IBuildLog
         lock (_lines)
         {
             _lines.Add(line);
-            _awaited.FindAll(one => line.Contains(one.Text, StringComparison.Ordinal)).ForEach(one => one.Seen.TrySetResult());
-        }
-    }
-
-    public async Task SeenAsync(string text, CancellationToken cancellationToken)
-    {
-        var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (_lines)
-        {
-            if (_lines.Exists(line => line.Contains(text, StringComparison.Ordinal)))
-            {
-                return;
-            }
-
-            _awaited.Add((text, seen));
-        }
-
-        try
-        {
-            await seen.Task.WaitAsync(TimeSpan.FromSeconds(60), TimeProvider.System, cancellationToken);
-        }
-        catch (TimeoutException)
-        {
-            throw new TimeoutException($"The log never said '{text}':\n{Text}");
         }
     }
 }

@@ -146,11 +146,22 @@ public sealed class GitLabClientTests
         await fixture.GitLab.AddProjectAsync("other/one", 77, Cancellation);
         fixture.GitLab.AddFault(new StandInFault
         {
-            Kind = StandInFaultKind.MoveRef, Matches = "GET /api/v4/projects/42/repository/tags/v1", Skip = 1, Times = 1, Project = ProjectPath, Ref = "refs/tags/v1", To = second,
+            Kind = StandInFaultKind.MoveRef,
+            Matches = "GET /api/v4/projects/42/repository/tags/v1",
+            Skip = 1,
+            Times = 1,
+            Project = ProjectPath,
+            Ref = "refs/tags/v1",
+            To = second,
         });
         fixture.GitLab.AddFault(new StandInFault
         {
-            Kind = StandInFaultKind.DeleteRef, Matches = "GET /api/v4/projects/42/repository/tags/v1", Skip = 2, Times = 1, Project = ProjectPath, Ref = "refs/tags/v1",
+            Kind = StandInFaultKind.DeleteRef,
+            Matches = "GET /api/v4/projects/42/repository/tags/v1",
+            Skip = 2,
+            Times = 1,
+            Project = ProjectPath,
+            Ref = "refs/tags/v1",
         });
         fixture.GitLab.AddFault(new StandInFault { Kind = StandInFaultKind.OtherProject, Matches = "GET /api/v4/projects/42", Project = "other/one" });
 

@@ -36,9 +36,9 @@ public sealed record DockerDaemonOptions
 {
     /// <summary>
     /// A tree with another release of Docker in it, e.g. made by <c>debootstrap --variant=minbase --include=docker.io trixie DIR</c>; null for the
-    /// engine installed on this machine.
+    /// engine installed on this machine. The environment's RELEASEBOT_ENGINE_ROOT has every test run on such a one.
     /// </summary>
-    public string? Root { get; init; }
+    public string? Root { get; init; } = Environment.GetEnvironmentVariable("RELEASEBOT_ENGINE_ROOT") is { Length: > 0 } root ? root : null;
 
     /// <summary>More of dockerd's options.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
@@ -163,9 +163,8 @@ public sealed class DockerDaemon : IAsyncDisposable
         ];
         if (_root is not null)
         {
-            // BuildKit remounts its root, so that must be a mount; the folder is seen inside as outside.
-            var script = $"mount --bind {_root} {_root} && mkdir -p {_root}{Folder} && mount --bind {Folder} {_root}{Folder} "
-                + $"&& for d in proc sys dev; do mount --rbind /$d {_root}/$d; done && exec chroot {_root} \"$@\"";
+            // BuildKit remounts its root, so that must be a mount; files below /tmp have the same names inside as outside.
+            var script = $"mount --bind {_root} {_root} && for d in proc sys dev; do mount --rbind /$d {_root}/$d; done && mount --bind /tmp {_root}/tmp && exec chroot {_root} \"$@\"";
             command = ["unshare", "-m", "sh", "-c", script, "sh", .. command];
         }
 

@@ -221,7 +221,11 @@ public sealed class RegistryAccessTests : RegistryTestBase
 
     private static RegistrySettings WithCredentials(string host) => new()
     {
-        Name = "hub", Host = host, Insecure = true, Username = DockerRegistry.Username, Password = new Secret(DockerRegistry.Password),
+        Name = "hub",
+        Host = host,
+        Insecure = true,
+        Username = DockerRegistry.Username,
+        Password = new Secret(DockerRegistry.Password),
     };
 
     private static void ShouldBeDenied(RegistryException fault, string cure)

@@ -70,7 +70,10 @@ public sealed class ProblemTests : IAsyncLifetime
     [Fact]
     public async Task Docs_Need_No_Other_Host()
     {
-        var page = await _web.GetAsync("/docs");
+        // The address that /docs leads to, which the page's own addresses are relative to.
+        using var response = await _web.Http.GetAsync(new Uri("/docs", UriKind.Relative), WebFixture.Cancellation);
+        var address = response.RequestMessage.ShouldNotBeNull().RequestUri.ShouldNotBeNull();
+        var page = await _web.GetAsync(address.PathAndQuery);
 
         page.Status.ShouldBe(HttpStatusCode.OK);
         page.MediaType.ShouldBe("text/html");
@@ -78,6 +81,14 @@ public sealed class ProblemTests : IAsyncLifetime
         page.Text.ShouldNotContain("cdn.");
         page.Text.ShouldNotContain("fonts.");
         page.Headers["Content-Security-Policy"].ShouldContain("default-src 'none'");
+        var scripts = System.Text.RegularExpressions.Regex.Matches(page.Text, "src=\"([^\"]+)\"").Select(match => match.Groups[1].Value).ToList();
+        scripts.ShouldNotBeEmpty();
+        foreach (var script in scripts)
+        {
+            var asset = await _web.GetAsync(new Uri(address, script).PathAndQuery);
+            asset.Status.ShouldBe(HttpStatusCode.OK, script);
+            asset.MediaType.ShouldNotBeNull().ShouldContain("javascript");
+        }
     }
 
     [Fact]

@@ -1,7 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using ReleaseBot.Core;
-using ReleaseBot.History;
 using Shouldly;
 using Xunit;
 

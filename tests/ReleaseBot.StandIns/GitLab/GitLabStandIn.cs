@@ -1,10 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 using ReleaseBot.StandIns.GitLab.Api;
 using ReleaseBot.StandIns.GitLab.Git;
 using ReleaseBot.StandIns.GitLab.Hooks;

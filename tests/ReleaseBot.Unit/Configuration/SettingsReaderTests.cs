@@ -73,7 +73,7 @@ public sealed class SettingsReaderTests
     [InlineData("Projects:0:Images:0:Repositroy", "Did you mean Projects:0:Images:0:Repository?")]
     [InlineData("Registries:gitlab:User", "Legal here: Host, Username, Password, Insecure, CaFile, TokenRealm.")]
     [InlineData("Retension", "Did you mean Retention?")]
-    [InlineData("Xyzzy", "Legal here: Urls, GitLab, Registries,")]
+    [InlineData("Xyzzy", "Legal here: Urls, PublicUrl, GitLab, Registries,")]
     public void An_Unknown_Key_Names_The_Nearest_Right_One(string key, string expected)
     {
         var problem = Given.Problem(Given.With(key, "\"glpat-secret\""));

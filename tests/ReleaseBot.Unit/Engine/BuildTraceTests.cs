@@ -114,8 +114,12 @@ public sealed class BuildTraceTests
 
     private static Vertex Step(string digest, string name, double? from = null, double? to = null, bool cached = false, string error = "") => new()
     {
-        Digest = digest, Name = name, Cached = cached, Error = error,
-        Started = from is { } start ? At(start) : null, Completed = to is { } end ? At(end) : null,
+        Digest = digest,
+        Name = name,
+        Cached = cached,
+        Error = error,
+        Started = from is { } start ? At(start) : null,
+        Completed = to is { } end ? At(end) : null,
     };
 
     private static VertexLog Out(string vertex, string text, long stream = 1) => Out(vertex, System.Text.Encoding.UTF8.GetBytes(text), stream);

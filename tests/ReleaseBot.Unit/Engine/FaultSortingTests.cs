@@ -85,7 +85,7 @@ public sealed class FaultSortingTests
     public void Headers_Are_Padded_Url_Safe_Base64_And_Name_Docker_Hub_As_The_Engine_Does()
     {
         var odd = new RegistryCredential("docker.io", "bob", new Secret("???>>>~~~ÿÿ"));
-        var value = RegistryHeaders.Config([odd, Bob]).Value;
+        var value = RegistryHeaders.Config([odd, Bob, Bob with { Host = "REGISTRY.example", Username = "eve" }]).Value;
         value.ShouldNotContain('+');
         value.ShouldNotContain('/');
         (value.Length % 4).ShouldBe(0);

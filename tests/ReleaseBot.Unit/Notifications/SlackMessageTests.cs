@@ -92,7 +92,7 @@ public sealed partial class SlackMessageTests
         ReasonCode[] silent =
         [
             ReasonCode.EventNotSupported, ReasonCode.PayloadIncomplete, ReasonCode.Canceled,
-            ReasonCode.Superseded, ReasonCode.AlreadyAccepted, ReasonCode.NotNewest,
+            ReasonCode.Superseded, ReasonCode.AlreadyAccepted, ReasonCode.NotNewest, ReasonCode.PreRelease, ReasonCode.NoVersion,
         ];
 
         Enum.GetValues<ReasonCode>().Where(code => Advice.For(code) is null).ShouldBe(silent, ignoreOrder: true);

@@ -105,6 +105,10 @@ public sealed class FaultTests
 
     private static RegistryRequest Request => new()
     {
-        Method = HttpMethod.Put, Address = "v2/acme/app/manifests/1.0", Repository = "acme/app", What = "put the manifest 1.0", Scope = Scopes.Of("acme/app"),
+        Method = HttpMethod.Put,
+        Address = "v2/acme/app/manifests/1.0",
+        Repository = "acme/app",
+        What = "put the manifest 1.0",
+        Scope = Scopes.Of("acme/app"),
     };
 }

@@ -19,6 +19,7 @@ internal static class SettingsReader
         var channels = ReadChannels(root);
         ReleaseBotSettings settings = new()
         {
+            PublicUrl = root.Value(SettingsSchema.PublicUrl),
             GitLab = ReadGitLab(root),
             Registries = registries,
             Channels = channels,

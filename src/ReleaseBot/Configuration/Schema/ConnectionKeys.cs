@@ -19,9 +19,11 @@ internal static class WebhookKeys
     public static readonly ValueList<Secret> SigningTokens = new("SigningTokens", SecretTypes.SigningToken,
         "The webhook's signing tokens (GitLab 19); several while one is rotated.");
     public static readonly Setting<TimeSpan> ReplayWindow = new("ReplayWindow",
-        SettingTypes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), "How old or how far ahead a signed delivery's time may be.") { Default = "00:05:00" };
+        SettingTypes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), "How old or how far ahead a signed delivery's time may be.")
+    { Default = "00:05:00" };
     public static readonly Setting<long> MaxBodyBytes = new("MaxBodyBytes",
-        SettingTypes.Size(1_024, 268_435_456), "A larger delivery is refused with 413. GitLab sends 25 MiB at the most.") { Default = "26214400" };
+        SettingTypes.Size(1_024, 268_435_456), "A larger delivery is refused with 413. GitLab sends 25 MiB at the most.")
+    { Default = "26214400" };
 
     public static readonly Section Node = new("Webhook", "What lets a delivery in. The web role needs a secret or a signing token.",
         Secrets, SigningTokens, ReplayWindow, MaxBodyBytes);
@@ -30,7 +32,8 @@ internal static class WebhookKeys
 internal static class RegistryKeys
 {
     public static readonly Setting<string> Host = new("Host", SettingTypes.RegistryHost,
-        "The registry's host; Docker Hub's is docker.io (index.docker.io and registry-1.docker.io are taken for it).") { IsRequired = true };
+        "The registry's host; Docker Hub's is docker.io (index.docker.io and registry-1.docker.io are taken for it).")
+    { IsRequired = true };
     public static readonly Setting<string> Username = new("Username", SettingTypes.Text, "Together with `Password`; without both the registry is used anonymously.");
     public static readonly Setting<Secret> Password = new("Password", SecretTypes.Any, "The user's password or, better, an access token.");
     public static readonly Setting<bool> Insecure = new("Insecure", SettingTypes.Flag, "Plain HTTP. Legal for loopback hosts only.") { Default = "false" };
@@ -57,7 +60,8 @@ internal static class EngineKeys
     public static readonly Setting<string> CertificatePath = new("CertificatePath", SettingTypes.CertificateFolder,
         "A folder with ca.pem, cert.pem and key.pem, for an engine at tcp://… with TLS.");
     public static readonly Setting<BuilderKind> Builder = new("Builder", SettingTypes.Choice<BuilderKind>(),
-        "Auto takes BuildKit where the engine has it, else the classic builder, which knows no `BuildSecrets`.") { Default = nameof(BuilderKind.Auto) };
+        "Auto takes BuildKit where the engine has it, else the classic builder, which knows no `BuildSecrets`.")
+    { Default = nameof(BuilderKind.Auto) };
     public static readonly Setting<int> Concurrency = new("Concurrency", SettingTypes.Number(1, 256), "Releases that a worker builds at the same time.") { Default = "2" };
     public static readonly Setting<long> CacheBudget = new("CacheBudget", SettingTypes.Size(1, long.MaxValue), "Build cache that the engine keeps.") { Default = "20GB" };
 
@@ -69,9 +73,11 @@ internal static class StorageKeys
     public const string SqliteDefault = "Data Source=releasebot.db";
 
     public static readonly Setting<StorageProvider> Provider = new("Provider", SettingTypes.Choice<StorageProvider>(),
-        "SQLite serves one process with both roles; several processes need Postgres.") { Default = nameof(StorageProvider.Sqlite) };
+        "SQLite serves one process with both roles; several processes need Postgres.")
+    { Default = nameof(StorageProvider.Sqlite) };
     public static readonly Setting<Secret> ConnectionString = new("ConnectionString", SecretTypes.ConnectionString,
-        "Sqlite: `Data Source=FILE`. Postgres: `Host=…;Database=…;Username=…;Password=…`, and no default.") { Default = SqliteDefault };
+        "Sqlite: `Data Source=FILE`. Postgres: `Host=…;Database=…;Username=…;Password=…`, and no default.")
+    { Default = SqliteDefault };
 
     public static readonly Section Node = new("Storage", "The history: releases, deliveries, tags and logs.", Provider, ConnectionString);
 }
@@ -79,7 +85,8 @@ internal static class StorageKeys
 internal static class BusKeys
 {
     public static readonly Setting<BusTransport> Transport = new("Transport", SettingTypes.Choice<BusTransport>(),
-        "What wakes workers. In memory serves one process with both roles.") { Default = nameof(BusTransport.InMemory) };
+        "What wakes workers. In memory serves one process with both roles.")
+    { Default = nameof(BusTransport.InMemory) };
     public static readonly Setting<Secret> Uri = new("Uri", SecretTypes.BrokerAddress, "RabbitMQ's address; needed with RabbitMq, illegal without.");
 
     public static readonly Section Node = new("Bus", "Wake-ups between processes.", Transport, Uri);

@@ -23,9 +23,11 @@ internal static class AccessTokenKeys
 internal static class PublishingKeys
 {
     public static readonly Setting<TimeSpan> GiveUpAfter = new("GiveUpAfter",
-        SettingTypes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)), "How long a registry that is away is waited for.") { Default = "24:00:00" };
+        SettingTypes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)), "How long a registry that is away is waited for.")
+    { Default = "24:00:00" };
     public static readonly Setting<bool> RestoreVersions = new("RestoreVersions", SettingTypes.Flag,
-        "Put a version tag back that somebody else moved in a registry; otherwise it is only told.") { Default = "false" };
+        "Put a version tag back that somebody else moved in a registry; otherwise it is only told.")
+    { Default = "false" };
 
     public static readonly Section Node = new("Publishing", "How stubborn publishing is.", GiveUpAfter, RestoreVersions);
 }
@@ -43,7 +45,8 @@ internal static class RetentionKeys
 internal static class ReconcileKeys
 {
     public static readonly Setting<TimeSpan> Interval = new("Interval",
-        SettingTypes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)), "How often GitLab's protected tags are compared with the history.") { Default = "00:05:00" };
+        SettingTypes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)), "How often GitLab's protected tags are compared with the history.")
+    { Default = "00:05:00" };
 
     public static readonly Section Node = new("Reconcile", "Finding what no delivery told.", Interval);
 }

@@ -6,7 +6,11 @@ namespace ReleaseBot.Configuration;
 internal static class SettingsSchema
 {
     public static readonly Setting<string> Urls = new("Urls", SettingTypes.BindingAddresses,
-        "Where the web role listens. The standard ASP.NET Core key; endpoints with certificates go into `Kestrel`.") { Default = "http://127.0.0.1:8080" };
+        "Where the web role listens. The standard ASP.NET Core key; endpoints with certificates go into `Kestrel`.")
+    { Default = "http://127.0.0.1:8080" };
+
+    public static readonly Setting<Uri> PublicUrl = new("PublicUrl", SettingTypes.WebAddress,
+        "Where people reach the pages, for the links in messages, e.g. `https://releasebot.example`. Without it messages have no link to the release.");
 
     public static readonly SectionMap Registries = new("Registries", "NAME", RegistryKeys.Node, "The registries to publish on, each under a name that the rules use.");
     public static readonly SectionList Projects = new("Projects", ProjectKeys.Node,
@@ -14,7 +18,7 @@ internal static class SettingsSchema
     public static readonly SectionMap Channels = new("Channels", "NAME", ChannelKeys.Node, "Where to tell of releases, each under a name that `Notify` uses.");
 
     public static readonly Section Root = new("", "",
-        Urls, GitLabKeys.Node, Registries, Projects, Channels, EngineKeys.Node, StorageKeys.Node, BusKeys.Node, AccessKeys.Node,
+        Urls, PublicUrl, GitLabKeys.Node, Registries, Projects, Channels, EngineKeys.Node, StorageKeys.Node, BusKeys.Node, AccessKeys.Node,
         PublishingKeys.Node, RetentionKeys.Node, ReconcileKeys.Node);
 
     /// <summary>Sections of ASP.NET Core that are passed on as they are.</summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.AspNetCore.Http;
 
 namespace ReleaseBot.StandIns.GitLab.Api;
 

@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Text;
-using Microsoft.AspNetCore.Http;
 using ReleaseBot.StandIns.GitLab.Git;
 
 namespace ReleaseBot.StandIns.GitLab.Api;

@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Http;
-
 namespace ReleaseBot.StandIns.GitLab.Api;
 
 /// <summary>Rules of protected tags or branches; they are found by the rule itself, not by what it covers (doc/api/protected_tags.md).</summary>

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using ReleaseBot.StandIns.GitLab.Git;
 
 namespace ReleaseBot.StandIns.GitLab.Api;

@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Http;
-
 namespace ReleaseBot.StandIns.GitLab.Api;
 
 /// <summary>Commit statuses, with the transitions that GitLab refuses (doc/api/commits.md, create_commit_status_service.rb).</summary>

@@ -49,7 +49,14 @@ internal sealed class HookSender(GitLabStandInOptions options, Uri instance) : I
         var headers = Headers(hook, id, kind, now, body.Span);
         var delivery = new StandInDelivery
         {
-            Id = id, HookId = hook.Id, Event = kind, Project = project, Ref = fullRef, Headers = headers, Body = body, SentAt = now,
+            Id = id,
+            HookId = hook.Id,
+            Event = kind,
+            Project = project,
+            Ref = fullRef,
+            Headers = headers,
+            Body = body,
+            SentAt = now,
         };
         try
         {

@@ -159,6 +159,7 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     repository = table.Column<string>(type: "TEXT", nullable: false),
                     project_id = table.Column<long>(type: "INTEGER", nullable: false),
                     release_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    is_published = table.Column<bool>(type: "INTEGER", nullable: false),
                     since = table.Column<long>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
@@ -297,6 +298,11 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "ix_deliveries_outcome_id",
+                table: "deliveries",
+                columns: new[] { "outcome", "id" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_deliveries_project_path_id",
                 table: "deliveries",
                 columns: new[] { "project_path", "id" });
@@ -344,7 +350,13 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                 columns: new[] { "reference", "release_id" });
 
             migrationBuilder.CreateIndex(
-                name: "ix_releases_active",
+                name: "ix_releases_active_id",
+                table: "releases",
+                column: "id",
+                filter: "status IN ('verifying', 'queued', 'building', 'pushing')");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_releases_active_not_before",
                 table: "releases",
                 column: "not_before",
                 filter: "status IN ('verifying', 'queued', 'building', 'pushing')");

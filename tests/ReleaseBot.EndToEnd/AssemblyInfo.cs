@@ -1,1 +1,0 @@
-[assembly: System.Diagnostics.CodeAnalysis.ExcludeFromCodeCoverage]

@@ -1,0 +1,135 @@
+using System.Net;
+using System.Runtime.Versioning;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.Integration.Parts;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.Engine;
+
+/// <summary>An engine that takes nobody without a certificate of its own authority, as dind does.</summary>
+[SupportedOSPlatform("linux")]
+public sealed class DockerEngineTlsTests : IAsyncLifetime
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rbt-");
+    private readonly int _port = PrivateRegistry.FreePort();
+    private readonly Authority _authority = new();
+    private DockerDaemon? _daemon;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        var server = Path.Combine(_folder.FullName, "server");
+        // Its certificate names it localhost and nothing else.
+        _authority.Issue(server, "localhost");
+        _daemon = await DockerDaemon.StartAsync(new DockerDaemonOptions
+        {
+            Arguments =
+            [
+                "-H", $"tcp://127.0.0.1:{_port}", "--tlsverify", "--tlscacert", $"{server}/ca.pem", "--tlscert", $"{server}/cert.pem", "--tlskey", $"{server}/key.pem",
+            ],
+        });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_daemon is not null)
+        {
+            await _daemon.DisposeAsync();
+        }
+
+        _authority.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task A_Build_With_A_Session_Goes_Through_Mutual_Tls()
+    {
+        await using var engine = To("localhost", Issue(_authority));
+        var request = new Repository(Repository.Busybox + "RUN --mount=type=secret,id=a,required=true true\n").Request("tls");
+        var image = await engine.BuildAsync(request with { Secrets = new Dictionary<string, Secret> { ["a"] = new("b") } }, new LineLog(), Token);
+        (await engine.HasImageAsync(image.ImageId, Token)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_Server_Of_Another_Name_Is_Refused()
+    {
+        await using var engine = To("127.0.0.1", Issue(_authority));
+        var fault = await Should.ThrowAsync<EngineUnavailableException>(() => engine.GetVersionAsync(Token));
+        fault.Message.ShouldContain("RemoteCertificateNameMismatch");
+    }
+
+    [Fact]
+    public async Task Without_The_Right_Certificates_There_Is_No_Answer_But_A_Cure()
+    {
+        using var other = new Authority();
+        await using var engine = To("localhost", Issue(other));
+        (await Should.ThrowAsync<EngineUnavailableException>(() => engine.GetVersionAsync(Token))).Message.ShouldContain("Engine:CertificatePath");
+        await using var nothing = To("localhost", Path.Combine(_folder.FullName, "empty"));
+        (await Should.ThrowAsync<EngineUnavailableException>(() => nothing.GetVersionAsync(Token))).Message.ShouldContain("ca.pem");
+        await using var plain = Engines.To(new Uri($"tcp://localhost:{_port}"));
+        (await Should.ThrowAsync<EngineRefusedException>(() => plain.GetVersionAsync(Token))).StatusCode.ShouldBe((int)HttpStatusCode.BadRequest);
+    }
+
+    [Fact]
+    public async Task Renewed_Certificates_Count_Without_A_Restart()
+    {
+        using var expired = new Authority();
+        var folder = Issue(expired);
+        await using var engine = To("localhost", folder);
+        await Should.ThrowAsync<EngineUnavailableException>(() => engine.GetVersionAsync(Token));
+
+        _authority.Issue(folder, "client");
+
+        (await engine.GetVersionAsync(Token)).Os.ShouldBe("linux");
+        // Half-way through the next renewal the files do not fit together; what did is still good.
+        await File.WriteAllTextAsync(Path.Combine(folder, "key.pem"), "", Token);
+        (await engine.GetVersionAsync(Token)).Os.ShouldBe("linux");
+    }
+
+    private DockerEngine To(string host, string certificates) => Engines.To(new Uri($"tcp://{host}:{_port}"), certificates: certificates);
+
+    private string Issue(Authority authority)
+    {
+        var folder = Path.Combine(_folder.FullName, RandomNumberGenerator.GetHexString(8));
+        authority.Issue(folder, "client");
+        return folder;
+    }
+
+    private sealed class Authority : IDisposable
+    {
+        private static readonly DateTimeOffset From = TimeProvider.System.GetUtcNow().AddDays(-1);
+
+        private readonly X509Certificate2 _certificate;
+
+        public Authority()
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest("CN=test authority", key, HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+            _certificate = request.CreateSelfSigned(From, From.AddDays(30));
+        }
+
+        public void Issue(string folder, string name)
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+            var names = new SubjectAlternativeNameBuilder();
+            names.AddDnsName(name);
+            request.CertificateExtensions.Add(names.Build());
+            // Server and client authentication.
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
+            using var certificate = request.Create(_certificate, From, From.AddDays(29), RandomNumberGenerator.GetBytes(8));
+            Directory.CreateDirectory(folder);
+            File.WriteAllText(Path.Combine(folder, "ca.pem"), _certificate.ExportCertificatePem());
+            File.WriteAllText(Path.Combine(folder, "cert.pem"), certificate.ExportCertificatePem());
+            File.WriteAllText(Path.Combine(folder, "key.pem"), key.ExportPkcs8PrivateKeyPem());
+        }
+
+        public void Dispose() => _certificate.Dispose();
+    }
+}

@@ -1,0 +1,168 @@
+using System.Collections.Concurrent;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+using ReleaseBot.Integration.Parts;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.History;
+
+/// <summary>Which release runs next, and that nothing runs twice.</summary>
+public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
+{
+    [Fact]
+    public async Task A_Claim_Starts_The_Release_Under_A_New_Fence()
+    {
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        var before = (await ReadAsync(id)).Fence;
+
+        var run = await ClaimRunAsync();
+
+        (run.Release.Id, run.Release.Status, run.Release.Owner).ShouldBe((id, ReleaseStatus.Building, "worker"));
+        run.Fence.ShouldBe(before + 1);
+        run.Release.Images.Select(image => image.Tag).ShouldBe(["v1.0.0", "latest"]);
+        var row = await ReadAsync(id);
+        (row.Fence, row.Status, row.Owner).ShouldBe((run.Fence, ReleaseStatus.Building, "worker"));
+        row.Stages.Single(stage => stage.Name == StageName.Queue).Status.ShouldBe(StageStatus.Done);
+        (await History.Runs.ClaimAsync("other", History.Lease, Token)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_Lease_That_Ends_Gives_The_Release_To_Another()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var dead = (await History.Runs.ClaimAsync("dead", History.ShortLease, Token)).ShouldNotBeNull();
+
+        var next = await History.UntilAsync(() => History.Runs.ClaimAsync("next", History.Lease, Token));
+
+        next.Release.Id.ShouldBe(dead.Release.Id);
+        next.Fence.ShouldBe(dead.Fence + 1);
+        (await History.Runs.RenewAsync(dead, History.Lease, Token)).ShouldBe(LeaseState.Lost);
+        (await History.Runs.RenewAsync(next, History.Lease, Token)).ShouldBe(LeaseState.Held);
+    }
+
+    [Fact]
+    public async Task A_Lease_That_Has_Ended_Cannot_Be_Renewed_Since_Its_Repository_May_Be_Anothers()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1, "shared/app");
+        var late = (await History.Runs.ClaimAsync("late", TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
+        var other = await QueueTagAsync(8, "v1.0.0", 2, "shared/app");
+        (await ClaimRunAsync()).Release.Id.ShouldBe(other);
+
+        (await History.Runs.RenewAsync(late, History.Lease, Token)).ShouldBe(LeaseState.Lost);
+
+        (await History.Runs.ClaimAsync("third", History.Lease, Token)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_Renewed_Lease_Keeps_Its_Repository_Too()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var run = await ClaimRunAsync();
+        await QueueTagAsync(7, "v1.1.0", 2);
+        (await History.Runs.RenewAsync(run, TimeSpan.FromHours(1), Token)).ShouldBe(LeaseState.Held);
+        var locks = await History.RowsAsync<ResourceLock>();
+
+        locks.ShouldHaveSingleItem().Until.ShouldBeGreaterThan(History.Time.GetUtcNow() + TimeSpan.FromMinutes(50));
+        (await History.Runs.ClaimAsync("other", History.Lease, Token)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task One_Project_Is_Served_In_The_Order_Of_Arrival()
+    {
+        List<Guid> arrived = [];
+        for (var number = 0; number < 8; number++)
+        {
+            arrived.Add(await QueueTagAsync(7, $"v1.0.{number}", number));
+        }
+
+        List<Guid> served = [];
+        while (await History.Runs.ClaimAsync("worker", History.Lease, Token) is { } run)
+        {
+            served.Add(run.Release.Id);
+            await FailAsync(run);
+        }
+
+        served.ShouldBe(arrived);
+    }
+
+    [Fact]
+    public async Task A_Burst_Of_One_Project_Keeps_Another_Waiting_One_Turn_At_Most()
+    {
+        for (var number = 0; number < 70; number++)
+        {
+            await QueueTagAsync(7, $"v1.0.{number}", number);
+        }
+
+        var burst = await ClaimRunAsync();
+        await QueueTagAsync(8, "v1.0.0", 500);
+        (await ClaimRunAsync()).Release.ProjectId.ShouldBe(8);
+        await FailAsync(burst);
+        (await ClaimRunAsync()).Release.ProjectId.ShouldBe(7);
+
+        // The burst's project was served before this one and comes first, but its repository is busy: that must hide nobody.
+        var third = await QueueTagAsync(8, "v1.0.1", 501, "acme/other");
+        (await ClaimRunAsync()).Release.Id.ShouldBe(third);
+    }
+
+    [Fact]
+    public async Task Many_Claimers_Run_Every_Release_Once_And_No_Repository_Twice_At_A_Time()
+    {
+        const int Releases = 300;
+        const int Repositories = 12;
+        await SeedQueuedAsync(Releases, Repositories);
+        await using var neighbour = History.Neighbour();
+        ConcurrentDictionary<string, Guid> busy = new(StringComparer.Ordinal);
+        ConcurrentBag<Guid> ran = [];
+        ConcurrentBag<string> overlaps = [];
+
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(number => WorkAsync(number % 2 == 0 || History.Database.IsSqlite ? History : neighbour, $"worker-{number}")));
+
+        overlaps.ShouldBeEmpty();
+        ran.Count.ShouldBe(Releases);
+        ran.ShouldBeUnique();
+        (await History.RowsAsync<ResourceLock>()).ShouldBeEmpty();
+        (await History.RowsAsync<Release>()).ShouldAllBe(row => row.Status == ReleaseStatus.Failed);
+
+        async Task WorkAsync(HistoryHost host, string name)
+        {
+            while (ran.Count < Releases)
+            {
+                if (await host.Runs.ClaimAsync(name, TimeSpan.FromMinutes(5), Token) is not { } run)
+                {
+                    await Task.Yield();
+                    continue;
+                }
+
+                var repositories = run.Release.Images.Select(image => image.Repository).Distinct().ToList();
+                repositories.Where(repository => !busy.TryAdd(repository, run.Release.Id)).ToList().ForEach(overlaps.Add);
+                await host.Ledger.StartStageAsync(run, StageName.Source, ReleaseStatus.Building, Token);
+                repositories.ForEach(repository => busy.TryRemove(new KeyValuePair<string, Guid>(repository, run.Release.Id)));
+                ran.Add(run.Release.Id);
+                await host.Ledger.FinishAsync(run, ReleaseStatus.Failed, new Reason(ReasonCode.BuildFailed, "x"), [], Token);
+            }
+        }
+    }
+
+    /// <summary>Rows as verification leaves them; each release in two repositories, so that the locks cross.</summary>
+    private Task SeedQueuedAsync(int releases, int repositories) => History.Database.WriteAsync(
+        async (context, token) =>
+        {
+            var now = History.Time.GetUtcNow();
+            for (var number = 0; number < releases; number++)
+            {
+                var project = number % 5 + 1;
+                var row = Samples.Queued(number, project, now);
+                context.Releases.Add(row);
+                context.ReleaseImages.AddRange(Samples.Image(row.Id, 0, $"r{number % repositories}"), Samples.Image(row.Id, 1, $"r{number * 7 % repositories}x"));
+            }
+
+            context.Projects.AddRange(Enumerable.Range(1, 5).Select(project => new Project { Id = project, Path = $"acme/app-{project}", FirstSeenAt = now }));
+            return await context.SaveChangesAsync(token);
+        },
+        Token);
+}
+
+public sealed class ClaimOnSqlite() : ClaimTests(new SqliteDatabases());
+
+public sealed class ClaimOnPostgres(PostgresServer server) : ClaimTests(new PostgresDatabases(server));

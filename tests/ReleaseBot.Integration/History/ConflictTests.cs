@@ -1,0 +1,157 @@
+using ReleaseBot.Core;
+using ReleaseBot.History;
+using ReleaseBot.Integration.Parts;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.History;
+
+/// <summary>Who may have which name in a registry.</summary>
+public abstract class ConflictTests(IDatabases databases) : HistoryTest(databases)
+{
+    private static readonly ImageRef V1 = new(new ImageRepository(Host, "acme/app-7"), "v1.0.0");
+
+    [Fact]
+    public async Task A_Repository_Belongs_To_The_Project_That_First_Published_There()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1, "shared/app");
+        await PublishAsync(await ClaimRunAsync());
+
+        (await VerdictAsync(8, "v2.0.0", 2, "shared/app")).ShouldBe(ReasonCode.RepositoryTaken);
+        (await VerdictAsync(7, "v2.0.0", 3, "shared/app")).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_Repository_Where_Nothing_Was_Published_Is_Still_Free()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1, "shared/app");
+        var run = await ClaimRunAsync();
+        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        await FailAsync(run);
+
+        await QueueTagAsync(8, "v1.0.0", 2, "shared/app");
+        await PublishAsync(await ClaimRunAsync());
+
+        (await VerdictAsync(7, "v2.0.0", 3, "shared/app")).ShouldBe(ReasonCode.RepositoryTaken);
+    }
+
+    [Fact]
+    public async Task An_Image_Tag_Belongs_To_The_Ref_That_First_Published_It()
+    {
+        await QueueTagAsync(7, "v1.0.0+a", 1);
+        await PublishAsync(await ClaimRunAsync());
+
+        (await VerdictAsync(7, "v1.0.0_a", 2)).ShouldBe(ReasonCode.TagTaken);
+    }
+
+    [Fact]
+    public async Task A_Version_That_Was_Published_Is_Not_Published_Again_From_Another_Commit()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync(await ClaimRunAsync());
+
+        (await VerdictAsync(7, "v1.0.0", 2)).ShouldBe(ReasonCode.VersionExists);
+    }
+
+    [Fact]
+    public async Task A_Version_That_Never_Was_Published_Passes_To_The_Tags_New_Commit()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var first = await ClaimRunAsync();
+        await History.Tags.ReserveAsync(first, OverwritePolicy.Refuse, Token);
+        await History.Tags.RecordMoveAsync(first, first.Release.Images[0], null, DigestOf(first), TagVerdict.Created, "first", Token);
+        await FailAsync(first);
+
+        var second = await QueueTagAsync(7, "v1.0.0", 2);
+        await PublishAsync(await ClaimRunAsync());
+
+        var standing = (await History.Tags.StandingAsync(V1, Token)).ShouldNotBeNull();
+        (standing.ReleaseId, standing.IsPublished).ShouldBe((second, true));
+    }
+
+    [Fact]
+    public async Task Overwrite_Allow_Lets_A_Version_Get_Another_Digest()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync(await ClaimRunAsync());
+        var id = await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(2));
+        var job = await ClaimVerificationAsync();
+        (await History.Verification.QueueAsync(job, Verified(job, null, OverwritePolicy.Allow), Token)).ShouldBeNull();
+        var run = await ClaimRunAsync();
+
+        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token))!.Code.ShouldBe(ReasonCode.VersionExists);
+        await PublishAsync(run, OverwritePolicy.Allow);
+
+        var standing = (await History.Tags.StandingAsync(V1, Token)).ShouldNotBeNull();
+        (standing.ReleaseId, standing.Digest, standing.IsPublished).ShouldBe((id, DigestOf(run), true));
+    }
+
+    [Fact]
+    public async Task A_Name_That_Is_A_Floating_Tag_Cannot_Become_A_Version_Tag()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync(await ClaimRunAsync());
+        await AcceptAsync(7, GitRef.Tag("latest"), Object(2));
+        var job = await ClaimVerificationAsync();
+
+        (await History.Verification.QueueAsync(job, Verified(job, tags: "{tag}"), Token))!.Code.ShouldBe(ReasonCode.TagTaken);
+        (await ReadAsync(job.ReleaseId)).Status.ShouldBe(ReleaseStatus.Rejected);
+    }
+
+    [Fact]
+    public async Task Any_Tag_Of_The_Project_May_Move_A_Floating_Tag()
+    {
+        var first = await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync(await ClaimRunAsync());
+        var latest = new ImageRef(V1.Repository, "latest");
+        (await History.Tags.StandingAsync(latest, Token))!.ReleaseId.ShouldBe(first);
+
+        var second = await QueueTagAsync(7, "v1.1.0", 2);
+        await PublishAsync(await ClaimRunAsync());
+
+        (await History.Tags.StandingAsync(latest, Token))!.ReleaseId.ShouldBe(second);
+        (await History.Queries.MovesAsync(latest, 10, Token)).Select(move => move.ReleaseId).ShouldBe([second, first]);
+    }
+
+    [Fact]
+    public async Task A_Refused_Or_Kept_Tag_Is_Recorded_And_Changes_No_Owner()
+    {
+        var first = await QueueTagAsync(7, "v2.0.0", 1);
+        await PublishAsync(await ClaimRunAsync());
+        await QueueTagAsync(7, "v1.9.0", 2);
+        var run = await ClaimRunAsync();
+        var latest = run.Release.Images[1];
+
+        await History.Tags.RecordMoveAsync(run, latest, DigestOf(run), null, TagVerdict.Kept, "2.0.0 is higher", Token);
+
+        (await History.Tags.StandingAsync(latest.Image, Token))!.ReleaseId.ShouldBe(first);
+        var move = (await History.Queries.MovesAsync(latest.Image, 1, Token)).ShouldHaveSingleItem();
+        (move.Verdict, move.Version, move.Reason, move.By).ShouldBe((TagVerdict.Kept, "1.9.0", "2.0.0 is higher", "release"));
+    }
+
+    [Fact]
+    public async Task Known_Versions_Are_The_Published_Ones()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync(await ClaimRunAsync());
+        await QueueTagAsync(7, "v2.0.0", 2);
+        var run = await ClaimRunAsync();
+        await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token);
+
+        var known = await History.Tags.KnownVersionsAsync(V1.Repository, Token);
+
+        known.Published.Select(version => version.ToString()).ShouldBe(["1.0.0"]);
+        known.Unpublished.ShouldBe(["v2.0.0"]);
+    }
+
+    private async Task<ReasonCode?> VerdictAsync(long project, string tag, int target, string? repository = null)
+    {
+        await AcceptAsync(project, GitRef.Tag(tag), Object(target));
+        var job = await ClaimVerificationAsync();
+        return (await History.Verification.QueueAsync(job, Verified(job, repository), Token))?.Code;
+    }
+}
+
+public sealed class ConflictOnSqlite() : ConflictTests(new SqliteDatabases());
+
+public sealed class ConflictOnPostgres(PostgresServer server) : ConflictTests(new PostgresDatabases(server));

@@ -1,0 +1,73 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.Time.Testing;
+using ReleaseBot.Core;
+using ReleaseBot.Integration.Parts;
+
+namespace ReleaseBot.Integration.History;
+
+/// <summary>Makes databases with the history's tables for tests.</summary>
+public interface IDatabases
+{
+    Task<HistoryHost> CreateAsync(IInterceptor? interceptor, CancellationToken cancellationToken);
+}
+
+/// <summary>SQLite in a file, as the embedded mode has it; leases follow a clock that the test moves.</summary>
+public sealed class SqliteDatabases : IDatabases
+{
+    private static readonly Lazy<Task<byte[]>> Template = new(MakeTemplateAsync);
+
+    public async Task<HistoryHost> CreateAsync(IInterceptor? interceptor, CancellationToken cancellationToken)
+    {
+        var folder = Directory.CreateTempSubdirectory("rb-history-").FullName;
+        await File.WriteAllBytesAsync(Path.Combine(folder, "history.db"), await Template.Value, cancellationToken);
+        return Open(folder, new FakeTimeProvider(TimeProvider.System.GetUtcNow()), () => RemoveAsync(folder), interceptor);
+    }
+
+    /// <summary>A folder without a database yet.</summary>
+    public static HistoryHost Open(string folder, FakeTimeProvider clock, Func<Task> remove, IInterceptor? interceptor = null) =>
+        new(
+            new StorageSettings { Provider = StorageProvider.Sqlite, ConnectionString = new Secret($"Data Source={Path.Combine(folder, "history.db")}") },
+            clock, remove, interceptor);
+
+    public static Task RemoveAsync(string folder)
+    {
+        SqliteConnection.ClearAllPools();
+        Directory.Delete(folder, recursive: true);
+        return Task.CompletedTask;
+    }
+
+    private static async Task<byte[]> MakeTemplateAsync()
+    {
+        var folder = Directory.CreateTempSubdirectory("rb-history-").FullName;
+        var host = Open(folder, new FakeTimeProvider(), () => Task.CompletedTask);
+        await using (host)
+        {
+            await host.Database.MigrateAsync(CancellationToken.None);
+        }
+
+        SqliteConnection.ClearAllPools();
+        var bytes = await File.ReadAllBytesAsync(Path.Combine(folder, "history.db"));
+        Directory.Delete(folder, recursive: true);
+        return bytes;
+    }
+}
+
+/// <summary>A real PostgreSQL; leases follow its own clock.</summary>
+public sealed class PostgresDatabases(PostgresServer server) : IDatabases
+{
+    public async Task<HistoryHost> CreateAsync(IInterceptor? interceptor, CancellationToken cancellationToken)
+    {
+        var connectionString = await server.CreateDatabaseAsync("history_template", MigrateAsync, cancellationToken);
+        return new HistoryHost(Settings(connectionString), null, () => server.DropDatabaseAsync(connectionString), interceptor);
+    }
+
+    private static StorageSettings Settings(string connectionString) =>
+        new() { Provider = StorageProvider.Postgres, ConnectionString = new Secret(connectionString) };
+
+    private static async Task MigrateAsync(string connectionString)
+    {
+        await using var host = new HistoryHost(Settings(connectionString), null, () => Task.CompletedTask);
+        await host.Database.MigrateAsync(CancellationToken.None);
+    }
+}

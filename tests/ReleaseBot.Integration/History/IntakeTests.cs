@@ -1,0 +1,206 @@
+using System.Text;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+using ReleaseBot.Integration.Parts;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.History;
+
+public abstract class IntakeTests(IDatabases databases) : HistoryTest(databases)
+{
+    private static readonly NewRelease V1 = Release(7, GitRef.Tag("v1.0.0"), Object(1));
+
+    [Fact]
+    public async Task An_Accepted_Delivery_Makes_A_Release_To_Be_Verified()
+    {
+        var stored = await History.Intake.StoreAsync(Delivery("d1", V1, """{"a":1}"""), Token);
+
+        stored.Outcome.ShouldBe(DeliveryOutcome.Accepted);
+        var release = await ReadAsync(stored.ReleaseId!.Value);
+        release.Status.ShouldBe(ReleaseStatus.Verifying);
+        release.Attempt.ShouldBe(1);
+        release.DeliveryId.ShouldBe(stored.DeliveryId);
+        release.Target.ShouldBe(V1.Target.Value);
+        release.TriggerUser.ShouldBe("jdoe");
+        var delivery = (await History.Queries.DeliveryAsync(stored.DeliveryId, Token)).ShouldNotBeNull();
+        (delivery.Outcome, delivery.ReleaseId, delivery.ReasonCode).ShouldBe((DeliveryOutcome.Accepted, stored.ReleaseId, null));
+        Encoding.UTF8.GetString((await History.Queries.DeliveryBodyAsync(stored.DeliveryId, Token))!).ShouldBe("""{"a":1}""");
+        (await History.Projects.AllAsync(Token)).ShouldHaveSingleItem().Path.ShouldBe("acme/app-7");
+    }
+
+    [Fact]
+    public async Task An_Ignored_Delivery_Keeps_Its_Reason_And_Makes_No_Release()
+    {
+        var stored = await History.Intake.StoreAsync(Delivery("d1", null), Token);
+
+        (stored.Outcome, stored.ReleaseId, stored.Reason!.Code).ShouldBe((DeliveryOutcome.Ignored, null, ReasonCode.NoMatchingProject));
+        (await History.RowsAsync<Release>()).ShouldBeEmpty();
+        var delivery = (await History.Queries.DeliveryAsync(stored.DeliveryId, Token)).ShouldNotBeNull();
+        (delivery.Outcome, delivery.ReasonCode, delivery.ReasonMessage).ShouldBe((DeliveryOutcome.Ignored, ReasonCode.NoMatchingProject, "No entry matches."));
+        (await History.Queries.DeliveryBodyAsync(stored.DeliveryId, Token)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task The_Same_Delivery_Again_Is_A_Duplicate_With_The_Same_Release()
+    {
+        var first = await History.Intake.StoreAsync(Delivery("d1", V1), Token);
+        var again = await History.Intake.StoreAsync(Delivery("d1", V1), Token);
+
+        (again.Outcome, again.DeliveryId, again.ReleaseId).ShouldBe((DeliveryOutcome.Duplicate, first.DeliveryId, first.ReleaseId));
+        (await History.RowsAsync<Delivery>()).ShouldHaveSingleItem().Outcome.ShouldBe(DeliveryOutcome.Accepted);
+        (await History.RowsAsync<Release>()).ShouldHaveSingleItem().Attempt.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Another_Delivery_Of_The_Same_Ref_And_Object_Is_A_Duplicate_And_Says_So_In_The_History()
+    {
+        var first = await History.Intake.StoreAsync(Delivery("project-hook", V1), Token);
+        var group = await History.Intake.StoreAsync(Delivery("group-hook", V1), Token);
+
+        (group.Outcome, group.ReleaseId, group.Reason!.Code).ShouldBe((DeliveryOutcome.Duplicate, first.ReleaseId, ReasonCode.AlreadyAccepted));
+        var row = (await History.Queries.DeliveryAsync(group.DeliveryId, Token)).ShouldNotBeNull();
+        (row.Outcome, row.ReleaseId, row.ReasonCode).ShouldBe((DeliveryOutcome.Duplicate, first.ReleaseId, ReasonCode.AlreadyAccepted));
+    }
+
+    [Fact]
+    public async Task A_Branch_That_Comes_Back_To_A_Commit_Is_Another_Release()
+    {
+        var main = GitRef.Branch("main");
+        var first = await AcceptAsync(7, main, Object(1), Object(9));
+        await AcceptAsync(7, main, Object(2), Object(1));
+        var back = await AcceptAsync(7, main, Object(1), Object(2));
+
+        back.ShouldNotBe(first);
+    }
+
+    [Fact]
+    public async Task Twenty_Equal_Deliveries_At_Once_Make_One_Release()
+    {
+        var stored = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => History.Intake.StoreAsync(Delivery("same", V1), Token)));
+
+        stored.Count(one => one.Outcome == DeliveryOutcome.Accepted).ShouldBe(1);
+        stored.Count(one => one.Outcome == DeliveryOutcome.Duplicate).ShouldBe(19);
+        stored.Select(one => one.ReleaseId).Distinct().ShouldHaveSingleItem();
+        stored.Select(one => one.DeliveryId).Distinct().ShouldHaveSingleItem();
+    }
+
+    [Fact]
+    public async Task Two_Processes_With_The_Same_Events_In_Opposite_Order_Make_Each_Release_Once()
+    {
+        await using var other = History.Neighbour();
+        var releases = Enumerable.Range(1, 120).Select(number => Release(number % 5, GitRef.Tag($"v{number}"), Object(number))).ToList();
+        var project = Task.WhenAll(releases.Select(one => History.Intake.StoreAsync(Delivery("p" + one.Key, one), Token)));
+        var group = Task.WhenAll(Enumerable.Reverse(releases).Select(one => other.Intake.StoreAsync(Delivery("g" + one.Key, one), Token)));
+        var all = (await project).Concat(await group).ToList();
+
+        all.Count(one => one.Outcome == DeliveryOutcome.Accepted).ShouldBe(120);
+        all.Select(one => one.ReleaseId).Distinct().Count().ShouldBe(120);
+        (await History.RowsAsync<Release>()).Count.ShouldBe(120);
+    }
+
+    [Theory]
+    [InlineData(ReleaseStatus.Rejected)]
+    [InlineData(ReleaseStatus.Failed)]
+    [InlineData(ReleaseStatus.Canceled)]
+    public async Task A_Release_That_Ended_Badly_Is_Judged_Again_By_A_New_Delivery_And_By_A_Resend(ReleaseStatus ended)
+    {
+        var first = await History.Intake.StoreAsync(Delivery("d1", V1), Token);
+        await EndAsync(ended);
+        var fence = (await ReadAsync(first.ReleaseId!.Value)).Fence;
+
+        var resent = await History.Intake.StoreAsync(Delivery("d1", V1), Token);
+
+        (resent.Outcome, resent.ReleaseId).ShouldBe((DeliveryOutcome.Accepted, first.ReleaseId));
+        var second = await ReadAsync(first.ReleaseId.Value);
+        (second.Status, second.Attempt, second.PreviousStatus, second.Reason, second.FinishedAt).ShouldBe((ReleaseStatus.Verifying, 2, ended, null, null));
+        second.Fence.ShouldBeGreaterThan(fence);
+        await EndAsync(ended);
+        (await History.Intake.StoreAsync(Delivery("d2", V1), Token)).Outcome.ShouldBe(DeliveryOutcome.Accepted);
+        (await ReadAsync(first.ReleaseId.Value)).Attempt.ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task A_Published_Release_Stays_As_It_Is()
+    {
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync(await ClaimRunAsync());
+
+        var again = await History.Intake.StoreAsync(Delivery("again", V1), Token);
+
+        (again.Outcome, again.ReleaseId).ShouldBe((DeliveryOutcome.Duplicate, id));
+        (await ReadAsync(id)).Status.ShouldBe(ReleaseStatus.Published);
+    }
+
+    [Fact]
+    public async Task An_Ignored_Delivery_That_Is_Resent_When_A_Rule_Matches_Is_Accepted()
+    {
+        var ignored = await History.Intake.StoreAsync(Delivery("d1", null), Token);
+        (await History.Intake.StoreAsync(Delivery("d1", null), Token)).Outcome.ShouldBe(DeliveryOutcome.Duplicate);
+
+        var accepted = await History.Intake.StoreAsync(Delivery("d1", V1), Token);
+
+        (accepted.Outcome, accepted.DeliveryId).ShouldBe((DeliveryOutcome.Accepted, ignored.DeliveryId));
+        var row = (await History.Queries.DeliveryAsync(ignored.DeliveryId, Token)).ShouldNotBeNull();
+        (row.Outcome, row.ReasonCode, row.ReleaseId).ShouldBe((DeliveryOutcome.Accepted, null, accepted.ReleaseId));
+    }
+
+    [Fact]
+    public async Task A_Row_That_The_Database_Refuses_Takes_No_Neighbour_With_It()
+    {
+        var bad = Delivery("bad", V1) with { Headers = null! };
+        var good = Enumerable.Range(0, 30).Select(number => Delivery($"good-{number}", Release(7, GitRef.Tag($"v{number}"), Object(number)))).ToList();
+        var all = good.Take(15).Append(bad).Concat(good.Skip(15)).Select(one => History.Intake.StoreAsync(one, Token)).ToList();
+
+        await Should.ThrowAsync<Exception>(all[15]);
+        all.RemoveAt(15);
+        (await Task.WhenAll(all)).ShouldAllBe(one => one.Outcome == DeliveryOutcome.Accepted);
+        (await History.RowsAsync<Delivery>()).Count.ShouldBe(30);
+    }
+
+    [Fact]
+    public async Task A_Nul_In_A_Text_Does_Not_Refuse_The_Delivery() =>
+        (await History.Intake.StoreAsync(Delivery("d1", V1) with { User = "a\0b" }, Token)).Outcome.ShouldBe(DeliveryOutcome.Accepted);
+
+    [Fact]
+    public async Task Two_Hundred_Callers_At_Once_All_Find_Their_Own_Row_On_Disk()
+    {
+        var stored = await Task.WhenAll(Enumerable.Range(0, 200).Select(async number =>
+        {
+            var release = Release(number % 7, GitRef.Tag($"v0.0.{number}"), Object(number));
+            var answer = await History.Intake.StoreAsync(Delivery($"d{number}", release), Token);
+            var row = (await History.Queries.ReleaseAsync(answer.ReleaseId!.Value, Token)).ShouldNotBeNull();
+            row.RefName.ShouldBe($"v0.0.{number}");
+            row.DeliveryId.ShouldBe(answer.DeliveryId);
+            return answer;
+        }));
+
+        stored.ShouldAllBe(one => one.Outcome == DeliveryOutcome.Accepted);
+        (await History.RowsAsync<Delivery>()).Count.ShouldBe(200);
+    }
+
+    [Fact]
+    public async Task Releases_Of_One_Moment_Have_Ids_In_The_Order_Of_Arrival()
+    {
+        var stored = await Task.WhenAll(Enumerable.Range(0, 60).Select(number =>
+            History.Intake.StoreAsync(Delivery($"d{number}", Release(7, GitRef.Tag($"v{number}"), Object(number))), Token)));
+
+        stored.Select(one => one.ReleaseId!.Value).ShouldBeInOrder();
+    }
+
+    private async Task EndAsync(ReleaseStatus status)
+    {
+        var job = await ClaimVerificationAsync();
+        if (status == ReleaseStatus.Canceled)
+        {
+            (await History.Operations.CancelAsync(job.ReleaseId, "ops", Token)).ShouldBe(OperationOutcome.Done);
+            return;
+        }
+
+        await History.Verification.RejectAsync(job, status, new Reason(ReasonCode.RefNotProtected, "not protected"), TellAll, Token);
+    }
+}
+
+public sealed class IntakeOnSqlite() : IntakeTests(new SqliteDatabases());
+
+public sealed class IntakeOnPostgres(PostgresServer server) : IntakeTests(new PostgresDatabases(server));

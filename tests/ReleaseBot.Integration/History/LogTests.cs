@@ -1,0 +1,98 @@
+using System.Text;
+using ReleaseBot.History;
+using ReleaseBot.Integration.Parts;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.History;
+
+public abstract class LogTests(IDatabases databases) : HistoryTest(databases)
+{
+    [Fact]
+    public async Task A_Log_Is_Read_As_It_Was_Written_And_Followed_From_Where_A_Reader_Was()
+    {
+        var run = await RunAsync();
+        List<Guid> woken = [];
+        History.Logs.Appended += woken.Add;
+        for (var number = 1; number <= 5; number++)
+        {
+            await AppendAsync(run, $"line {number} äöü\n");
+        }
+
+        (await TextAsync(run.Release.Id, 0)).ShouldBe("line 1 äöü\nline 2 äöü\nline 3 äöü\nline 4 äöü\nline 5 äöü\n");
+        (await TextAsync(run.Release.Id, 3)).ShouldBe("line 4 äöü\nline 5 äöü\n");
+        (await History.Logs.ReadAsync(run.Release.Id, 1, 2, Token)).Select(piece => piece.Sequence).ShouldBe([2, 3]);
+        (await History.Logs.ReadAsync(run.Release.Id, 5, 100, Token)).ShouldBeEmpty();
+        woken.ShouldBe(Enumerable.Repeat(run.Release.Id, 5));
+    }
+
+    [Fact]
+    public async Task Writers_At_The_Same_Time_Leave_No_Gap_And_Lose_Nothing()
+    {
+        var run = await RunAsync();
+
+        await Task.WhenAll(Enumerable.Range(0, 50).Select(number => AppendAsync(run, $"line {number}\n")));
+
+        var pieces = await History.Logs.ReadAsync(run.Release.Id, 0, 100, Token);
+        pieces.Select(piece => piece.Sequence).ShouldBe(Enumerable.Range(1, 50).Select(number => (long)number));
+        pieces.Select(piece => Encoding.UTF8.GetString(piece.Text.Span)).Order().ShouldBe(Enumerable.Range(0, 50).Select(number => $"line {number}\n").Order());
+    }
+
+    [Fact]
+    public async Task A_New_Attempt_Goes_On_With_The_Same_Log()
+    {
+        var run = await RunAsync();
+        await AppendAsync(run, "first\n");
+        await History.Runs.HandBackAsync(run, Token);
+        var next = await ClaimRunAsync();
+        await AppendAsync(next, "second\n");
+
+        (await TextAsync(run.Release.Id, 0)).ShouldBe("first\nsecond\n");
+    }
+
+    [Fact]
+    public async Task Logs_And_Deliveries_Go_After_Their_Time_And_Releases_Stay()
+    {
+        var run = await RunAsync();
+        await AppendAsync(run, "old\n");
+        await History.Tags.RecordMoveAsync(run, run.Release.Images[0], null, DigestOf(run), TagVerdict.Created, "x", Token);
+        await History.Database.WriteAsync(
+            async (context, token) =>
+            {
+                context.LogChunks.AddRange(Enumerable.Range(2, 1200).Select(number => new LogChunk
+                {
+                    ReleaseId = run.Release.Id,
+                    Sequence = number,
+                    Data = [],
+                    WrittenAt = History.Time.GetUtcNow() - TimeSpan.FromDays(number < 1102 ? 91 : 89),
+                }));
+                return await context.SaveChangesAsync(token);
+            },
+            Token);
+        await History.Intake.StoreAsync(Delivery("old", null) with { ReceivedAt = History.Time.GetUtcNow() - TimeSpan.FromDays(31) }, Token);
+        await History.Intake.StoreAsync(Delivery("new", null) with { ReceivedAt = History.Time.GetUtcNow() - TimeSpan.FromDays(29) }, Token);
+
+        (await History.Housekeeping.SweepAsync(Token)).ShouldBe(1101);
+
+        (await History.RowsAsync<LogChunk>()).Count.ShouldBe(101);
+        (await History.RowsAsync<Delivery>()).Select(delivery => delivery.Key).ShouldBe(["key-1", "new"], ignoreOrder: true);
+        (await History.RowsAsync<Release>()).Count.ShouldBe(1);
+        (await History.RowsAsync<TagMove>()).Count.ShouldBe(1);
+        (await History.Housekeeping.SweepAsync(Token)).ShouldBe(0);
+    }
+
+    private async Task<ClaimedRun> RunAsync()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        return await ClaimRunAsync();
+    }
+
+    private Task AppendAsync(ClaimedRun run, string text) => History.Logs.AppendAsync(run.Release.Id, run.Fence, Encoding.UTF8.GetBytes(text), Token);
+
+    private async Task<string> TextAsync(Guid release, long after) =>
+        string.Concat((await History.Logs.ReadAsync(release, after, 100, Token)).Select(piece => Encoding.UTF8.GetString(piece.Text.Span)));
+}
+
+public sealed class LogOnSqlite() : LogTests(new SqliteDatabases());
+
+public sealed class LogOnPostgres(PostgresServer server) : LogTests(new PostgresDatabases(server));

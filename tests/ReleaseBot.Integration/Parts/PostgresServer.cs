@@ -1,0 +1,163 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+using ReleaseBot.Integration.Parts;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(PostgresServer))]
+
+namespace ReleaseBot.Integration.Parts;
+
+/// <summary>
+/// A real PostgreSQL in a temporary folder of its own, on a free port of loopback. It starts when the first test asks for a database and is
+/// removed at the end.
+/// </summary>
+public sealed class PostgresServer : IAsyncDisposable
+{
+    private const string Cure = "Install it with: apt-get install --no-install-recommends postgresql";
+    private static readonly TimeSpan CommandLimit = TimeSpan.FromSeconds(90);
+
+    private readonly SemaphoreSlim _starting = new(1);
+    private readonly ConcurrentDictionary<string, Lazy<Task>> _templates = new(StringComparer.Ordinal);
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), "rb-pg-" + Guid.CreateVersion7(TimeProvider.System.GetUtcNow()).ToString("N")[20..]);
+    private string? _binaries;
+    private int _port;
+    private int _databases;
+
+    /// <summary>Makes an empty database; returns its connection string.</summary>
+    public Task<string> CreateDatabaseAsync(CancellationToken cancellationToken) => CreateAsync("template0", cancellationToken);
+
+    /// <summary>Makes a database as a copy of a template, which <paramref name="fill"/> makes once for all tests.</summary>
+    public async Task<string> CreateDatabaseAsync(string template, Func<string, Task> fill, CancellationToken cancellationToken)
+    {
+        await StartAsync(cancellationToken);
+        await _templates.GetOrAdd(template, name => new Lazy<Task>(async () =>
+        {
+            await ExecuteAsync($"CREATE DATABASE {name}", CancellationToken.None);
+            await fill(ConnectionString(name) + ";Pooling=false");
+        })).Value;
+        return await CreateAsync(template, cancellationToken);
+    }
+
+    /// <summary>Closes what a test left open and drops its database.</summary>
+    public async Task DropDatabaseAsync(string connectionString)
+    {
+        await using (var connection = new NpgsqlConnection(connectionString))
+        {
+            NpgsqlConnection.ClearPool(connection);
+        }
+
+        await ExecuteAsync($"DROP DATABASE {new NpgsqlConnectionStringBuilder(connectionString).Database} WITH (FORCE)", CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_binaries is not null)
+        {
+            NpgsqlConnection.ClearAllPools();
+            await RunAsync("pg_ctl", ["-D", Path.Combine(_folder, "data"), "-m", "immediate", "-w", "stop"], CancellationToken.None);
+        }
+
+        if (Directory.Exists(_folder))
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+
+        _starting.Dispose();
+    }
+
+    private async Task<string> CreateAsync(string template, CancellationToken cancellationToken)
+    {
+        await StartAsync(cancellationToken);
+        var name = $"test_{Interlocked.Increment(ref _databases)}";
+        await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {template}", cancellationToken);
+        return ConnectionString(name);
+    }
+
+    private async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await _starting.WaitAsync(cancellationToken);
+        try
+        {
+            if (_binaries is null)
+            {
+                _binaries = FindBinaries();
+                await StartServerAsync(cancellationToken);
+            }
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    private async Task StartServerAsync(CancellationToken cancellationToken)
+    {
+        var data = Path.Combine(_folder, "data");
+        Directory.CreateDirectory(_folder);
+        if (Environment.UserName == "root")
+        {
+            await RunProgramAsync("chown", ["postgres", _folder], cancellationToken);
+        }
+
+        _port = FreePort();
+        await RunAsync("initdb", ["-D", data, "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust", "-U", "postgres", "--no-sync"], cancellationToken);
+        // Only the tests' own data is at stake, so nothing need be synced.
+        var options = $"-p {_port} -k {_folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=400 -c shared_buffers=64MB";
+        await RunAsync("pg_ctl", ["-D", data, "-l", Path.Combine(_folder, "log"), "-w", "-t", "60", "-o", options, "start"], cancellationToken);
+    }
+
+    private string ConnectionString(string database) =>
+        $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database};Maximum Pool Size=60;Timeout=30";
+
+    private async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
+    {
+        await using var connection = new NpgsqlConnection(ConnectionString("postgres"));
+        await connection.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static string FindBinaries()
+    {
+        const string Root = "/usr/lib/postgresql";
+        var newest = Directory.Exists(Root)
+            ? Directory.GetDirectories(Root).Where(folder => File.Exists(Path.Combine(folder, "bin/initdb"))).MaxBy(folder => int.Parse(Path.GetFileName(folder), null))
+            : null;
+        return newest is null ? throw new InvalidOperationException($"These tests need a PostgreSQL server, and there is none below {Root}. {Cure}") : Path.Combine(newest, "bin");
+    }
+
+    /// <summary>A program of PostgreSQL, as its own user where we are root, since it refuses to run as root.</summary>
+    private Task RunAsync(string program, string[] arguments, CancellationToken cancellationToken)
+    {
+        var path = Path.Combine(_binaries!, program);
+        return Environment.UserName == "root"
+            ? RunProgramAsync("runuser", ["-u", "postgres", "--", path, .. arguments], cancellationToken)
+            : RunProgramAsync(path, arguments, cancellationToken);
+    }
+
+    private async Task RunProgramAsync(string program, string[] arguments, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(CommandLimit, TimeProvider.System);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
+        using var process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
+        // Not to its end: the server that pg_ctl leaves behind keeps the pipe open.
+        await process.WaitForExitAsync(either.Token);
+        if (process.ExitCode != 0)
+        {
+            var log = Path.Combine(_folder, "log");
+            var said = await process.StandardError.ReadToEndAsync(either.Token) + (File.Exists(log) ? await File.ReadAllTextAsync(log, either.Token) : "");
+            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {said}");
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
