@@ -31,7 +31,9 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
         waiting.Images.Where(image => image.Floating || image.Registry == down).ShouldAllBe(image => image.Status == "pending");
         await ReleaseScenario.PushTagAsync(other, Tag);
         (await shop.Api.WaitForEndAsync(other.Project.Path, Tag)).Status.ShouldBe("published");
-        (await shop.Api.FindAsync(shop.Path, Tag))!.Status.ShouldBe("pushing");
+        var still = (await shop.Api.FindAsync(shop.Path, Tag))!;
+        still.Status.ShouldBe("pushing");
+        still.Reason!.Code.ShouldBe("registry-unavailable");
         proxy.Heal();
 
         var published = await shop.WaitForPublishedAsync(Tag);

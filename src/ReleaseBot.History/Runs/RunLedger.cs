@@ -12,8 +12,12 @@ public sealed class RunLedger(HistoryDatabase database)
             async (context, release, now, token) =>
             {
                 release.Status = status;
-                release.ReasonCode = null;
-                release.ReasonMessage = null;
+                if (status != ReleaseStatus.Pushing || release.WaitingSince is null)
+                {
+                    release.ReasonCode = null;
+                    release.ReasonMessage = null;
+                }
+
                 await StageWrites.StartAsync(context, release, stage, now, token);
             },
             cancellationToken);
@@ -104,6 +108,8 @@ public sealed class RunLedger(HistoryDatabase database)
             {
                 release.WaitingSince = null;
                 release.Tries = 0;
+                release.ReasonCode = null;
+                release.ReasonMessage = null;
                 return Task.CompletedTask;
             },
             cancellationToken);

@@ -27,7 +27,7 @@ internal sealed partial class ReleasePipeline(
     {
         foreach (var stage in InOrder)
         {
-            await ledger.StartStageAsync(run.Claimed, stage.Name, stage.Status, cancellationToken);
+            await ledger.StartStageAsync(run.Claimed, stage.Name, StatusIn(run, stage), cancellationToken);
             switch (await stage.RunAsync(run, cancellationToken))
             {
                 case StageResult.Wait wait:
@@ -38,6 +38,7 @@ internal sealed partial class ReleasePipeline(
                     return;
                 default:
                     await ledger.EndStageAsync(run.Claimed, stage.Name, StageStatus.Done, cancellationToken);
+                    await EndWaitAsync(run, stage, cancellationToken);
                     break;
             }
         }
@@ -52,6 +53,24 @@ internal sealed partial class ReleasePipeline(
         await run.Log.DisposeAsync();
         await ledger.FinishAsync(run.Claimed, status, reason, Tellings.Of(run.Rule, run.Release.RefKind), cancellationToken);
         Log.Finished(logger, run.Release.ProjectPath, run.Release.RefName, status.ToText(), reason?.Code.ToText() ?? "ok");
+    }
+
+    /// <summary>A release that waits for a registry stays in <c>pushing</c> while it looks again, unless the image is lost and has to be built anew.</summary>
+    private static ReleaseStatus StatusIn(ReleaseRun run, IReleaseStage stage) =>
+        run.Release.Status == ReleaseStatus.Pushing && run.Source is null ? ReleaseStatus.Pushing : stage.Status;
+
+    /// <summary>
+    /// Source and engine have come once the image is built, and a later wait for a registry is counted anew. A wait for registries ends with the
+    /// release alone: push and tags wait for the same ones, and a push that has nothing left to do proves nothing of them.
+    /// </summary>
+    private async Task EndWaitAsync(ReleaseRun run, IReleaseStage stage, CancellationToken cancellationToken)
+    {
+        if (stage == build && run.Release is { WaitingSince: not null, Status: not ReleaseStatus.Pushing })
+        {
+            await ledger.EndWaitAsync(run.Claimed, cancellationToken);
+            run.Release.WaitingSince = null;
+            run.Release.Tries = 0;
+        }
     }
 
     private async Task WaitAsync(ReleaseRun run, IReleaseStage stage, StageResult.Wait wait, CancellationToken cancellationToken)
