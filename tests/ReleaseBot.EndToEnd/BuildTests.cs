@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ReleaseBot.EndToEnd.Parts;
+using Xunit;
 
 namespace ReleaseBot.EndToEnd;
 

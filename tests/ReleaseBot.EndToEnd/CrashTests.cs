@@ -1,6 +1,7 @@
 using ReleaseBot.EndToEnd.Parts;
 using ReleaseBot.StandIns.GitLab;
 using ReleaseBot.StandIns.Registry;
+using Xunit;
 
 namespace ReleaseBot.EndToEnd;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ReleaseBot.EndToEnd.Parts;
+using Xunit;
 
 namespace ReleaseBot.EndToEnd;
 

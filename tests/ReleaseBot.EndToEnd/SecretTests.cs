@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ReleaseBot.EndToEnd.Parts;
 using ReleaseBot.StandIns.Registry;
+using Xunit;
 
 namespace ReleaseBot.EndToEnd;
 

@@ -1,5 +1,6 @@
 using ReleaseBot.EndToEnd.Parts;
 using ReleaseBot.StandIns.GitLab;
+using Xunit;
 
 namespace ReleaseBot.EndToEnd;
 
@@ -41,7 +42,9 @@ public sealed class SourceTests(ServiceParts parts)
         await using var shop = await StartAsync();
         parts.GitLab.AddFault(new StandInFault
         {
-            Kind = StandInFaultKind.Status, Status = 429, Matches = ArchiveOf(shop),
+            Kind = StandInFaultKind.Status,
+            Status = 429,
+            Matches = ArchiveOf(shop),
             Body = """{"message":{"error":"This archive has been requested too many times. Try again later."}}""",
         });
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using ReleaseBot.EndToEnd.Parts;
 using ReleaseBot.StandIns.GitLab;
-using ReleaseBot.StandIns.GitLab.Hooks;
+using Xunit;
 
 namespace ReleaseBot.EndToEnd;
 
@@ -41,8 +41,12 @@ public sealed class VerificationTests(ServiceParts parts)
         var next = await ReleaseScenario.CommitAsync(shop.Clone, []);
         parts.GitLab.AddFault(new StandInFault
         {
-            Kind = StandInFaultKind.MoveRef, Matches = $"GET /api/v4/projects/{shop.Project.Id}/repository/tags/{Tag}", Times = 1,
-            Project = shop.Path, Ref = $"refs/tags/{Tag}", To = next,
+            Kind = StandInFaultKind.MoveRef,
+            Matches = $"GET /api/v4/projects/{shop.Project.Id}/repository/tags/{Tag}",
+            Times = 1,
+            Project = shop.Path,
+            Ref = $"refs/tags/{Tag}",
+            To = next,
         });
 
         await shop.Clone.PushAsync(Cancellation, "main", Tag);

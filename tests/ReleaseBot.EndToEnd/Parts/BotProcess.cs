@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using Xunit;
 
 namespace ReleaseBot.EndToEnd.Parts;
 
@@ -142,7 +143,9 @@ internal sealed class BotProcess : IAsyncDisposable
     {
         var start = new ProcessStartInfo("dotnet", [Program, .. arguments])
         {
-            WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = Folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         // A run of seconds is compiled for nothing but those.
         start.Environment["DOTNET_TieredPGO"] = "0";

@@ -1,3 +1,5 @@
+using Xunit;
+
 namespace ReleaseBot.EndToEnd.Parts;
 
 /// <summary>Asks again and again until something is so; when the time is up, tells what was so instead.</summary>

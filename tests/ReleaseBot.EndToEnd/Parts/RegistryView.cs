@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using ReleaseBot.StandIns.Registry;
+using Xunit;
 
 namespace ReleaseBot.EndToEnd.Parts;
 

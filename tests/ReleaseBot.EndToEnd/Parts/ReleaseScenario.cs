@@ -4,6 +4,7 @@ using ReleaseBot.StandIns.Chat;
 using ReleaseBot.StandIns.GitLab;
 using ReleaseBot.StandIns.GitLab.Hooks;
 using ReleaseBot.StandIns.Registry;
+using Xunit;
 
 namespace ReleaseBot.EndToEnd.Parts;
 
@@ -107,7 +108,10 @@ internal sealed class ReleaseScenario : IAsyncDisposable
         project.ProtectedTags.Add("v*");
         _hooks.Add(Parts.GitLab.AddHook(new StandInHook
         {
-            Url = new Uri(Bot.Address, "/webhooks/gitlab"), Scope = HookScope.Project, Owner = path, SigningToken = SigningToken,
+            Url = new Uri(Bot.Address, "/webhooks/gitlab"),
+            Scope = HookScope.Project,
+            Owner = path,
+            SigningToken = SigningToken,
         }));
         var clone = await StandInRepository.CreateAsync(Parts.GitLab, project, Cancellation);
         _clones.Add(clone);
@@ -203,7 +207,10 @@ internal sealed class ReleaseScenario : IAsyncDisposable
             ["first"] = new JsonObject { ["Host"] = First.Host, ["Insecure"] = true, ["Username"] = DockerRegistry.Username },
             ["second"] = new JsonObject
             {
-                ["Host"] = Second.Host, ["Insecure"] = true, ["Username"] = DockerRegistry.Username, ["TokenRealm"] = Parts.Tokens.Realm.AbsoluteUri,
+                ["Host"] = Second.Host,
+                ["Insecure"] = true,
+                ["Username"] = DockerRegistry.Username,
+                ["TokenRealm"] = Parts.Tokens.Realm.AbsoluteUri,
             },
         },
         ["Projects"] = new JsonArray(new JsonObject
@@ -219,6 +226,8 @@ internal sealed class ReleaseScenario : IAsyncDisposable
 
     private static JsonObject Image(string registry) => new()
     {
-        ["Registry"] = registry, ["Repository"] = "{project.path}", ["Tags"] = new JsonArray("{tag}", "latest"),
+        ["Registry"] = registry,
+        ["Repository"] = "{project.path}",
+        ["Tags"] = new JsonArray("{tag}", "latest"),
     };
 }

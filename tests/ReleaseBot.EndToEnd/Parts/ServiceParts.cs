@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using ReleaseBot.StandIns.Chat;
 using ReleaseBot.StandIns.GitLab;
 using ReleaseBot.StandIns.Registry;
+using Xunit;
 
 [assembly: AssemblyFixture(typeof(ReleaseBot.EndToEnd.Parts.ServiceParts))]
 
