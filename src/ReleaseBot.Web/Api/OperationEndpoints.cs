@@ -21,9 +21,8 @@ internal static partial class OperationEndpoints
         group.MapPost("/", PublishAsync)
             .WithName("PublishRef")
             .WithSummary("Publish a ref that no hook announced")
-            .WithDescription("The same verification and plan as for a webhook. 202 for what will be judged; 200 for a release that exists and can't be judged again.")
+            .WithDescription("The same verification and plan as for a webhook. A release that exists and can't be judged again is answered as it stands.")
             .Produces<ReleaseJson>(StatusCodes.Status202Accepted)
-            .Produces<ReleaseJson>()
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
@@ -73,7 +72,7 @@ internal static partial class OperationEndpoints
             verifier.Set();
         }
 
-        return await AnswerAsync(id, isJudged ? StatusCodes.Status202Accepted : StatusCodes.Status200OK, history, context.RequestAborted);
+        return await AnswerAsync(id, StatusCodes.Status202Accepted, history, context.RequestAborted);
     }
 
     private static async Task<IResult> RetryAsync(
