@@ -23,15 +23,21 @@ public static class ReleaseBotWeb
         services.AddSingleton<LoopbackOnly>();
         services.AddSingleton<LogFollowers>();
         services.AddSingleton<RefLookup>();
-        services.AddSingleton<IReadinessProbe, StoreProbe>();
+        // A wrong body or parameter is answered by ExceptionToProblem, as any other fault.
+        services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        return services.AddReleaseBotHealth().AddApiDescription();
+    }
+
+    /// <summary>Adds what the health of a role alone needs, which <see cref="AddReleaseBotWeb"/> has too.</summary>
+    public static IServiceCollection AddReleaseBotHealth(this IServiceCollection services)
+    {
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IReadinessProbe, StoreProbe>());
         services.AddRouting();
         services.AddProblemDetails();
         services.AddExceptionHandler<ExceptionToProblem>();
         services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
         services.Configure<KestrelServerOptions>(options => options.AddServerHeader = false);
-        // A wrong body or parameter is answered by ExceptionToProblem, as any other fault.
-        services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
-        return services.AddApiDescription();
+        return services;
     }
 
     /// <summary>Builds the pipeline. The order is the protection: headers on every answer, faults turned into problems, the gate, and then the routes.</summary>
@@ -55,6 +61,17 @@ public static class ReleaseBotWeb
         app.MapMetrics();
         app.MapApiDescription();
         app.MapPages();
+        return app;
+    }
+
+    /// <summary>The pipeline of a process without the web role: its health and nothing else.</summary>
+    public static WebApplication UseReleaseBotHealth(this WebApplication app)
+    {
+        app.UseMiddleware<SecurityHeaders>();
+        app.UseExceptionHandler();
+        app.UseStatusCodePages(context => Problems.ForStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
+        app.UseRouting();
+        app.MapHealth();
         return app;
     }
 }

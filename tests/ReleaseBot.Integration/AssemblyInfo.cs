@@ -1,1 +1,5 @@
+using ReleaseBot.Parts;
+using Xunit;
+
 [assembly: System.Diagnostics.CodeAnalysis.ExcludeFromCodeCoverage]
+[assembly: AssemblyFixture(typeof(PostgresServer))]

@@ -9,7 +9,7 @@ internal sealed record LivenessJson(string Status);
 
 internal sealed record DependencyJson(
     string Name,
-    [property: Description("ok or failed.")] string Status,
+    [property: Description("ok, failed, or degraded where the role works without it for a while.")] string Status,
     string? Detail);
 
 internal sealed record ReadinessJson(
@@ -19,6 +19,7 @@ internal sealed record ReadinessJson(
 /// <summary>Whether the process lives, and whether it can do its work.</summary>
 internal static class HealthEndpoints
 {
+    private const string Failed = "failed";
     private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(5);
 
     public static void MapHealth(this IEndpointRouteBuilder routes)
@@ -38,7 +39,7 @@ internal static class HealthEndpoints
     private static async Task<IResult> ReadyAsync(IEnumerable<IReadinessProbe> probes, TimeProvider time, CancellationToken cancellationToken)
     {
         var dependencies = await Task.WhenAll(probes.Select(probe => AskAsync(probe, time, cancellationToken)));
-        var isReady = Array.TrueForAll(dependencies, dependency => dependency.Detail is null);
+        var isReady = Array.TrueForAll(dependencies, dependency => dependency.Status != Failed);
         return TypedResults.Json(
             new ReadinessJson(isReady ? "ready" : "unavailable", dependencies),
             ApiJson.Default.ReadinessJson,
@@ -53,11 +54,13 @@ internal static class HealthEndpoints
         {
             // Also for a probe that does not heed its token.
             var detail = await probe.CheckAsync(either.Token).WaitAsync(either.Token);
-            return new DependencyJson(probe.Name, detail is null ? "ok" : "failed", detail);
+            return new DependencyJson(probe.Name, detail is null ? "ok" : Word(probe), detail);
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            return new DependencyJson(probe.Name, "failed", $"No answer within {ProbeLimit.TotalSeconds:0} s.");
+            return new DependencyJson(probe.Name, Word(probe), $"No answer within {ProbeLimit.TotalSeconds:0} s.");
         }
     }
+
+    private static string Word(IReadinessProbe probe) => probe.IsEssential ? Failed : "degraded";
 }

@@ -8,6 +8,8 @@ internal sealed partial class StoreProbe(HistoryDatabase database, ILogger<Store
 {
     public string Name => "store";
 
+    public bool IsEssential => true;
+
     public async Task<string?> CheckAsync(CancellationToken cancellationToken)
     {
         try

@@ -1,6 +1,7 @@
 using MassTransit;
 using ReleaseBot.Configuration;
 using ReleaseBot.Core;
+using ReleaseBot.Web;
 
 namespace ReleaseBot.Bus;
 
@@ -15,6 +16,7 @@ internal static class BusServices
     public static IServiceCollection AddReleaseBotBus(this IServiceCollection services, BusSettings settings, Roles roles)
     {
         services.AddSingleton<IReleaseSignal, BusSignal>();
+        services.AddSingleton<IReadinessProbe, BusProbe>();
         // The bus may come later than we do: nothing here waits for it.
         services.Configure<MassTransitHostOptions>(options => options.WaitUntilStarted = false);
         return services.AddMassTransit(bus =>

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using ReleaseBot.Bus;
 using ReleaseBot.Configuration;
 using ReleaseBot.Core;
+using ReleaseBot.Engine;
 using ReleaseBot.GitLab;
 using ReleaseBot.History;
 using ReleaseBot.Notifications;
@@ -54,7 +55,6 @@ internal static class ServerHost
         builder.Configuration.AddConfiguration(configuration.ForHost());
         builder.Logging.AddReleaseBotConsole(builder.Configuration, SettingsSecrets.All(settings));
         builder.WebHost.UseKestrel(options => options.Configure(builder.Configuration.GetSection("Kestrel")));
-        builder.Services.AddRouting();
         builder.Services.Configure<HostOptions>(options =>
         {
             options.ShutdownTimeout = ShutdownLimit;
@@ -66,7 +66,9 @@ internal static class ServerHost
         builder.Services.AddReleaseBotBus(settings.Bus, roles);
         if (roles.HasFlag(Roles.Worker))
         {
-            builder.Services.AddReleaseBotWorker(settings);
+            builder.Services.AddReleaseBotWorker(settings).AddReleaseBotHealth();
+            // The web role of the same process takes hooks without an engine as well.
+            builder.Services.AddSingleton<IReadinessProbe>(provider => new EngineProbe(provider.GetRequiredService<DockerEngine>(), isEssential: roles == Roles.Worker));
         }
 
         if (roles.HasFlag(Roles.Web))
@@ -81,12 +83,12 @@ internal static class ServerHost
         }
 
         var app = builder.Build();
-        if (roles.HasFlag(Roles.Web))
+        return roles switch
         {
-            app.UseReleaseBotWeb();
-        }
-
-        return app;
+            Roles.None => app,
+            Roles.Worker => app.UseReleaseBotHealth(),
+            _ => app.UseReleaseBotWeb(),
+        };
     }
 
     private static void AddSettings(IServiceCollection services, ReleaseBotSettings settings) =>

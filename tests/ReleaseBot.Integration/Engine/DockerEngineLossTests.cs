@@ -1,7 +1,7 @@
 using System.Runtime.Versioning;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 

@@ -2,7 +2,7 @@ using System.Net;
 using System.Runtime.Versioning;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 

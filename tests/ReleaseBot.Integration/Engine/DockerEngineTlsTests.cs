@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 
@@ -16,7 +16,7 @@ public sealed class DockerEngineTlsTests : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rbt-");
     private readonly int _port = PrivateRegistry.FreePort();
-    private readonly Authority _authority = new();
+    private readonly EngineAuthority _authority = new();
     private DockerDaemon? _daemon;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -66,7 +66,7 @@ public sealed class DockerEngineTlsTests : IAsyncLifetime
     [Fact]
     public async Task Without_The_Right_Certificates_There_Is_No_Answer_But_A_Cure()
     {
-        using var other = new Authority();
+        using var other = new EngineAuthority();
         await using var engine = To("localhost", Issue(other));
         (await Should.ThrowAsync<EngineUnavailableException>(() => engine.GetVersionAsync(Token))).Message.ShouldContain("Engine:CertificatePath");
         await using var nothing = To("localhost", Path.Combine(_folder.FullName, "empty"));
@@ -78,7 +78,7 @@ public sealed class DockerEngineTlsTests : IAsyncLifetime
     [Fact]
     public async Task Renewed_Certificates_Count_Without_A_Restart()
     {
-        using var expired = new Authority();
+        using var expired = new EngineAuthority();
         var folder = Issue(expired);
         await using var engine = To("localhost", folder);
         await Should.ThrowAsync<EngineUnavailableException>(() => engine.GetVersionAsync(Token));
@@ -93,43 +93,10 @@ public sealed class DockerEngineTlsTests : IAsyncLifetime
 
     private DockerEngine To(string host, string certificates) => Engines.To(new Uri($"tcp://{host}:{_port}"), certificates: certificates);
 
-    private string Issue(Authority authority)
+    private string Issue(EngineAuthority authority)
     {
         var folder = Path.Combine(_folder.FullName, RandomNumberGenerator.GetHexString(8));
         authority.Issue(folder, "client");
         return folder;
-    }
-
-    private sealed class Authority : IDisposable
-    {
-        private static readonly DateTimeOffset From = TimeProvider.System.GetUtcNow().AddDays(-1);
-
-        private readonly X509Certificate2 _certificate;
-
-        public Authority()
-        {
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest("CN=test authority", key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-            _certificate = request.CreateSelfSigned(From, From.AddDays(30));
-        }
-
-        public void Issue(string folder, string name)
-        {
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-            var names = new SubjectAlternativeNameBuilder();
-            names.AddDnsName(name);
-            request.CertificateExtensions.Add(names.Build());
-            // Server and client authentication.
-            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
-            using var certificate = request.Create(_certificate, From, From.AddDays(29), RandomNumberGenerator.GetBytes(8));
-            Directory.CreateDirectory(folder);
-            File.WriteAllText(Path.Combine(folder, "ca.pem"), _certificate.ExportCertificatePem());
-            File.WriteAllText(Path.Combine(folder, "cert.pem"), certificate.ExportCertificatePem());
-            File.WriteAllText(Path.Combine(folder, "key.pem"), key.ExportPkcs8PrivateKeyPem());
-        }
-
-        public void Dispose() => _certificate.Dispose();
     }
 }

@@ -8,7 +8,7 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using Xunit;
 
 namespace ReleaseBot.Integration.Engine;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using ReleaseBot.Core;
 using ReleaseBot.History;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 

@@ -1,6 +1,6 @@
 using System.Text;
 using ReleaseBot.History;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 

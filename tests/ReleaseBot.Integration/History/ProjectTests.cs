@@ -1,7 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Time.Testing;
 using ReleaseBot.Core;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 

@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using ReleaseBot.Core;
 using ReleaseBot.History;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 

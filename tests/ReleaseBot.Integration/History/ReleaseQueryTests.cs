@@ -1,6 +1,6 @@
 using ReleaseBot.Core;
 using ReleaseBot.History;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 

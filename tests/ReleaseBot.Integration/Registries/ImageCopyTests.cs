@@ -1,5 +1,5 @@
 using ReleaseBot.Core;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using ReleaseBot.Registries;
 using Shouldly;
 using Xunit;

@@ -1,7 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using ReleaseBot.Core;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using ReleaseBot.Registries;
 using ReleaseBot.StandIns.Registry;
 using Shouldly;

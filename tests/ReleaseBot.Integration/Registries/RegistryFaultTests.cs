@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using ReleaseBot.Core;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using ReleaseBot.Registries;
 using ReleaseBot.StandIns.Registry;
 using Shouldly;

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
-using ReleaseBot.Integration.Parts;
+using ReleaseBot.Parts;
 using ReleaseBot.Registries;
 using ReleaseBot.StandIns.Registry;
 using Xunit;

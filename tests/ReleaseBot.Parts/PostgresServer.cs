@@ -3,12 +3,8 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
-using ReleaseBot.Integration.Parts;
-using Xunit;
 
-[assembly: AssemblyFixture(typeof(PostgresServer))]
-
-namespace ReleaseBot.Integration.Parts;
+namespace ReleaseBot.Parts;
 
 /// <summary>
 /// A real PostgreSQL in a temporary folder of its own, on a free port of loopback. It starts when the first test asks for a database and is
@@ -25,6 +21,9 @@ public sealed class PostgresServer : IAsyncDisposable
     private string? _binaries;
     private int _port;
     private int _databases;
+    private bool _isStopped;
+
+    private string DataFolder => Path.Combine(_folder, "data");
 
     /// <summary>Makes an empty database; returns its connection string.</summary>
     public Task<string> CreateDatabaseAsync(CancellationToken cancellationToken) => CreateAsync("template0", cancellationToken);
@@ -52,12 +51,30 @@ public sealed class PostgresServer : IAsyncDisposable
         await ExecuteAsync($"DROP DATABASE {new NpgsqlConnectionStringBuilder(connectionString).Database} WITH (FORCE)", CancellationToken.None);
     }
 
+    /// <summary>Ends it at once, as a crash of its process would. What was committed stays.</summary>
+    public Task StopAsync()
+    {
+        _isStopped = true;
+        return RunAsync("pg_ctl", ["-D", DataFolder, "-m", "immediate", "-w", "stop"], CancellationToken.None);
+    }
+
+    /// <summary>Starts it again after <see cref="StopAsync"/>, on its old port.</summary>
+    public async Task ResumeAsync(CancellationToken cancellationToken)
+    {
+        await StartServerAsync(cancellationToken);
+        _isStopped = false;
+    }
+
+    /// <summary>Cuts every connection to its databases but our own.</summary>
+    public Task CutConnectionsAsync(CancellationToken cancellationToken) =>
+        ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'", cancellationToken);
+
     public async ValueTask DisposeAsync()
     {
-        if (_binaries is not null)
+        if (_binaries is not null && !_isStopped)
         {
             NpgsqlConnection.ClearAllPools();
-            await RunAsync("pg_ctl", ["-D", Path.Combine(_folder, "data"), "-m", "immediate", "-w", "stop"], CancellationToken.None);
+            await StopAsync();
         }
 
         if (Directory.Exists(_folder))
@@ -84,6 +101,7 @@ public sealed class PostgresServer : IAsyncDisposable
             if (_binaries is null)
             {
                 _binaries = FindBinaries();
+                await MakeServerAsync(cancellationToken);
                 await StartServerAsync(cancellationToken);
             }
         }
@@ -93,9 +111,8 @@ public sealed class PostgresServer : IAsyncDisposable
         }
     }
 
-    private async Task StartServerAsync(CancellationToken cancellationToken)
+    private async Task MakeServerAsync(CancellationToken cancellationToken)
     {
-        var data = Path.Combine(_folder, "data");
         Directory.CreateDirectory(_folder);
         if (Environment.UserName == "root")
         {
@@ -103,10 +120,14 @@ public sealed class PostgresServer : IAsyncDisposable
         }
 
         _port = FreePort();
-        await RunAsync("initdb", ["-D", data, "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust", "-U", "postgres", "--no-sync"], cancellationToken);
-        // Only the tests' own data is at stake, so nothing need be synced.
+        await RunAsync("initdb", ["-D", DataFolder, "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust", "-U", "postgres", "--no-sync"], cancellationToken);
+    }
+
+    private Task StartServerAsync(CancellationToken cancellationToken)
+    {
+        // Only the tests' own data is at stake, and only from the machine's own end, so nothing need be synced.
         var options = $"-p {_port} -k {_folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=400 -c shared_buffers=64MB";
-        await RunAsync("pg_ctl", ["-D", data, "-l", Path.Combine(_folder, "log"), "-w", "-t", "60", "-o", options, "start"], cancellationToken);
+        return RunAsync("pg_ctl", ["-D", DataFolder, "-l", Path.Combine(_folder, "log"), "-w", "-t", "60", "-o", options, "start"], cancellationToken);
     }
 
     private string ConnectionString(string database) =>

@@ -4,33 +4,8 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Xunit;
 
-namespace ReleaseBot.Integration.Parts;
-
-/// <summary>
-/// A real Docker engine for tests, their own: it shares nothing with an engine that may run beside it. Share it among classes as a class or
-/// collection fixture; it starts in about half a second. Images of different tests must not share names.
-/// </summary>
-public sealed class DockerEngineFixture : IAsyncLifetime
-{
-    private DockerDaemon? _daemon;
-
-    /// <summary>E.g. <c>unix:///tmp/rbe-1a2b3c/d.sock</c>.</summary>
-    public Uri Endpoint => Daemon.Endpoint;
-
-    public DockerDaemon Daemon => _daemon ?? throw new InvalidOperationException("The engine has not been started.");
-
-    public async ValueTask InitializeAsync() => _daemon = await DockerDaemon.StartAsync(new DockerDaemonOptions());
-
-    public async ValueTask DisposeAsync()
-    {
-        if (_daemon is not null)
-        {
-            await _daemon.DisposeAsync();
-        }
-    }
-}
+namespace ReleaseBot.Parts;
 
 public sealed record DockerDaemonOptions
 {
@@ -58,12 +33,13 @@ public sealed class DockerDaemon : IAsyncDisposable
 
     private readonly string _name;
     private readonly string? _root;
+    private readonly IReadOnlyList<string> _arguments;
     private readonly HttpClient _http;
     private Process? _process;
 
-    private DockerDaemon(string name, string? root)
+    private DockerDaemon(string name, DockerDaemonOptions options)
     {
-        (_name, _root) = (name, root);
+        (_name, _root, _arguments) = (name, options.Root, options.Arguments);
         // Short, since a socket's path ends at 108 bytes, containerd's below it as well.
         Folder = $"/tmp/{name}";
         _http = new HttpClient(new SocketsHttpHandler
@@ -90,12 +66,11 @@ public sealed class DockerDaemon : IAsyncDisposable
             throw new InvalidOperationException("A Docker engine of one's own needs root: run the tests as root, or in a privileged container.");
         }
 
-        var daemon = new DockerDaemon($"rbe-{RandomNumberGenerator.GetHexString(6, lowercase: true)}", options.Root);
+        var daemon = new DockerDaemon($"rbe-{RandomNumberGenerator.GetHexString(6, lowercase: true)}", options);
         try
         {
             await daemon.AddBridgeAsync();
-            daemon.StartProcess(options.Arguments);
-            await daemon.WaitUntilReadyAsync();
+            await daemon.StartAsync();
             return daemon;
         }
         catch
@@ -115,6 +90,16 @@ public sealed class DockerDaemon : IAsyncDisposable
 
     /// <summary>As a crash or the kernel's out-of-memory killer would.</summary>
     public void KillHard() => Signal(_process!.Id, Kill);
+
+    /// <summary>Starts it, again too after <see cref="KillHard"/>, with what it has on disk.</summary>
+    public async Task StartAsync()
+    {
+        StartProcess();
+        await WaitUntilReadyAsync();
+    }
+
+    /// <summary>The processes of containers and build steps that run on it now.</summary>
+    public IReadOnlyList<int> RunningSteps() => [.. Processes((id, own) => ReadProcess(id, "cgroup").Contains("/" + own, StringComparison.Ordinal))];
 
     public async ValueTask DisposeAsync()
     {
@@ -153,13 +138,13 @@ public sealed class DockerDaemon : IAsyncDisposable
         await RunAsync("ip", "link", "set", _name, "up");
     }
 
-    private void StartProcess(IReadOnlyList<string> more)
+    private void StartProcess()
     {
         Directory.CreateDirectory(Folder);
         List<string> command =
         [
             "dockerd", "--data-root", $"{Folder}/data", "--exec-root", $"{Folder}/exec", "--pidfile", $"{Folder}/pid", "-H", Endpoint.ToString(),
-            $"--bridge={_name}", "--iptables=false", "--ip-masq=false", "--max-concurrent-uploads=20", $"--cgroup-parent=/{_name}", .. more,
+            $"--bridge={_name}", "--iptables=false", "--ip-masq=false", "--max-concurrent-uploads=20", $"--cgroup-parent=/{_name}", .. _arguments,
         ];
         if (_root is not null)
         {
@@ -170,7 +155,7 @@ public sealed class DockerDaemon : IAsyncDisposable
 
         // Through a shell for the log alone; it replaces itself, so the process is the engine.
         var start = new ProcessStartInfo("sh") { Environment = { ["BUILDKIT_STEP_LOG_MAX_SIZE"] = "104857600", ["BUILDKIT_STEP_LOG_MAX_SPEED"] = "104857600" } };
-        foreach (var argument in (string[])["-c", $"exec \"$@\" >{Folder}/log 2>&1", "sh", .. command])
+        foreach (var argument in (string[])["-c", $"exec \"$@\" >>{Folder}/log 2>&1", "sh", .. command])
         {
             start.ArgumentList.Add(argument);
         }
@@ -226,10 +211,12 @@ public sealed class DockerDaemon : IAsyncDisposable
     }
 
     /// <summary>The engine's containerd and shims name its folder, and what it runs is in its control group, also after the engine has died.</summary>
-    private IEnumerable<int> OwnProcesses() =>
+    private IEnumerable<int> OwnProcesses() => Processes((id, own) =>
+        ReadProcess(id, "cmdline").Contains(Folder + "/", StringComparison.Ordinal) || ReadProcess(id, "cgroup").Contains("/" + own, StringComparison.Ordinal));
+
+    private IEnumerable<int> Processes(Func<int, string, bool> isOurs) =>
         Directory.EnumerateDirectories("/proc").Select(path => int.TryParse(Path.GetFileName(path), out var id) ? id : 0)
-            .Where(id => id > 0 && id != Environment.ProcessId && (ReadProcess(id, "cmdline").Contains(Folder + "/", StringComparison.Ordinal)
-                || ReadProcess(id, "cgroup").Contains("/" + _name, StringComparison.Ordinal)));
+            .Where(id => id > 0 && id != Environment.ProcessId && isOurs(id, _name));
 
     private static string ReadProcess(int id, string file)
     {

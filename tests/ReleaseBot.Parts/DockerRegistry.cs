@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 using ReleaseBot.Core;
 using ReleaseBot.StandIns.Registry;
 
-namespace ReleaseBot.Integration.Parts;
+namespace ReleaseBot.Parts;
 
 public sealed record DockerRegistryOptions
 {

@@ -1,0 +1,59 @@
+using System.Text.Json;
+
+namespace ReleaseBot.Chaos;
+
+// As the contract with clients has it, and not the service's own types.
+internal sealed record ApiReason(string Code, string Message);
+
+internal sealed record ApiProject(string Path);
+
+internal sealed record ApiRef(string Name);
+
+internal sealed record ApiRelease(Guid Id, ApiProject Project, ApiRef Ref, string Status, ApiReason? Reason)
+{
+    public bool HasEnded => Status is "published" or "rejected" or "failed" or "canceled" or "superseded";
+}
+
+internal sealed record ApiPage(IReadOnlyList<ApiRelease> Items, string? Next);
+
+/// <summary>The REST API of the web processes; asked again where one of them is just dead.</summary>
+internal sealed class Api(Fleet fleet)
+{
+    private const int Tries = 20;
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    public async Task<IReadOnlyList<ApiRelease>> ReleasesAsync(CancellationToken cancellationToken)
+    {
+        var releases = new List<ApiRelease>();
+        string? cursor = null;
+        do
+        {
+            var more = cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}";
+            var page = JsonSerializer.Deserialize<ApiPage>(await TextAsync($"api/v1/releases?limit=200{more}", cancellationToken), Json)!;
+            releases.AddRange(page.Items);
+            cursor = page.Next;
+        }
+        while (cursor is not null);
+        return releases;
+    }
+
+    public Task<string> LogAsync(Guid release, CancellationToken cancellationToken) => TextAsync($"api/v1/releases/{release}/log", cancellationToken);
+
+    private async Task<string> TextAsync(string path, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var web = fleet.Webs[attempt % fleet.Webs.Count];
+            try
+            {
+                using var response = await fleet.Http.GetAsync(new Uri(web.Address, path), cancellationToken);
+                return await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync(cancellationToken);
+            }
+            catch (Exception fault) when (attempt < Tries && fault is HttpRequestException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+            {
+                await Task.Delay(Pause, TimeProvider.System, cancellationToken);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using System.Globalization;
+
+namespace ReleaseBot.Chaos;
+
+/// <summary>What is to happen. The same seed makes the same tags, in the same order, and chooses the same faults; when they strike depends on the machine.</summary>
+internal sealed record ChaosOptions
+{
+    public const string Usage =
+        """
+        usage: chaos [--releases N] [--projects N] [--seed N] [--fault-every SECONDS] [--limit MINUTES] [--keep-logs DIR]
+
+          --releases N           protected tags that have to be published (30)
+          --projects N           projects that they are spread over (4)
+          --seed N               of tags and faults (random, printed)
+          --fault-every SECONDS  mean time between two faults (4)
+          --limit MINUTES        for the releases to end in (6)
+          --keep-logs DIR        where what every process printed is left
+        """;
+
+    public int Releases { get; init; } = 30;
+
+    public int Projects { get; init; } = 4;
+
+    public int Seed { get; init; } = Random.Shared.Next(1, 1_000_000);
+
+    public TimeSpan FaultEvery { get; init; } = TimeSpan.FromSeconds(4);
+
+    public TimeSpan Limit { get; init; } = TimeSpan.FromMinutes(6);
+
+    public string? LogFolder { get; init; }
+
+    /// <exception cref="ArgumentException">With words for the caller.</exception>
+    public static ChaosOptions Parse(IReadOnlyList<string> arguments)
+    {
+        var options = new ChaosOptions();
+        for (var i = 0; i < arguments.Count; i += 2)
+        {
+            var value = i + 1 < arguments.Count ? arguments[i + 1] : throw new ArgumentException($"{arguments[i]} needs a value.");
+            options = arguments[i] switch
+            {
+                "--releases" => options with { Releases = Number(arguments[i], value) },
+                "--projects" => options with { Projects = Number(arguments[i], value) },
+                "--seed" => options with { Seed = Number(arguments[i], value) },
+                "--fault-every" => options with { FaultEvery = TimeSpan.FromSeconds(Number(arguments[i], value)) },
+                "--limit" => options with { Limit = TimeSpan.FromMinutes(Number(arguments[i], value)) },
+                "--keep-logs" => options with { LogFolder = value },
+                _ => throw new ArgumentException($"There is no option {arguments[i]}."),
+            };
+        }
+
+        return options;
+    }
+
+    private static int Number(string option, string value) =>
+        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+            ? number
+            : throw new ArgumentException($"{option} needs a whole number above 0, not {value}.");
+}

@@ -1,0 +1,133 @@
+using System.Globalization;
+
+namespace ReleaseBot.Chaos;
+
+/// <summary>One run, from the parts to the verdict.</summary>
+internal sealed class Run(ChaosOptions options)
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    private readonly long _began = TimeProvider.System.GetTimestamp();
+
+    /// <returns>Whether every promise was kept.</returns>
+    public async Task<bool> RunAsync(CancellationToken cancellationToken)
+    {
+        Say($"seed {options.Seed}: {options.Releases} releases in {options.Projects} projects, a fault every {options.FaultEvery.TotalSeconds:F0} s");
+        await using var world = await World.StartAsync(cancellationToken);
+        await using var fleet = await Fleet.StartAsync(world, cancellationToken);
+        try
+        {
+            return await RunAsync(world, fleet, cancellationToken);
+        }
+        finally
+        {
+            KeepLogs(fleet);
+        }
+    }
+
+    private async Task<bool> RunAsync(World world, Fleet fleet, CancellationToken cancellationToken)
+    {
+        using var traffic = new Traffic(world, fleet, options);
+        await traffic.PrepareAsync(cancellationToken);
+        Say("2 web processes, 3 workers, 2 engines behind TLS, 2 registries, PostgreSQL and RabbitMQ are there");
+        var registries = world.Registries.Select(registry => new RegistryStore(registry)).ToList();
+        var watcher = new TagWatcher(registries, options);
+        var takeOvers = new TakeOvers(world.Database);
+        var faults = new Faults(world, fleet, takeOvers, options);
+        var api = new Api(fleet);
+        using var calm = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var watching = watcher.RunAsync(over.Token);
+        var striking = faults.RunAsync(calm.Token);
+        IReadOnlyList<ApiRelease> releases;
+        try
+        {
+            await traffic.RunAsync(cancellationToken);
+            Say($"all is pushed: {traffic.Pushed.Count} tags; {traffic.LostHooks} without a hook, {traffic.Resent} deliveries sent again");
+            releases = await WaitForEndAsync(api, traffic, calm, cancellationToken);
+        }
+        finally
+        {
+            await calm.CancelAsync();
+            await striking;
+            await over.CancelAsync();
+            await watching;
+        }
+
+        Report(world, faults, takeOvers, releases);
+        foreach (var bot in fleet.All)
+        {
+            await fleet.WaitUntilReadyAsync(bot, cancellationToken);
+        }
+
+        var holds = await new Verdict(world, fleet, traffic, watcher, registries, releases).LookAsync(api, cancellationToken);
+        foreach (var bot in fleet.All)
+        {
+            await bot.StopAsync();
+        }
+
+        Say(holds ? "every promise was kept" : $"not every promise was kept; the same again: ops/chaos.sh --seed {options.Seed} --releases {options.Releases} --projects {options.Projects}");
+        return holds;
+    }
+
+    /// <summary>Faults go on until half of what was left is done; the rest has to come to its end in peace.</summary>
+    private async Task<IReadOnlyList<ApiRelease>> WaitForEndAsync(Api api, Traffic traffic, CancellationTokenSource calm, CancellationToken cancellationToken)
+    {
+        var expected = traffic.Pushed.Where(tag => tag.IsProtected).Select(tag => (tag.Project, tag.Name)).ToHashSet();
+        var waiting = int.MaxValue;
+        var atFirst = 0;
+        while (true)
+        {
+            var releases = await api.ReleasesAsync(cancellationToken);
+            var ended = releases.Where(release => release.HasEnded).Select(release => (release.Project.Path, release.Ref.Name)).ToHashSet();
+            var left = expected.Count(tag => !ended.Contains(tag));
+            atFirst = waiting == int.MaxValue ? left : atFirst;
+            if (left != waiting)
+            {
+                waiting = left;
+                Say($"{left} of {expected.Count} releases have not ended");
+            }
+
+            if (left <= atFirst / 2)
+            {
+                await calm.CancelAsync();
+            }
+
+            if ((left == 0 && releases.All(release => release.HasEnded)) || TimeProvider.System.GetElapsedTime(_began) > options.Limit)
+            {
+                return releases;
+            }
+
+            await Task.Delay(Pause, TimeProvider.System, cancellationToken);
+        }
+    }
+
+    private void Report(World world, Faults faults, TakeOvers takeOvers, IReadOnlyList<ApiRelease> releases)
+    {
+        Say($"faults: {string.Join(", ", faults.Counts.OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => $"{count.Value} {count.Key}"))}");
+        Say($"releases: {string.Join(", ", releases.GroupBy(release => release.Status).Select(group => $"{group.Count()} {group.Key}"))}");
+        var answers = world.GitLab.Deliveries.GroupBy(delivery => delivery.Status?.ToString(CultureInfo.InvariantCulture) ?? "no answer");
+        Say($"hooks were answered: {string.Join(", ", answers.OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => $"{group.Count()} × {group.Key}"))}");
+        if (takeOvers.Waits is { Count: > 0 } waits)
+        {
+            Say($"from a worker's death to its release running elsewhere: {waits.Count} times, median {waits[waits.Count / 2].TotalSeconds:F1} s, longest {waits[^1].TotalSeconds:F1} s");
+        }
+    }
+
+    private void KeepLogs(Fleet fleet)
+    {
+        if (options.LogFolder is not { } folder)
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(folder);
+        foreach (var bot in fleet.All)
+        {
+            File.WriteAllText(Path.Combine(folder, $"{bot.Name}.log"), bot.Output);
+        }
+    }
+
+    private void Say(string text) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    {TimeProvider.System.GetElapsedTime(_began).TotalSeconds,6:F1} s  {text}"));
+}

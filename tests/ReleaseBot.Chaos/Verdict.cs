@@ -1,0 +1,186 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using ReleaseBot.Core;
+using ReleaseBot.Parts;
+using ReleaseBot.StandIns.Chat;
+
+namespace ReleaseBot.Chaos;
+
+/// <summary>What was promised, looked at from outside: the registries' disks, the API, the chat, the engines.</summary>
+internal sealed partial class Verdict(
+    World world, Fleet fleet, Traffic traffic, TagWatcher watcher, IReadOnlyList<RegistryStore> registries, IReadOnlyList<ApiRelease> releases)
+{
+    private const int Shown = 5;
+    private int _failures;
+
+    /// <summary>Prints a line for each promise. Returns whether all of them hold.</summary>
+    public async Task<bool> LookAsync(Api api, CancellationToken cancellationToken)
+    {
+        Say("every protected tag has one release, and it is published", NotPublishedOnce());
+        Say("every version has one digest, the same on both registries, and never had another", VersionsWithOtherDigests());
+        Say("nothing that is not protected was published", Unprotected());
+        Say("every floating tag is on the highest version", FloatingTagsAtTheEnd());
+        Say("no floating tag was ever seen going back", FloatingTagsThatWentBack());
+        Say("no release is stuck", [.. releases.Where(release => !release.HasEnded).Select(Words)]);
+        Say("every outcome was told once", NotToldOnce());
+        Say("every log is whole", await CutLogsAsync(api, cancellationToken));
+        Say("no container and no step is left on an engine", await LeftOnEnginesAsync(cancellationToken));
+        Say("no process ended by itself, and each drains at SIGTERM", [.. fleet.Complaints, .. fleet.All.Where(bot => bot.HasDied).Select(bot => $"{bot.Name} has died:\n{Tail(bot.Output)}")]);
+        Say("no process printed a secret", Secrets());
+        Say("GitLab was asked nothing that it does not know", [.. world.GitLab.UnexpectedRequests.Select(request => $"{request.Method} {request.Path}")]);
+        return _failures == 0;
+    }
+
+    private IEnumerable<PushedTag> Protected => traffic.Pushed.Where(tag => tag.IsProtected);
+
+    private List<string> NotPublishedOnce() =>
+        [.. from tag in Protected
+            let own = releases.Where(release => release.Project.Path == tag.Project && release.Ref.Name == tag.Name).ToList()
+            where own is not [{ Status: "published" }]
+            select own.Count == 0 ? $"{tag.Project} {tag.Name}: no release" : string.Join(" and ", own.Select(Words))];
+
+    private List<string> VersionsWithOtherDigests() =>
+        [.. from tag in Protected
+            let digests = registries.SelectMany(registry => registry.Ever(tag.Project, tag.Name)).ToList()
+            where digests.Count != registries.Count || digests.Distinct().Count() != 1
+            select $"{tag.Project}:{tag.Name}: {(digests.Count == 0 ? "nowhere" : string.Join(", ", digests))}"];
+
+    private List<string> Unprotected()
+    {
+        var names = traffic.Pushed.Where(tag => !tag.IsProtected).ToList();
+        return
+        [
+            .. from tag in names from registry in registries where registry.Ever(tag.Project, tag.Name).Count > 0 select $"{tag.Project}:{tag.Name}",
+            .. releases.Where(release => names.Exists(tag => tag.Project == release.Project.Path && tag.Name == release.Ref.Name) && release.Status != "rejected").Select(Words),
+        ];
+    }
+
+    /// <summary>The ten lines that the whole of the tag logic has to agree with.</summary>
+    private string? Highest(string project, string floating)
+    {
+        var scope = floating == "latest" ? "" : floating + ".";
+        return Protected.Where(tag => tag.Project == project && !tag.Name.Contains('-') && tag.Name[1..].StartsWith(scope, StringComparison.Ordinal))
+            .MaxBy(tag => Version(tag.Name[1..]))?.Name;
+    }
+
+    private List<string> FloatingTagsAtTheEnd() =>
+        [.. from registry in registries
+            from project in Protected.Select(tag => tag.Project).Distinct()
+            from floating in Protected.Where(tag => tag.Project == project && !tag.Name.Contains('-')).SelectMany(tag => Scopes(tag.Name)).Distinct()
+            let highest = Highest(project, floating)
+            where registry.Current(project, floating) != registry.Current(project, highest!)
+            select $"{project}:{floating} of registry {Index(registry)} is not {highest}"];
+
+    private List<string> FloatingTagsThatWentBack()
+    {
+        var problems = new List<string>();
+        foreach (var ((registry, repository, floating), digests) in watcher.Seen)
+        {
+            var versions = digests.ConvertAll(digest => VersionOf(registries[registry], repository, digest));
+            if (versions.Contains(null))
+            {
+                problems.Add($"{repository}:{floating} was on an image that has no version");
+            }
+            else if (versions.Zip(versions.Skip(1)).Any(pair => pair.Second!.CompareTo(pair.First!) < 0))
+            {
+                problems.Add($"{repository}:{floating} of registry {registry + 1} went {string.Join(", ", versions)}");
+            }
+        }
+
+        return problems;
+    }
+
+    private SemanticVersion? VersionOf(RegistryStore registry, string repository, string digest) =>
+        Protected.Where(tag => tag.Project == repository && registry.Current(repository, tag.Name) == digest)
+            .Select(tag => Version(tag.Name[1..])).FirstOrDefault();
+
+    /// <summary>A receiver of Standard Webhooks knows a message by its webhook-id, and takes no notice of one that comes again.</summary>
+    private List<string> NotToldOnce()
+    {
+        var told = world.Chat.Taken.Where(message => message.Kind == ChatKind.Webhook).Select(Read).DistinctBy(message => message.Id).ToLookup(message => message.Release);
+        return
+        [
+            .. releases.Where(release => release.HasEnded && release.Status != "superseded" && told[release.Id].Count() != 1)
+                .Select(release => $"{Words(release)}: told {told[release.Id].Count()} times ({string.Join(", ", told[release.Id].Select(message => message.Type))})"),
+        ];
+    }
+
+    private static (string Id, Guid Release, string Type) Read(ChatMessage message)
+    {
+        using var body = JsonDocument.Parse(message.Body);
+        return (message.Headers["webhook-id"], body.RootElement.GetProperty("data").GetProperty("id").GetGuid(), body.RootElement.GetProperty("type").GetString()!);
+    }
+
+    private async Task<IReadOnlyList<string>> CutLogsAsync(Api api, CancellationToken cancellationToken)
+    {
+        var problems = new List<string>();
+        foreach (var release in releases.Where(release => release.Status == "published"))
+        {
+            var log = await api.LogAsync(release.Id, cancellationToken);
+            var lines = NumberedLine().Matches(log).Select(match => int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)).ToHashSet();
+            if (lines.Count != Traffic.LogLines || !log.Contains("published", StringComparison.Ordinal))
+            {
+                problems.Add($"{Words(release)}: {lines.Count} of {Traffic.LogLines} lines of its own; it ends: {Tail(log)}");
+            }
+        }
+
+        return problems;
+    }
+
+    private async Task<IReadOnlyList<string>> LeftOnEnginesAsync(CancellationToken cancellationToken)
+    {
+        var problems = new List<string>();
+        foreach (var engine in world.Engines.Select(engine => engine.Daemon))
+        {
+            var containers = await engine.GetAsync("containers/json?all=1", cancellationToken);
+            if (containers.GetArrayLength() > 0 || engine.RunningSteps().Count > 0)
+            {
+                problems.Add($"{engine.Folder}: {containers.GetArrayLength()} containers, {engine.RunningSteps().Count} processes");
+            }
+        }
+
+        return problems;
+    }
+
+    private List<string> Secrets()
+    {
+        string[] secrets = [fleet.SigningToken, fleet.AccessToken, world.GitLab.Options.Token, world.Chat.SigningToken, world.Chat.WebhookUrl.AbsolutePath, DockerRegistry.Password];
+        return [.. from bot in fleet.All from secret in secrets where bot.Output.Contains(secret, StringComparison.Ordinal) select $"{bot.Name}: {secret[..4]}…"];
+    }
+
+    private void Say(string promise, IReadOnlyList<string> problems)
+    {
+        Console.WriteLine(problems.Count == 0 ? $"    ✓ {promise}" : $"    ✗ {promise}: not so {problems.Count} times");
+        foreach (var problem in problems.Take(Shown))
+        {
+            Console.WriteLine($"        {problem}");
+        }
+
+        _failures += problems.Count == 0 ? 0 : 1;
+    }
+
+    private static IEnumerable<string> Scopes(string tag)
+    {
+        var version = Version(tag[1..]);
+        yield return "latest";
+        yield return string.Create(CultureInfo.InvariantCulture, $"{version.Major}.{version.Minor}");
+        // A major of 0 promises nothing.
+        if (version.Major > 0)
+        {
+            yield return version.Major.ToString(CultureInfo.InvariantCulture);
+        }
+    }
+
+    private static SemanticVersion Version(string text) =>
+        SemanticVersion.TryParse(text, out var version) ? version : throw new ArgumentException($"{text} is no version.");
+
+    private string Index(RegistryStore registry) => (registries.ToList().IndexOf(registry) + 1).ToString(CultureInfo.InvariantCulture);
+
+    private static string Words(ApiRelease release) => $"{release.Project.Path} {release.Ref.Name} {release.Status} {release.Reason?.Code} ({release.Id})";
+
+    private static string Tail(string text) => text.Length > 400 ? text[^400..] : text;
+
+    [GeneratedRegex("line ([0-9]+) of 40", RegexOptions.CultureInvariant)]
+    private static partial Regex NumberedLine();
+}
