@@ -12,8 +12,18 @@ namespace ReleaseBot.History;
 public sealed partial class HistoryDatabase(
     IDbContextFactory<HistoryContext> contexts, StorageSettings storage, TimeProvider time, ILogger<HistoryDatabase> logger) : IDisposable
 {
-    private const int WriteTries = 4;
+    /// <summary>For conflicts with others, which are over in an instant.</summary>
+    private const int ConflictTries = 4;
+
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long a database that is away is waited for: a restart of it ends no run, and a lease outlives it.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan GateLimit = TimeSpan.FromSeconds(30);
+
+    // A unique violation means that somebody else was first: the next try sees their row and decides anew.
+    private const string UniqueViolation = "23505";
 
     private readonly IdSequence _ids = new();
     private readonly SemaphoreSlim _writer = new(storage.Provider == StorageProvider.Sqlite ? 1 : 64);
@@ -47,29 +57,16 @@ public sealed partial class HistoryDatabase(
     public Task PingAsync(CancellationToken cancellationToken) =>
         ReadAsync((context, token) => context.Database.ExecuteSqlRawAsync("SELECT 1", token), cancellationToken);
 
-    public async Task<T> ReadAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
-    {
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        context.ChangeTracker.QueryTrackingBehavior = QueryTrackingBehavior.NoTracking;
-        return await read(context, cancellationToken);
-    }
+    /// <summary>After a transient fault it reads again, on a fresh context.</summary>
+    public Task<T> ReadAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
+        RepeatAsync(() => ReadOnceAsync(read, cancellationToken), cancellationToken);
 
-    /// <summary>Runs <paramref name="write"/> in a transaction and commits it. After a transient fault it runs again from the start, on a fresh context.</summary>
-    public async Task<T> WriteAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> write, CancellationToken cancellationToken)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return await WriteOnceAsync(write, cancellationToken);
-            }
-            catch (Exception exception) when (attempt < WriteTries && IsTransient(exception) && !cancellationToken.IsCancellationRequested)
-            {
-                Log.WriteRepeated(logger, attempt, exception.GetType().Name);
-                await Task.Delay(TimeSpan.FromMilliseconds(50 << attempt), time, cancellationToken);
-            }
-        }
-    }
+    /// <summary>
+    /// Runs <paramref name="write"/> in a transaction and commits it. After a transient fault it runs again from the start, on a fresh context:
+    /// also where the answer to a commit was lost, so what is written must bear to be written twice.
+    /// </summary>
+    public Task<T> WriteAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> write, CancellationToken cancellationToken) =>
+        RepeatAsync(() => WriteOnceAsync(write, cancellationToken), cancellationToken);
 
     /// <summary>The clock that leases are measured by: the database's where several machines share it, ours where there is but one.</summary>
     internal async Task<DateTimeOffset> NowAsync(HistoryContext context, CancellationToken cancellationToken)
@@ -113,6 +110,31 @@ public sealed partial class HistoryDatabase(
 
     public void Dispose() => _writer.Dispose();
 
+    private async Task<T> RepeatAsync<T>(Func<Task<T>> once, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await once();
+            }
+            catch (Exception exception) when (IsTransient(exception) && !cancellationToken.IsCancellationRequested
+                && (attempt < ConflictTries || (IsAway(exception) && time.GetElapsedTime(started) < Patience)))
+            {
+                Log.Repeated(logger, attempt, Cause(exception));
+                await Task.Delay(Backoff.Next(attempt - 1, FirstWait, LongestWait, null), time, cancellationToken);
+            }
+        }
+    }
+
+    private async Task<T> ReadOnceAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        context.ChangeTracker.QueryTrackingBehavior = QueryTrackingBehavior.NoTracking;
+        return await read(context, cancellationToken);
+    }
+
     private async Task<T> WriteOnceAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> write, CancellationToken cancellationToken)
     {
         if (!await _writer.WaitAsync(GateLimit, cancellationToken))
@@ -134,13 +156,17 @@ public sealed partial class HistoryDatabase(
         }
     }
 
-    /// <summary>Whether the same write may succeed at another try.</summary>
-    internal static bool IsTransient(Exception exception)
+    /// <summary>Whether the same may succeed at another try.</summary>
+    internal static bool IsTransient(Exception exception) => DatabaseFaultIn(exception, fault => fault.IsTransient || fault.SqlState == UniqueViolation);
+
+    /// <summary>Whether the database can't be reached, or throws everybody out: it is starting, stopping or has crashed.</summary>
+    public static bool IsAway(Exception exception) => DatabaseFaultIn(exception, fault => fault.IsTransient && fault.SqlState is null or ['5', '7', 'P', ..] or ['0', '8', ..]);
+
+    private static bool DatabaseFaultIn(Exception exception, Func<DbException, bool> isSo)
     {
         for (var fault = exception; fault is not null; fault = fault.InnerException)
         {
-            // A unique violation means that somebody else was first: the next try sees their row and decides anew.
-            if (fault is DbException { IsTransient: true } or DbException { SqlState: "23505" })
+            if (fault is DbException database && isSo(database))
             {
                 return true;
             }
@@ -149,9 +175,21 @@ public sealed partial class HistoryDatabase(
         return false;
     }
 
+    /// <summary>The driver's own words are about addresses; the type and the state say what is wrong.</summary>
+    private static string Cause(Exception exception)
+    {
+        var fault = exception;
+        while (fault is not DbException { } && fault.InnerException is { } inner)
+        {
+            fault = inner;
+        }
+
+        return fault is DbException { SqlState: { } state } ? $"{fault.GetType().Name} {state}" : fault.GetType().Name;
+    }
+
     private static partial class Log
     {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "A write to the history is run again (try {Attempt} failed: {Fault}).")]
-        public static partial void WriteRepeated(ILogger logger, int attempt, string fault);
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "The history is asked again (try {Attempt} failed: {Fault}).")]
+        public static partial void Repeated(ILogger logger, int attempt, string fault);
     }
 }

@@ -67,13 +67,7 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
         [new Fault("postgres-stop", "postgres", TimeSpan.FromSeconds(10), world.Postgres.StopAsync, () => world.Postgres.ResumeAsync(CancellationToken.None))],
         [new Fault("postgres-cut", "postgres", TimeSpan.FromSeconds(1), () => world.Postgres.CutConnectionsAsync(CancellationToken.None), () => Task.CompletedTask)],
         [.. world.Engines.Select((engine, i) => new Fault(
-            "engine-kill", Name("engine", i), TimeSpan.FromSeconds(8),
-            () =>
-            {
-                engine.Daemon.KillHard();
-                return Task.CompletedTask;
-            },
-            engine.Daemon.StartAsync))],
+            "engine-kill", Name("engine", i), TimeSpan.FromSeconds(8), engine.Daemon.KillWithAllAsync, engine.Daemon.StartAsync))],
         [.. world.Proxies.Select((proxy, i) => Answering(proxy, i, 500))],
         [.. world.Proxies.Select((proxy, i) => Answering(proxy, i, 429))],
         [.. world.Proxies.Select((proxy, i) => OfRegistry("registry-hang", proxy, i, new ProxyFault.Silence()))],

@@ -91,6 +91,17 @@ public sealed class DockerDaemon : IAsyncDisposable
     /// <summary>As a crash or the kernel's out-of-memory killer would.</summary>
     public void KillHard() => Signal(_process!.Id, Kill);
 
+    /// <summary>With everything that it runs, as when the container of a nested engine is killed.</summary>
+    public async Task KillWithAllAsync()
+    {
+        KillHard();
+        await EndOwnProcessesAsync();
+        foreach (var file in Directory.EnumerateFiles($"{Folder}/exec", "*.pid", SearchOption.AllDirectories).Append($"{Folder}/pid"))
+        {
+            File.Delete(file);
+        }
+    }
+
     /// <summary>Starts it, again too after <see cref="KillHard"/>, with what it has on disk.</summary>
     public async Task StartAsync()
     {
@@ -104,12 +115,7 @@ public sealed class DockerDaemon : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopProcessAsync();
-        foreach (var process in OwnProcesses())
-        {
-            Signal(process, Kill);
-        }
-
-        await WaitAsync(() => !OwnProcesses().Any(), StopLimit, () => $"processes {string.Join(", ", OwnProcesses())} outlive {_name}");
+        await EndOwnProcessesAsync();
         foreach (var mount in MountsBelow(Folder))
         {
             await RunAsync("umount", "-l", mount);
@@ -128,6 +134,19 @@ public sealed class DockerDaemon : IAsyncDisposable
 
         _process?.Dispose();
         _http.Dispose();
+    }
+
+    private async Task EndOwnProcessesAsync()
+    {
+        await WaitAsync(
+            () =>
+            {
+                // Again and again: one that dies may have just started another.
+                var left = OwnProcesses().ToList();
+                left.ForEach(process => Signal(process, Kill));
+                return left.Count == 0;
+            },
+            StopLimit, () => $"processes {string.Join(", ", OwnProcesses())} outlive {_name}");
     }
 
     private async Task AddBridgeAsync()

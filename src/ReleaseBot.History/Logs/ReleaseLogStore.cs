@@ -15,15 +15,23 @@ public sealed class ReleaseLogStore(HistoryDatabase database)
     public async Task AppendAsync(Guid releaseId, long fence, ReadOnlyMemory<byte> text, CancellationToken cancellationToken)
     {
         var data = Compression.Compress(text.Span);
+        long? written = null;
         await database.WriteAsync(
             async (context, token) =>
             {
                 await database.HeldAsync(context, releaseId, fence, token);
-                var last = await context.LogChunks.Where(chunk => chunk.ReleaseId == releaseId).MaxAsync(chunk => (long?)chunk.Sequence, token) ?? 0;
+                var last = await context.LogChunks.Where(chunk => chunk.ReleaseId == releaseId).OrderByDescending(chunk => chunk.Sequence).FirstOrDefaultAsync(token);
+                // The piece is there if the answer to an earlier commit was lost; only the holder of the fence writes.
+                if (last is not null && last.Sequence == written && last.Data.AsSpan().SequenceEqual(data))
+                {
+                    return 0;
+                }
+
+                written = (last?.Sequence ?? 0) + 1;
                 context.LogChunks.Add(new LogChunk
                 {
                     ReleaseId = releaseId,
-                    Sequence = last + 1,
+                    Sequence = written.Value,
                     Data = data,
                     WrittenAt = database.Now(),
                 });

@@ -28,9 +28,11 @@ internal sealed class BuildStage(DockerEngine engine, RunLedger ledger, EngineCr
             var image = await engine.BuildAsync(Request(run), run.Log, either.Token);
             await run.Source.DisposeAsync();
             run.Source = null;
+            run.Log.Say($"built {image.ImageId}");
+            // A build that is on record is not repeated, so its log must be on record too.
+            await run.Log.FlushAsync(cancellationToken);
             await ledger.RecordBuiltAsync(run.Claimed, image.ImageId, cancellationToken);
             run.StartAfresh(image.ImageId);
-            run.Log.Say($"built {image.ImageId}");
             return StageResult.Done;
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)

@@ -6,10 +6,11 @@ namespace ReleaseBot.Worker;
 
 /// <summary>Takes a release through its stages and writes down how it ended.</summary>
 internal sealed partial class ReleasePipeline(
-    SourceStage source, BuildStage build, PushStage push, TagsStage tags, RunLedger ledger, PublishingSettings publishing, TimeProvider time,
-    ILogger<ReleasePipeline> logger)
+    SourceStage source, BuildStage build, PushStage push, TagsStage tags, RunLedger ledger, IReadOnlyList<ProjectRule> rules,
+    PublishingSettings publishing, TimeProvider time, ILogger<ReleasePipeline> logger)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan FirstWaitAfterFault = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan WaitInFirstHour = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan WaitLater = TimeSpan.FromMinutes(10);
 
@@ -46,13 +47,18 @@ internal sealed partial class ReleasePipeline(
         await FinishAsync(run, ReleaseStatus.Published, null, cancellationToken);
     }
 
+    public Task FinishAsync(ReleaseRun run, ReleaseStatus status, Reason? reason, CancellationToken cancellationToken) =>
+        FinishAsync(run.Claimed, run.Log, status, reason, cancellationToken);
+
     /// <summary>Ends the release. The log says how, before its row does, so that whoever follows the log sees the end.</summary>
-    public async Task FinishAsync(ReleaseRun run, ReleaseStatus status, Reason? reason, CancellationToken cancellationToken)
+    private async Task FinishAsync(ClaimedRun claimed, RunLog log, ReleaseStatus status, Reason? reason, CancellationToken cancellationToken)
     {
-        run.Log.Say(reason is null ? status.ToText() : $"{status.ToText()}: {reason.Code.ToText()}: {reason.Message}");
-        await run.Log.DisposeAsync();
-        await ledger.FinishAsync(run.Claimed, status, reason, Tellings.Of(run.Rule, run.Release.RefKind), cancellationToken);
-        Log.Finished(logger, run.Release.ProjectPath, run.Release.RefName, status.ToText(), reason?.Code.ToText() ?? "ok");
+        var release = claimed.Release;
+        log.Say(reason is null ? status.ToText() : $"{status.ToText()}: {reason.Code.ToText()}: {reason.Message}");
+        await log.DisposeAsync();
+        var tellings = Tellings.Of(ReleasePlanner.RuleFor(release.ProjectPath, rules), release.RefKind);
+        await ledger.FinishAsync(claimed, status, reason, tellings, cancellationToken);
+        Log.Finished(logger, release.ProjectPath, release.RefName, status.ToText(), reason?.Code.ToText() ?? "ok");
     }
 
     /// <summary>A release that waits for a registry stays in <c>pushing</c> while it looks again, unless the image is lost and has to be built anew.</summary>
@@ -73,26 +79,37 @@ internal sealed partial class ReleasePipeline(
         }
     }
 
-    private async Task WaitAsync(ReleaseRun run, IReleaseStage stage, StageResult.Wait wait, CancellationToken cancellationToken)
+    /// <summary>Puts the release off after a fault of our own, to be tried again for as long as a registry would be waited for.</summary>
+    /// <param name="fault">Its name, for the operator.</param>
+    public Task WaitAfterFaultAsync(ClaimedRun claimed, RunLog log, string fault, CancellationToken cancellationToken)
     {
+        var reason = new Reason(ReasonCode.InternalError, $"An unexpected fault ({fault}) ended an attempt; see the service's log.");
+        return WaitAsync(claimed, log, FirstWaitAfterFault, new StageResult.Wait(reason, null), isPushing: false, cancellationToken);
+    }
+
+    private Task WaitAsync(ReleaseRun run, IReleaseStage stage, StageResult.Wait wait, CancellationToken cancellationToken) =>
+        WaitAsync(run.Claimed, run.Log, FirstWait, wait, stage.Status == ReleaseStatus.Pushing, cancellationToken);
+
+    private async Task WaitAsync(ClaimedRun claimed, RunLog log, TimeSpan first, StageResult.Wait wait, bool isPushing, CancellationToken cancellationToken)
+    {
+        var release = claimed.Release;
         var now = time.GetUtcNow();
-        var since = run.Release.WaitingSince ?? now;
+        var since = release.WaitingSince ?? now;
         if (now - since >= publishing.GiveUpAfter)
         {
             var given = new Reason(wait.Reason.Code, $"Given up after {publishing.GiveUpAfter}: {wait.Reason.Message}");
-            await FinishAsync(run, ReleaseStatus.Failed, given, cancellationToken);
+            await FinishAsync(claimed, log, ReleaseStatus.Failed, given, cancellationToken);
             return;
         }
 
         var cap = now - since < TimeSpan.FromHours(1) ? WaitInFirstHour : WaitLater;
-        var pause = Backoff.Next(run.Release.Tries, FirstWait, cap, wait.Asked);
-        run.Log.Say($"waiting {pause.TotalSeconds:F0} s: {wait.Reason}");
-        await run.Log.DisposeAsync();
-        var isPushing = stage.Status == ReleaseStatus.Pushing;
+        var pause = Backoff.Next(release.Tries, first, cap, wait.Asked);
+        log.Say($"waiting {pause.TotalSeconds:F0} s: {wait.Reason}");
+        await log.DisposeAsync();
         await (isPushing
-            ? ledger.ParkAsync(run.Claimed, wait.Reason, pause, cancellationToken)
-            : ledger.PutOffAsync(run.Claimed, wait.Reason, pause, cancellationToken));
-        Log.Waiting(logger, run.Release.ProjectPath, run.Release.RefName, pause.TotalSeconds, wait.Reason.Code.ToText());
+            ? ledger.ParkAsync(claimed, wait.Reason, pause, cancellationToken)
+            : ledger.PutOffAsync(claimed, wait.Reason, pause, cancellationToken));
+        Log.Waiting(logger, release.ProjectPath, release.RefName, pause.TotalSeconds, wait.Reason.Code.ToText());
     }
 
     private static partial class Log

@@ -19,9 +19,9 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     private const int MaxLineLength = 16 * 1024;
     private const long MaxLogBytes = 32L << 20;
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(150);
-    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(20);
 
-    private readonly Channel<string> _lines = Channel.CreateBounded<string>(
+    private readonly Channel<Entry> _lines = Channel.CreateBounded<Entry>(
         new BoundedChannelOptions(MaxWaitingLines) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
 
     private readonly ReleaseLogStore _store;
@@ -31,6 +31,7 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Task _writer;
+    private TaskCompletionSource _hurry = NewHurry();
     private int _dropped;
     private long _bytes;
 
@@ -44,7 +45,7 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     public void WriteLine(string line)
     {
         var text = _mask.Apply(line.Length > MaxLineLength ? line[..MaxLineLength] + " [line cut]" : line);
-        if (!_lines.Writer.TryWrite(text))
+        if (!_lines.Writer.TryWrite(new Entry(text, null)))
         {
             Interlocked.Increment(ref _dropped);
         }
@@ -53,6 +54,22 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     /// <summary>A line of our own, with the time in front.</summary>
     public void Say(string text) =>
         WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_time.GetUtcNow():HH:mm:ss.fff} {text}"));
+
+    /// <summary>Returns when everything so far is stored. Bounded: a log is never what a release fails for.</summary>
+    public async Task FlushAsync(CancellationToken cancellationToken)
+    {
+        var stored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        try
+        {
+            await _lines.Writer.WriteAsync(new Entry(null, stored), cancellationToken).AsTask().WaitAsync(FlushLimit, _time, cancellationToken);
+            _hurry.TrySetResult();
+            await stored.Task.WaitAsync(FlushLimit, _time, cancellationToken);
+        }
+        catch (Exception exception) when (exception is TimeoutException or ChannelClosedException)
+        {
+            Log.FlushTooSlow(_logger, _releaseId);
+        }
+    }
 
     /// <summary>Writes what waits and ends the log.</summary>
     public async ValueTask DisposeAsync()
@@ -73,15 +90,16 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
         var piece = new StringBuilder();
         while (await _lines.Reader.WaitToReadAsync())
         {
-            if (!_lines.Reader.Completion.IsCompleted)
-            {
-                await Task.WhenAny(Task.Delay(Gathering, _time, CancellationToken.None), _lines.Reader.Completion);
-            }
-
+            await GatherAsync();
             piece.Clear();
-            while (piece.Length < MaxPieceBytes && _lines.Reader.TryRead(out var line))
+            TaskCompletionSource? stored = null;
+            while (stored is null && piece.Length < MaxPieceBytes && _lines.Reader.TryRead(out var entry))
             {
-                piece.Append(line).Append('\n');
+                stored = entry.Stored;
+                if (entry.Line is not null)
+                {
+                    piece.Append(entry.Line).Append('\n');
+                }
             }
 
             if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
@@ -89,9 +107,26 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
                 piece.Append(CultureInfo.InvariantCulture, $"[{dropped} lines came faster than they could be stored and are missing here]\n");
             }
 
-            await AppendAsync(piece.ToString());
+            if (piece.Length > 0)
+            {
+                await AppendAsync(piece.ToString());
+            }
+
+            stored?.SetResult();
         }
     }
+
+    /// <summary>Lets a few more lines come, unless somebody waits for these.</summary>
+    private async Task GatherAsync()
+    {
+        if (!_lines.Reader.Completion.IsCompleted)
+        {
+            await Task.WhenAny(Task.Delay(Gathering, _time, CancellationToken.None), _lines.Reader.Completion, _hurry.Task);
+            _hurry = NewHurry();
+        }
+    }
+
+    private static TaskCompletionSource NewHurry() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private async Task AppendAsync(string text)
     {
@@ -118,6 +153,10 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
             Log.PieceLost(_logger, _releaseId, exception.GetType().Name);
         }
     }
+
+    /// <param name="Line">Null for a mark.</param>
+    /// <param name="Stored">Set when all before it is stored; null for a line.</param>
+    private readonly record struct Entry(string? Line, TaskCompletionSource? Stored);
 
     private static partial class Log
     {

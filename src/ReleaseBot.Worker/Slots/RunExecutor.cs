@@ -16,7 +16,6 @@ internal sealed partial class RunExecutor(
     private const int EarlierFences = 3;
 
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan WaitAfterOwnFault = TimeSpan.FromSeconds(30);
 
     /// <summary>Never throws: a slot must outlive whatever a release does.</summary>
     public async Task RunAsync(ClaimedRun claimed, CancellationToken stopping)
@@ -34,6 +33,10 @@ internal sealed partial class RunExecutor(
         catch (FencedOffException)
         {
             Log.FencedOff(logger, claimed.Release.Id, claimed.Fence);
+        }
+        catch (Exception exception) when (HistoryDatabase.IsAway(exception))
+        {
+            await GiveBackAsync(claimed, exception);
         }
         catch (Exception exception)
         {
@@ -116,7 +119,22 @@ internal sealed partial class RunExecutor(
         }
     }
 
-    /// <summary>A fault that no stage has a word for: ours, most likely. The release waits and is tried again; an operator can see it.</summary>
+    /// <summary>The database was away for longer than we wait. The release goes on at the next worker that can reach it, without having failed.</summary>
+    private async Task GiveBackAsync(ClaimedRun claimed, Exception exception)
+    {
+        Log.HistoryAway(logger, claimed.Release.Id, exception);
+        try
+        {
+            using var limit = new CancellationTokenSource(LastWords, time);
+            await queue.HandBackAsync(claimed, limit.Token);
+        }
+        catch (Exception)
+        {
+            // The lease runs out, and whoever is free takes the release over.
+        }
+    }
+
+    /// <summary>A fault that no stage has a word for: ours, most likely. The release waits and is tried again for as long as for a registry; an operator can see it.</summary>
     private async Task HandleAsync(ClaimedRun claimed, RunLog log, Exception exception)
     {
         Log.RunFailed(logger, claimed.Release.Id, exception);
@@ -124,14 +142,7 @@ internal sealed partial class RunExecutor(
         try
         {
             using var limit = new CancellationTokenSource(LastWords, time);
-            var reason = new Reason(ReasonCode.InternalError, $"An unexpected fault ({exception.GetType().Name}) ended an attempt; see the service's log.");
-            if (claimed.Release.Tries >= 5)
-            {
-                await ledger.FinishAsync(claimed, ReleaseStatus.Failed, reason, Tellings.Of(ReleasePlanner.RuleFor(claimed.Release.ProjectPath, rules), claimed.Release.RefKind), limit.Token);
-                return;
-            }
-
-            await ledger.PutOffAsync(claimed, reason, WaitAfterOwnFault, limit.Token);
+            await pipeline.WaitAfterFaultAsync(claimed, log, exception.GetType().Name, limit.Token);
         }
         catch (Exception second)
         {
@@ -159,5 +170,8 @@ internal sealed partial class RunExecutor(
 
         [LoggerMessage(EventId = 6, Level = LogLevel.Warning, Message = "A build of fence {Fence} could not be ended: {Message}")]
         public static partial void StragglerNotEnded(ILogger logger, long fence, string message);
+
+        [LoggerMessage(EventId = 7, Level = LogLevel.Warning, Message = "The database is away; this attempt of release {ReleaseId} ends.")]
+        public static partial void HistoryAway(ILogger logger, Guid releaseId, Exception exception);
     }
 }

@@ -50,6 +50,10 @@ internal sealed partial class WorkerService(
                     continue;
                 }
             }
+            catch (Exception exception) when (HistoryDatabase.IsAway(exception) && !stoppingToken.IsCancellationRequested)
+            {
+                Log.HistoryAway(logger, exception);
+            }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 Log.ClaimFailed(logger, exception);
@@ -66,5 +70,8 @@ internal sealed partial class WorkerService(
 
         [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "No release could be claimed; trying again in a few seconds.")]
         public static partial void ClaimFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "No release can be claimed while the database is away.")]
+        public static partial void HistoryAway(ILogger logger, Exception exception);
     }
 }

@@ -18,8 +18,24 @@ internal sealed class ConsoleLog(SecretMask mask, TimeProvider time) : ConsoleFo
         textWriter.WriteLine(mask.Apply(line));
         if (logEntry.Exception is { } exception)
         {
-            textWriter.WriteLine(mask.Apply(exception.ToString()));
+            // A warning is of something that is expected to happen; where it was noticed helps nobody.
+            textWriter.WriteLine(mask.Apply(logEntry.LogLevel >= LogLevel.Error ? exception.ToString() : "  " + Causes(exception)));
         }
+    }
+
+    /// <summary>What went wrong, and why, and why that; on one line.</summary>
+    private static string Causes(Exception exception)
+    {
+        List<string> messages = [];
+        for (var cause = exception; cause is not null; cause = cause.InnerException)
+        {
+            if (messages.Count == 0 || !messages[^1].Contains(cause.Message, StringComparison.Ordinal))
+            {
+                messages.Add(cause.Message.ReplaceLineEndings(" "));
+            }
+        }
+
+        return string.Join(" <- ", messages);
     }
 
     private static string Category(string category) => category[(category.LastIndexOf('.') + 1)..];
@@ -39,7 +55,8 @@ internal static class ConsoleLogging
 {
     public static void AddReleaseBotConsole(this ILoggingBuilder logging, IConfiguration configuration, IReadOnlyList<Secret> secrets)
     {
-        // Libraries speak up when something is wrong; Logging:LogLevel can have more.
+        // Libraries speak up when something is wrong; Logging:LogLevel can have more. What EF says of a command that failed, its caller says better.
+        logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Critical);
         logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("MassTransit", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
         logging.AddConfiguration(configuration.GetSection("Logging"));
         logging.AddConsole(options =>

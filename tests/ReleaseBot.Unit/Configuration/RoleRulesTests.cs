@@ -48,9 +48,24 @@ public sealed class RoleRulesTests
     [Fact]
     public void Postgres_And_RabbitMq_Need_Their_Addresses()
     {
-        var problems = Given.Problems("""{ "Storage": { "Provider": "Postgres" }, "Bus": { "Transport": "RabbitMq" } }""", Roles.None);
+        var problems = Given.Problems("""{ "Storage": { "Provider": "Postgres" }, "Bus": { "Transport": "RabbitMq" } }""", Roles.Worker);
 
         problems.Select(problem => problem.Key).ShouldBe(["Bus:Uri", "Storage:ConnectionString"]);
+    }
+
+    [Fact]
+    public void Roles_May_Share_A_File_And_Have_Each_Its_Own_Secrets()
+    {
+        const string file = """
+            {
+              "Storage": { "Provider": "Postgres", "ConnectionString": "Host=db" }, "Bus": { "Transport": "RabbitMq" },
+              "Registries": { "hub": { "Host": "registry.example", "Username": "bot" } }, "Channels": { "team": { "Kind": "Slack" } }
+            }
+            """;
+
+        Given.Problems(file, Roles.None).ShouldBeEmpty();
+        Given.Problems(file, Roles.Worker).Select(problem => problem.Key).ShouldBe(["Bus:Uri", "Registries:hub:Password"]);
+        Given.Problems(file, Roles.Web).Select(problem => problem.Key).ShouldBe(["Bus:Uri", "Channels:team:Url", "GitLab:Webhook:Secrets"]);
     }
 
     [Fact]

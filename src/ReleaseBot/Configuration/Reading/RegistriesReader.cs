@@ -4,18 +4,19 @@ namespace ReleaseBot.Configuration;
 
 internal static class RegistriesReader
 {
-    public static Dictionary<string, RegistrySettings> Read(SectionReader root)
+    /// <param name="roles">Only the worker role pushes, so only it needs the passwords: processes may share a file and have each its own secrets.</param>
+    public static Dictionary<string, RegistrySettings> Read(SectionReader root, Roles roles)
     {
         Dictionary<string, RegistrySettings> registries = new(ConfigurationKey.Comparer);
         foreach (var (name, reader) in root.Sections(SettingsSchema.Registries))
         {
-            registries[name] = Read(name, reader);
+            registries[name] = Read(name, reader, roles);
         }
 
         return registries;
     }
 
-    private static RegistrySettings Read(string name, SectionReader reader)
+    private static RegistrySettings Read(string name, SectionReader reader, Roles roles)
     {
         var insecure = reader.Value(RegistryKeys.Insecure);
         if (reader.TryValue(RegistryKeys.Host, out var host) && insecure && !LoopbackHost.Is(host))
@@ -23,7 +24,11 @@ internal static class RegistriesReader
             reader.Report(RegistryKeys.Insecure, "is legal for loopback hosts only (localhost, 127.0.0.0/8, [::1]): over plain HTTP everybody on the way reads the credentials. Give the registry a certificate, and CaFile for a private authority.");
         }
 
-        CheckPair(reader, RegistryKeys.Username, RegistryKeys.Password);
+        if (roles.HasFlag(Roles.Worker))
+        {
+            CheckPair(reader, RegistryKeys.Username, RegistryKeys.Password);
+        }
+
         CheckPair(reader, RegistryKeys.Password, RegistryKeys.Username);
         return new RegistrySettings
         {

@@ -15,8 +15,8 @@ internal static class SettingsReader
         SectionReader root = new(tree, "", new ReadingContext(configuration.ReplacedLists, problems));
 
         _ = root.Value(SettingsSchema.Urls);
-        var registries = RegistriesReader.Read(root);
-        var channels = ReadChannels(root);
+        var registries = RegistriesReader.Read(root, roles);
+        var channels = ReadChannels(root, roles);
         ReleaseBotSettings settings = new()
         {
             PublicUrl = root.Value(SettingsSchema.PublicUrl),
@@ -69,7 +69,8 @@ internal static class SettingsReader
         }
     }
 
-    private static Dictionary<string, ChannelSettings> ReadChannels(SectionReader root)
+    /// <summary>A process without the web role tells nobody: it need not know a channel's address, only that there is such a channel.</summary>
+    private static Dictionary<string, ChannelSettings> ReadChannels(SectionReader root, Roles roles)
     {
         Dictionary<string, ChannelSettings> channels = new(ConfigurationKey.Comparer);
         foreach (var (name, reader) in root.Sections(SettingsSchema.Channels))
@@ -80,7 +81,8 @@ internal static class SettingsReader
                 reader.Report(ChannelKeys.SigningToken, "is for channels of kind Webhook only.");
             }
 
-            channels[name] = new ChannelSettings { Name = name, Kind = kind, Url = reader.Value(ChannelKeys.Url)!, SigningToken = signingToken };
+            var url = roles.HasFlag(Roles.Web) || reader.IsGiven(ChannelKeys.Url) ? reader.Value(ChannelKeys.Url) : null;
+            channels[name] = new ChannelSettings { Name = name, Kind = kind, Url = url ?? new Secret(""), SigningToken = signingToken };
         }
 
         return channels;

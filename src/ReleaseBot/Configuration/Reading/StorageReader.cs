@@ -43,7 +43,7 @@ internal static class StorageReader
             return new BusSettings();
         }
 
-        if (transport == BusTransport.RabbitMq && !bus.IsGiven(BusKeys.Uri))
+        if (transport == BusTransport.RabbitMq && roles != Roles.None && !bus.IsGiven(BusKeys.Uri))
         {
             bus.Report(BusKeys.Uri, $"is required with RabbitMq: {BusKeys.Uri.Legal}.");
         }
