@@ -19,7 +19,7 @@ internal sealed record ApiPage(IReadOnlyList<ApiRelease> Items, string? Next);
 /// <summary>The REST API of the web processes; asked again where one of them is just dead.</summary>
 internal sealed class Api(Fleet fleet)
 {
-    private const int Tries = 20;
+    private const int Tries = 240;
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 

@@ -44,7 +44,7 @@ internal sealed class Run(ChaosOptions options)
         {
             await traffic.RunAsync(cancellationToken);
             Say($"all is pushed: {traffic.Pushed.Count} tags; {traffic.LostHooks} without a hook, {traffic.Resent} deliveries sent again");
-            releases = await WaitForEndAsync(api, traffic, calm, cancellationToken);
+            releases = await WaitForEndAsync(api, traffic, striking, calm, cancellationToken);
         }
         finally
         {
@@ -71,13 +71,20 @@ internal sealed class Run(ChaosOptions options)
     }
 
     /// <summary>Faults go on until half of what was left is done; the rest has to come to its end in peace.</summary>
-    private async Task<IReadOnlyList<ApiRelease>> WaitForEndAsync(Api api, Traffic traffic, CancellationTokenSource calm, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<ApiRelease>> WaitForEndAsync(
+        Api api, Traffic traffic, Task striking, CancellationTokenSource calm, CancellationToken cancellationToken)
     {
         var expected = traffic.Pushed.Where(tag => tag.IsProtected).Select(tag => (tag.Project, tag.Name)).ToHashSet();
         var waiting = int.MaxValue;
         var atFirst = 0;
         while (true)
         {
+            if (striking.IsFaulted)
+            {
+                // A fault that can't be healed is a fault of this program.
+                await striking;
+            }
+
             var releases = await api.ReleasesAsync(cancellationToken);
             var ended = releases.Where(release => release.HasEnded).Select(release => (release.Project.Path, release.Ref.Name)).ToHashSet();
             var left = expected.Count(tag => !ended.Contains(tag));

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Strikes a whole fleet of ReleaseBot at random and looks whether every promise was kept. See --help.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=lib/say.sh
+source "$ROOT/ops/lib/say.sh"
+# shellcheck source=lib/install.sh
+source "$ROOT/ops/lib/install.sh"
+
+usage() {
+    cat <<'TEXT'
+usage: ops/chaos.sh [--releases N] [--projects N] [--seed N] [--fault-every SECONDS] [--limit MINUTES] [--keep-logs DIR]
+
+Starts two web processes, three workers, two Docker engines behind TLS, two registries, PostgreSQL and RabbitMQ, all real, and a
+stand-in for GitLab, and tags releases in several projects while faults strike: processes killed and frozen, RabbitMQ and
+PostgreSQL stopped, connections cut, an engine killed, a registry that answers 500 or 429 or hangs, GitLab away. At the end it
+looks from outside whether each promise was kept. It exits with 0 only if all were.
+
+  --releases N           protected tags that have to be published (30)
+  --projects N           projects that they are spread over (4)
+  --seed N               of the tags and the faults (random; it is printed)
+  --fault-every SECONDS  mean time between two faults (4)
+  --limit MINUTES        for all to end in (6)
+  --keep-logs DIR        where what every process printed is left
+TEXT
+}
+
+if [[ ${1:-} == --help || ${1:-} == -h ]]; then
+    usage
+    exit 0
+fi
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+require_dotnet
+require_root
+step "What it needs"
+installed=$(install_missing "${TEST_NEEDS[@]}")
+good "$([[ -n $installed ]] && echo "installed $installed" || echo "everything is there")"
+step "Build"
+dotnet build "$ROOT/tests/ReleaseBot.Chaos" --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
+good "built"
+step "Chaos"
+exec "$ROOT/artifacts/bin/ReleaseBot.Chaos/debug/ReleaseBot.Chaos" "$@"
