@@ -41,6 +41,10 @@ public sealed class DockerEngine : IAsyncDisposable
         return new EngineVersion(about.Version, about.APIVersion, about.Os, about.Arch);
     }
 
+    /// <summary>The id that the engine gives itself, the same for as long as its data lives.</summary>
+    public async Task<string> GetIdAsync(CancellationToken cancellationToken) =>
+        (await _docker.CallAsync(VersionLimit, (docker, token) => docker.System.GetSystemInfoAsync(token), cancellationToken)).ID;
+
     /// <summary>
     /// Builds an image; it bears <see cref="BuildRequest.LocalTag"/> until that is removed. Bounded by the caller's token alone, since a step may
     /// be silent for long. Canceled, the build is ended in order at the engine, and within about four seconds in any case.

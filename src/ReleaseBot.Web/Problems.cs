@@ -40,6 +40,9 @@ internal static class Problems
     public static ProblemHttpResult DeliveryNotFound(Guid id) =>
         Of(StatusCodes.Status404NotFound, "delivery-not-found", "No such delivery", $"Delivery {id} is not in the history, or is no longer kept.");
 
+    public static ProblemHttpResult WorkerNotFound(string name) =>
+        Of(StatusCodes.Status404NotFound, "worker-not-found", "No such worker", $"No worker {name} was seen lately; /api/v1/queue names those there are.");
+
     public static ProblemHttpResult ImageNotFound(string reference) =>
         Of(StatusCodes.Status404NotFound, "image-not-found", "No such image", $"History knows nothing of {reference}.");
 

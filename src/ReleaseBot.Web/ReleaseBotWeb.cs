@@ -57,6 +57,7 @@ public static class ReleaseBotWeb
         app.MapImages();
         app.MapDeliveries();
         app.MapQueue();
+        app.MapWorkers();
         app.MapHealth();
         app.MapMetrics();
         app.MapApiDescription();

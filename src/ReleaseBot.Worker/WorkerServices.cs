@@ -33,6 +33,8 @@ public static class WorkerServices
         services.AddSingleton<RunExecutor>();
         services.AddSingleton<EngineUpkeep>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<EngineUpkeep>());
+        services.AddSingleton<WorkerPresence>();
+        services.AddHostedService(provider => provider.GetRequiredService<WorkerPresence>());
         services.AddHostedService<WorkerService>();
         return services;
     }

@@ -247,6 +247,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("first_seen_at");
 
+                    b.Property<string>("LastEngine")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("last_engine");
+
                     b.Property<long?>("LastStartedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("last_started_at");
@@ -774,6 +778,14 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.Property<string>("Name")
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
+
+                    b.Property<string>("Engine")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("engine");
+
+                    b.Property<long?>("PausedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("paused_at");
 
                     b.Property<int>("Running")
                         .HasColumnType("INTEGER")

@@ -6,11 +6,8 @@ namespace ReleaseBot.History;
 public sealed record LogPiece(long Sequence, ReadOnlyMemory<byte> Text);
 
 /// <summary>The logs of releases, appended in compressed pieces.</summary>
-public sealed class ReleaseLogStore(HistoryDatabase database)
+public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals signals)
 {
-    /// <summary>Raised after a piece is on disk, for followers in this process; others poll.</summary>
-    public event Action<Guid>? Appended;
-
     /// <summary>Appends whole lines. Refused with <see cref="FencedOffException"/> once the fence is no longer the release's.</summary>
     public async Task AppendAsync(Guid releaseId, long fence, ReadOnlyMemory<byte> text, CancellationToken cancellationToken)
     {
@@ -35,11 +32,18 @@ public sealed class ReleaseLogStore(HistoryDatabase database)
                     Data = data,
                     WrittenAt = database.Now(),
                 });
+                await signals.SendLogAppendedAsync(context, releaseId, token);
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);
-        Appended?.Invoke(releaseId);
+        signals.RaiseLogAppended(releaseId);
     }
+
+    /// <summary>The number of the newest piece; 0 where there is none.</summary>
+    public Task<long> LastAsync(Guid releaseId, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async (context, token) => await context.LogChunks.Where(chunk => chunk.ReleaseId == releaseId).MaxAsync(chunk => (long?)chunk.Sequence, token) ?? 0,
+            cancellationToken);
 
     /// <summary>The pieces after a sequence number, oldest first, <paramref name="limit"/> at the most.</summary>
     public async Task<IReadOnlyList<LogPiece>> ReadAsync(Guid releaseId, long after, int limit, CancellationToken cancellationToken)

@@ -20,6 +20,9 @@ public sealed class Project
 
     /// <summary>When a release of it last started, for fairness between projects.</summary>
     public DateTimeOffset? LastStartedAt { get; set; }
+
+    /// <summary>The engine that built it last, by the engine's own id: that one has its layers.</summary>
+    public string? LastEngine { get; set; }
 }
 
 /// <summary>A tag that existed when its project was first known; it is never published by itself.</summary>
@@ -34,8 +37,14 @@ public sealed class BaselineTag
 public sealed class WorkerHeartbeat
 {
     public required string Name { get; init; }
+
+    /// <summary>The id that its engine gives itself; null where the engine was not there to be asked.</summary>
+    public string? Engine { get; set; }
     public DateTimeOffset StartedAt { get; set; }
     public DateTimeOffset SeenAt { get; set; }
     public int Slots { get; set; }
     public int Running { get; set; }
+
+    /// <summary>Since when it takes no more releases, by an operator's wish; null: it does.</summary>
+    public DateTimeOffset? PausedAt { get; set; }
 }

@@ -28,7 +28,7 @@ public sealed class RunQueue(HistoryDatabase database)
 
     // A project that was served longest ago goes first, so that a burst in one starves no other; within a project, the order of arrival.
     // What waits for a running release of its repository is left out here, else a line of such rows would hide everybody behind it.
-    private const string ReadySql =
+    private const string ReadyStart =
         $$"""
         SELECT r.id AS "Value" FROM releases r
           LEFT JOIN projects p ON p.id = r.project_id
@@ -36,24 +36,50 @@ public sealed class RunQueue(HistoryDatabase database)
            AND NOT EXISTS (
                  SELECT 1 FROM release_images i JOIN resource_locks l ON l.resource = 'repository:' || i.host || '/' || i.repository
                   WHERE i.release_id = r.id AND l.until >= {0} AND l.release_id <> r.id)
+        """;
+
+    // What another engine has the layers of is left to that engine for a moment, if a worker of it is free (delay scheduling: Zaharia et al.,
+    // EuroSys 2010). A project's tag never waits longer for it than that.
+    private const string NotReservedElsewhere =
+        $$"""
+
+           AND (p.last_engine IS NULL OR p.last_engine = {2} OR COALESCE(GREATEST(r.queued_at, r.not_before), r.created_at) < {3}
+             OR NOT EXISTS (
+                 SELECT 1 FROM worker_heartbeats w
+                  WHERE w.engine = p.last_engine AND w.seen_at >= {4} AND w.paused_at IS NULL AND w.running < w.slots))
+        """;
+
+    private const string ReadyEnd =
+        $$"""
+
          ORDER BY p.last_started_at IS NOT NULL, p.last_started_at, r.id
          LIMIT {1}
         """;
 
     private const string TakeSql = $"SELECT * FROM releases r WHERE r.id = {{1}} AND {IsReady}";
 
-    /// <summary>Takes the next release that is ready and whose repositories no running release uses; null if there is none.</summary>
+    /// <summary>How long a release is left to the engine that has its layers.</summary>
+    private static readonly TimeSpan Reserved = TimeSpan.FromSeconds(2);
+
+    /// <summary>A worker that has not shown itself for so long gets nothing reserved.</summary>
+    private static readonly TimeSpan Alive = TimeSpan.FromSeconds(15);
+
     public Task<ClaimedRun?> ClaimAsync(string owner, TimeSpan lease, CancellationToken cancellationToken) =>
+        ClaimAsync(owner, engine: null, lease, cancellationToken);
+
+    /// <summary>Takes the next release that is ready and whose repositories no running release uses; null if there is none.</summary>
+    /// <param name="engine">The worker's engine, by the id it gives itself: releases whose layers it has come first. Null: it has no cache worth a word.</param>
+    public Task<ClaimedRun?> ClaimAsync(string owner, string? engine, TimeSpan lease, CancellationToken cancellationToken) =>
         database.WriteAsync<ClaimedRun?>(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
                 for (var look = 0; look < Looks; look++)
                 {
-                    var ready = await context.Database.SqlQueryRaw<Guid>(ReadySql, now.ForSql(database), Candidates).ToListAsync(token);
+                    var ready = await ReadyAsync(context, engine, now, token);
                     foreach (var id in ready)
                     {
-                        if (await TryTakeAsync(context, id, owner, lease, now, token) is { } run)
+                        if (await TryTakeAsync(context, id, owner, engine, lease, now, token) is { } run)
                         {
                             return run;
                         }
@@ -139,9 +165,20 @@ public sealed class RunQueue(HistoryDatabase database)
             },
             cancellationToken);
 
+    private Task<List<Guid>> ReadyAsync(HistoryContext context, string? engine, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        // With SQLite there is one worker, and nobody to leave anything to.
+        var isShared = engine is not null && !database.IsSqlite;
+        return isShared
+            ? context.Database.SqlQueryRaw<Guid>(
+                ReadyStart + NotReservedElsewhere + ReadyEnd, now.ForSql(database), Candidates, engine!, (now - Reserved).ForSql(database), (now - Alive).ForSql(database))
+                .ToListAsync(cancellationToken)
+            : context.Database.SqlQueryRaw<Guid>(ReadyStart + ReadyEnd, now.ForSql(database), Candidates).ToListAsync(cancellationToken);
+    }
+
     /// <summary>Takes one release with all its repositories, or nothing at all.</summary>
     private async Task<ClaimedRun?> TryTakeAsync(
-        HistoryContext context, Guid id, string owner, TimeSpan lease, DateTimeOffset now, CancellationToken cancellationToken)
+        HistoryContext context, Guid id, string owner, string? engine, TimeSpan lease, DateTimeOffset now, CancellationToken cancellationToken)
     {
         const string Savepoint = "candidate";
         var transaction = context.Database.CurrentTransaction!;
@@ -154,7 +191,7 @@ public sealed class RunQueue(HistoryDatabase database)
             if (await ResourceLocking.TakeRepositoriesAsync(
                 database, context, images, id, release.Fence + 1, now + lease, now, cancellationToken))
             {
-                await StartAsync(context, release, owner, now, lease, cancellationToken);
+                await StartAsync(context, release, owner, engine, now, lease, cancellationToken);
                 release.Images.AddRange(images);
                 context.ChangeTracker.Clear();
                 return new ClaimedRun(release, release.Fence);
@@ -167,7 +204,7 @@ public sealed class RunQueue(HistoryDatabase database)
     }
 
     private static async Task StartAsync(
-        HistoryContext context, Release release, string owner, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
+        HistoryContext context, Release release, string owner, string? engine, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
     {
         release.Owner = owner;
         release.LeaseUntil = now + lease;
@@ -182,6 +219,7 @@ public sealed class RunQueue(HistoryDatabase database)
         await StageWrites.EndAsync(context, release, StageName.Queue, StageStatus.Done, now, cancellationToken);
         await context.SaveChangesAsync(cancellationToken);
         await context.Projects.Where(project => project.Id == release.ProjectId)
-            .ExecuteUpdateAsync(project => project.SetProperty(row => row.LastStartedAt, now), cancellationToken);
+            .ExecuteUpdateAsync(
+                project => project.SetProperty(row => row.LastStartedAt, now).SetProperty(row => row.LastEngine, row => engine ?? row.LastEngine), cancellationToken);
     }
 }

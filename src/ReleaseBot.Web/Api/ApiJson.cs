@@ -16,6 +16,7 @@ namespace ReleaseBot.Web;
 [JsonSerializable(typeof(PlanJson))]
 [JsonSerializable(typeof(ImageJson))]
 [JsonSerializable(typeof(QueueJson))]
+[JsonSerializable(typeof(WorkerRequest))]
 [JsonSerializable(typeof(ReadinessJson))]
 [JsonSerializable(typeof(LivenessJson))]
 [JsonSerializable(typeof(Dictionary<string, string>))]

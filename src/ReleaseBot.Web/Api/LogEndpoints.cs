@@ -45,7 +45,7 @@ internal static class LogEndpoints
             return;
         }
 
-        using var follower = followers.TryFollow(id);
+        await using var follower = followers.TryFollow(id);
         if (follower is null)
         {
             context.Response.Headers.RetryAfter = "10";
@@ -57,7 +57,7 @@ internal static class LogEndpoints
         try
         {
             var seen = context.Request.Headers["Last-Event-ID"].ToString();
-            await new LogStream(context, id, follower, history, logs, time).WriteAsync(Position(seen.Length > 0 ? seen : after), either.Token);
+            await new LogStream(context, id, follower, logs, time).WriteAsync(Position(seen.Length > 0 ? seen : after), either.Token);
         }
         catch (OperationCanceledException) when (either.IsCancellationRequested)
         {

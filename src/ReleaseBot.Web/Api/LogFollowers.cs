@@ -1,69 +1,98 @@
-using System.Collections.Concurrent;
-using ReleaseBot.Core;
+using Microsoft.Extensions.Logging;
 using ReleaseBot.History;
 
 namespace ReleaseBot.Web;
 
-/// <summary>Wakes those who follow a release's log as soon as a piece of it is on disk. A follower holds one signal and no text.</summary>
+/// <summary>Those who follow logs now. All who follow the same release share one reader of the history.</summary>
 internal sealed class LogFollowers : IDisposable
 {
     private const int MaxFollowers = 1000;
-    private readonly ConcurrentDictionary<Follower, byte> _followers = new();
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Guid, LogFeed> _feeds = [];
+    private readonly HistorySignals _signals;
+    private readonly HistoryQueries _history;
     private readonly ReleaseLogStore _logs;
     private readonly TimeProvider _time;
+    private readonly ILogger<LogFollowers> _logger;
     private int _count;
 
-    public LogFollowers(ReleaseLogStore logs, TimeProvider time)
+    public LogFollowers(HistorySignals signals, HistoryQueries history, ReleaseLogStore logs, TimeProvider time, ILogger<LogFollowers> logger)
     {
-        (_logs, _time) = (logs, time);
-        _logs.Appended += Wake;
+        (_signals, _history, _logs, _time, _logger) = (signals, history, logs, time, logger);
+        _signals.LogAppended += Wake;
+    }
+
+    /// <summary>How many readers of the history there are for all followers together.</summary>
+    public int Readers
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _feeds.Count;
+            }
+        }
     }
 
     /// <summary>Null when there are too many already. To be disposed of when the follower has gone.</summary>
     public Follower? TryFollow(Guid releaseId)
     {
-        if (Interlocked.Increment(ref _count) > MaxFollowers)
+        lock (_lock)
         {
-            Interlocked.Decrement(ref _count);
-            return null;
-        }
+            if (_count == MaxFollowers)
+            {
+                return null;
+            }
 
-        var follower = new Follower(this, releaseId, new WakeUp(_time));
-        _followers[follower] = 0;
-        return follower;
+            if (!_feeds.TryGetValue(releaseId, out var feed) || feed.IsLost)
+            {
+                _feeds[releaseId] = feed = new LogFeed(releaseId, _history, _logs, _time, _logger);
+            }
+
+            _count++;
+            feed.Followers++;
+            return new Follower(this, releaseId, feed);
+        }
     }
 
-    public void Dispose() => _logs.Appended -= Wake;
+    public void Dispose() => _signals.LogAppended -= Wake;
 
     private void Wake(Guid releaseId)
     {
-        foreach (var (follower, _) in _followers)
+        lock (_lock)
         {
-            follower.WakeFor(releaseId);
-        }
-    }
-
-    private void Remove(Follower follower)
-    {
-        if (_followers.TryRemove(follower, out _))
-        {
-            Interlocked.Decrement(ref _count);
-        }
-    }
-
-    internal sealed class Follower(LogFollowers all, Guid releaseId, WakeUp wakeUp) : IDisposable
-    {
-        public Task WaitAsync(TimeSpan limit, CancellationToken cancellationToken) => wakeUp.WaitAsync(limit, cancellationToken);
-
-        public void WakeFor(Guid id)
-        {
-            if (id == releaseId)
+            if (_feeds.TryGetValue(releaseId, out var feed))
             {
-                wakeUp.Set();
+                feed.Wake();
+            }
+        }
+    }
+
+    private async ValueTask RemoveAsync(Guid releaseId, LogFeed feed)
+    {
+        lock (_lock)
+        {
+            _count--;
+            if (--feed.Followers > 0)
+            {
+                return;
+            }
+
+            if (_feeds.TryGetValue(releaseId, out var current) && current == feed)
+            {
+                _feeds.Remove(releaseId);
             }
         }
 
-        // The signal is left to the garbage collector: a piece may be appended at this very moment.
-        public void Dispose() => all.Remove(this);
+        await feed.DisposeAsync();
+    }
+
+    internal sealed class Follower(LogFollowers all, Guid releaseId, LogFeed feed) : IAsyncDisposable
+    {
+        /// <summary>What to do next for whoever has everything up to a piece.</summary>
+        public FeedStep After(long sequence) => feed.After(sequence);
+
+        public ValueTask DisposeAsync() => all.RemoveAsync(releaseId, feed);
     }
 }

@@ -14,12 +14,9 @@ namespace ReleaseBot.Web;
 /// has ended and all is sent, the event <c>end</c> carries its status. Whoever reads slowly is waited for; nothing is kept for them.
 /// </summary>
 /// <seealso href="https://html.spec.whatwg.org/multipage/server-sent-events.html"/>
-internal sealed class LogStream(HttpContext context, Guid releaseId, LogFollowers.Follower follower, HistoryQueries history, ReleaseLogStore logs, TimeProvider time)
+internal sealed class LogStream(HttpContext context, Guid releaseId, LogFollowers.Follower follower, ReleaseLogStore logs, TimeProvider time)
 {
     private const int PiecesAtATime = 4;
-
-    /// <summary>How long a piece that another process wrote may go unnoticed.</summary>
-    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
     /// <summary>Proxies cut a connection that is silent for a minute or less.</summary>
     private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(15);
@@ -30,39 +27,53 @@ internal sealed class LogStream(HttpContext context, Guid releaseId, LogFollower
     {
         Start();
         await _writer.FlushAsync(cancellationToken);
-        var lastSent = time.GetTimestamp();
         while (true)
         {
-            // The status first: what is appended after it was read is not missed, since nothing is appended to a release that has ended.
-            var status = await history.StatusAsync(releaseId, cancellationToken);
-            var pieces = await logs.ReadAsync(releaseId, after, PiecesAtATime, cancellationToken);
-            foreach (var piece in pieces)
+            switch (follower.After(after))
             {
-                WritePiece(piece);
-                await _writer.FlushAsync(cancellationToken);
-                (after, lastSent) = (piece.Sequence, time.GetTimestamp());
+                case FeedStep.Pieces pieces:
+                    after = await WriteAsync(pieces.Items, cancellationToken) ?? after;
+                    break;
+                case FeedStep.Behind:
+                    // A number from another log may be beyond the end of this one, and then there is nothing to catch up with.
+                    after = await WriteAsync(await logs.ReadAsync(releaseId, after, PiecesAtATime, cancellationToken), cancellationToken) ?? long.MaxValue;
+                    break;
+                case FeedStep.Wait wait:
+                    await WaitAsync(wait.Changed, cancellationToken);
+                    break;
+                case FeedStep.Lost:
+                    // Without an end: a reader of events comes again by itself.
+                    return;
+                case FeedStep.Ended ended:
+                    Write($"event: end\ndata: {ended.Status?.ToText() ?? "gone"}\n\n");
+                    await _writer.FlushAsync(cancellationToken);
+                    return;
             }
+        }
+    }
 
-            if (pieces.Count > 0)
-            {
-                continue;
-            }
+    /// <summary>Returns the number of the last piece; null where there is none.</summary>
+    private async Task<long?> WriteAsync(IReadOnlyList<LogPiece> pieces, CancellationToken cancellationToken)
+    {
+        foreach (var piece in pieces)
+        {
+            WritePiece(piece);
+            await _writer.FlushAsync(cancellationToken);
+        }
 
-            if (status is null || status.Value.IsFinal())
-            {
-                Write($"event: end\ndata: {status?.ToText() ?? "gone"}\n\n");
-                await _writer.FlushAsync(cancellationToken);
-                return;
-            }
+        return pieces.Count > 0 ? pieces[^1].Sequence : null;
+    }
 
-            if (time.GetElapsedTime(lastSent) >= HeartbeatInterval)
-            {
-                Write(":\n\n");
-                await _writer.FlushAsync(cancellationToken);
-                lastSent = time.GetTimestamp();
-            }
-
-            await follower.WaitAsync(PollInterval, cancellationToken);
+    private async Task WaitAsync(Task changed, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await changed.WaitAsync(HeartbeatInterval, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            Write(":\n\n");
+            await _writer.FlushAsync(cancellationToken);
         }
     }
 

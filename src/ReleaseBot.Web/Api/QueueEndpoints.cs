@@ -15,7 +15,11 @@ internal sealed record QueuedReleaseJson(
     [property: Description("Who has it now.")] string? Worker,
     DateTimeOffset CreatedAt);
 
-internal sealed record WorkerJson(string Name, DateTimeOffset StartedAt, DateTimeOffset SeenAt, bool IsAlive, int Slots, int Running);
+internal sealed record WorkerJson(
+    string Name,
+    [property: Description("The id that its Docker engine gives itself; workers of one engine share layers.")] string? Engine,
+    DateTimeOffset StartedAt, DateTimeOffset SeenAt, bool IsAlive, int Slots, int Running,
+    [property: Description("Since when it takes no more releases, by an operator's wish.")] DateTimeOffset? PausedAt);
 
 internal sealed record QueueJson(DateTimeOffset At, IReadOnlyList<QueuedReleaseJson> Waiting, IReadOnlyList<QueuedReleaseJson> Running, IReadOnlyList<WorkerJson> Workers);
 
@@ -57,7 +61,7 @@ internal static class QueueEndpoints
         }
 
         return new QueueJson(snapshot.At, waiting, running, [.. snapshot.Workers.Select(worker => new WorkerJson(
-            worker.Name, worker.StartedAt, worker.SeenAt, IsAlive(worker, snapshot.At), worker.Slots, worker.Running))]);
+            worker.Name, worker.Engine, worker.StartedAt, worker.SeenAt, IsAlive(worker, snapshot.At), worker.Slots, worker.Running, worker.PausedAt))]);
     }
 
     internal static string WaitsFor(Release release, QueueSnapshot snapshot)
@@ -81,6 +85,11 @@ internal static class QueueEndpoints
         if (!snapshot.Workers.Any(worker => IsAlive(worker, snapshot.At)))
         {
             return "a worker: none was seen in the last minute";
+        }
+
+        if (snapshot.Workers.Where(worker => IsAlive(worker, snapshot.At)).All(worker => worker.PausedAt is not null))
+        {
+            return "a worker: all are paused";
         }
 
         return release.LeaseUntil is null ? "a worker's free slot" : $"another worker to take it over: {release.Owner} was last heard of before {release.LeaseUntil:u}";

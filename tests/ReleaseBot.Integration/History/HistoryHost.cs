@@ -58,6 +58,9 @@ public sealed class HistoryHost : IAsyncDisposable
     public ProjectCatalog Projects => Get<ProjectCatalog>();
     public HistoryQueries Queries => Get<HistoryQueries>();
     public Housekeeping Housekeeping => Get<Housekeeping>();
+    public HistorySignals Signals => Get<HistorySignals>();
+    public DispatchQueue Dispatch => Get<DispatchQueue>();
+    public WorkerRegister Workers => Get<WorkerRegister>();
 
     /// <summary>Asks again and again, while the clock that counts goes on, until there is an answer.</summary>
     public async Task<T> UntilAsync<T>(Func<Task<T?>> ask)

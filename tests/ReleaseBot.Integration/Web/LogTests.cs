@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
 using ReleaseBot.History;
+using ReleaseBot.Web;
 using Shouldly;
 using Xunit;
 
@@ -73,6 +74,48 @@ public sealed class LogTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Hundred_Followers_Cost_One_Reader_And_All_Get_Everything()
+    {
+        await _web.LogAsync(_run, "one\n");
+        var followers = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ => FollowAsync(null)));
+        var events = followers.Select(follower => follower.Events()).ToList();
+        (await Task.WhenAll(events.Select(NextAsync))).ShouldAllBe(piece => piece.Id == "1" && piece.Data == "one");
+
+        _web.Get<LogFollowers>().Readers.ShouldBe(1);
+        await _web.LogAsync(_run, "two\n");
+        (await Task.WhenAll(events.Select(NextAsync))).ShouldAllBe(piece => piece.Id == "2" && piece.Data == "two");
+
+        Array.ForEach(followers, follower => follower.Dispose());
+        await UntilNobodyReadsAsync();
+    }
+
+    [Fact]
+    public async Task Follower_That_Reads_Slowly_Misses_Nothing()
+    {
+        await _web.LogAsync(_run, "0\n");
+        using var slow = await FollowAsync(null);
+        var events = slow.Events();
+        await NextAsync(events);
+        // More than the live end keeps, and more than the connection's buffers take.
+        var line = new string('x', 60_000);
+        for (var number = 1; number <= 150; number++)
+        {
+            await _web.LogAsync(_run, $"{number} {line}\n");
+        }
+
+        await _web.PublishAsync(_run);
+
+        for (var number = 1; number <= 150; number++)
+        {
+            var (id, _, data) = await NextAsync(events);
+            id.ShouldBe((number + 1).ToString(System.Globalization.CultureInfo.InvariantCulture));
+            data.ShouldStartWith($"{number} x");
+        }
+
+        (await NextAsync(events)).ShouldBe((null, "end", "published"));
+    }
+
+    [Fact]
     public async Task Server_That_Stops_Lets_Its_Followers_Go()
     {
         await _web.LogAsync(_run, "one\n");
@@ -83,6 +126,16 @@ public sealed class LogTests : IAsyncLifetime
         _web.Get<Microsoft.Extensions.Hosting.IHostApplicationLifetime>().StopApplication();
 
         (await events.MoveNextAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, WebFixture.Cancellation)).ShouldBeFalse();
+    }
+
+    private async Task UntilNobodyReadsAsync()
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (_web.Get<LogFollowers>().Readers > 0)
+        {
+            TimeProvider.System.GetElapsedTime(started).ShouldBeLessThan(TimeSpan.FromSeconds(30), "the last follower has gone, and its reader has not");
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, WebFixture.Cancellation);
+        }
     }
 
     private static async Task<(string? Id, string EventType, string Data)> NextAsync(IAsyncEnumerator<SseItem<string>> events)

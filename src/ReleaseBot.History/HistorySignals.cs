@@ -1,0 +1,109 @@
+using System.Globalization;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>
+/// Tells the processes that share a PostgreSQL of what was committed, by <c>NOTIFY</c>: one a piece of a log and one a batch of queued
+/// releases, never one a hook, since a NOTIFY has commits wait for each other (PostgreSQL, async.c: the queue's lock is held until the commit).
+/// Whoever misses one finds out by looking, a little later.
+/// </summary>
+public sealed partial class HistorySignals(StorageSettings storage, TimeProvider time, ILogger<HistorySignals> logger) : BackgroundService
+{
+    private const string LogChannel = "releasebot_log";
+    private const string QueueChannel = "releasebot_queue";
+    private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(15);
+
+    /// <summary>A piece of this release's log is on disk.</summary>
+    public event Action<Guid>? LogAppended;
+
+    /// <summary>Releases were queued.</summary>
+    public event Action? Queued;
+
+    /// <summary>Within the transaction of a piece of a log.</summary>
+    internal Task SendLogAppendedAsync(HistoryContext context, Guid releaseId, CancellationToken cancellationToken) =>
+        SendAsync(context, LogChannel, releaseId.ToString("N", CultureInfo.InvariantCulture), cancellationToken);
+
+    /// <summary>Within the transaction that dispatches a batch of releases.</summary>
+    internal Task SendQueuedAsync(HistoryContext context, CancellationToken cancellationToken) => SendAsync(context, QueueChannel, "", cancellationToken);
+
+    /// <summary>In this process, after the commit; on SQLite there is no other.</summary>
+    internal void RaiseLogAppended(Guid releaseId)
+    {
+        if (storage.Provider == StorageProvider.Sqlite)
+        {
+            LogAppended?.Invoke(releaseId);
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (storage.Provider == StorageProvider.Sqlite)
+        {
+            return;
+        }
+
+        for (var failures = 0; !stoppingToken.IsCancellationRequested; failures++)
+        {
+            try
+            {
+                await ListenAsync(() => failures = 0, stoppingToken);
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.Deaf(logger, exception);
+            }
+
+            await Task.Delay(Backoff.Next(failures, FirstWait, LongestWait, null), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private Task SendAsync(HistoryContext context, string channel, string payload, CancellationToken cancellationToken) =>
+        storage.Provider == StorageProvider.Sqlite
+            ? Task.CompletedTask
+            : context.Database.ExecuteSqlAsync($"SELECT pg_notify({channel}, {payload})", cancellationToken);
+
+    private async Task ListenAsync(Action heard, CancellationToken cancellationToken)
+    {
+        // A connection of its own, that notices when the other end has gone without a word.
+        var settings = new NpgsqlConnectionStringBuilder(storage.ConnectionString.Reveal()) { Pooling = false, KeepAlive = 15 };
+        await using var connection = new NpgsqlConnection(settings.ConnectionString);
+        connection.Notification += (_, notification) => Take(notification);
+        await connection.OpenAsync(cancellationToken);
+        await using (var listen = new NpgsqlCommand($"LISTEN {LogChannel}; LISTEN {QueueChannel}", connection))
+        {
+            await listen.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        heard();
+        // What came while nobody listened: those who wait look once.
+        Queued?.Invoke();
+        while (true)
+        {
+            await connection.WaitAsync(cancellationToken);
+        }
+    }
+
+    private void Take(NpgsqlNotificationEventArgs notification)
+    {
+        if (notification.Channel == QueueChannel)
+        {
+            Queued?.Invoke();
+        }
+        else if (Guid.TryParseExact(notification.Payload, "N", out var releaseId))
+        {
+            LogAppended?.Invoke(releaseId);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "The database's notifications are not heard for now; what they tell is noticed a little later.")]
+        public static partial void Deaf(ILogger logger, Exception exception);
+    }
+}

@@ -1,0 +1,51 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace ReleaseBot.History;
+
+/// <summary>What a worker shows of itself.</summary>
+/// <param name="Name">E.g. <c>build-3/4711</c>.</param>
+/// <param name="Engine">The id that its engine gives itself; null where it is not known.</param>
+public sealed record WorkerState(string Name, string? Engine, DateTimeOffset StartedAt, int Slots, int Running);
+
+/// <summary>The workers there are, by what they say themselves every few seconds. Nothing that has to be right is decided by it: leases are.</summary>
+public sealed class WorkerRegister(HistoryDatabase database)
+{
+    /// <summary>Rows of workers that ended without a word.</summary>
+    private static readonly TimeSpan Forgotten = TimeSpan.FromDays(1);
+
+    /// <summary>Writes down that the worker lives. Returns whether an operator has paused it.</summary>
+    public Task<bool> ShowAsync(WorkerState state, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var row = await context.WorkerHeartbeats.AsTracking().SingleOrDefaultAsync(worker => worker.Name == state.Name, token);
+                if (row is null)
+                {
+                    row = new WorkerHeartbeat { Name = state.Name };
+                    context.WorkerHeartbeats.Add(row);
+                    await context.WorkerHeartbeats.Where(worker => worker.SeenAt < now - Forgotten).ExecuteDeleteAsync(token);
+                }
+
+                (row.Engine, row.StartedAt, row.SeenAt, row.Slots, row.Running) = (state.Engine, state.StartedAt, now, state.Slots, state.Running);
+                await context.SaveChangesAsync(token);
+                return row.PausedAt is not null;
+            },
+            cancellationToken);
+
+    /// <summary>The worker ends in order.</summary>
+    public Task LeaveAsync(string name, CancellationToken cancellationToken) =>
+        database.WriteAsync((context, token) => context.WorkerHeartbeats.Where(worker => worker.Name == name).ExecuteDeleteAsync(token), cancellationToken);
+
+    /// <summary>Has a worker take no more releases, or take them again. What it runs goes on to its end.</summary>
+    /// <returns>False where there is no such worker.</returns>
+    public async Task<bool> PauseAsync(string name, bool isPaused, CancellationToken cancellationToken) =>
+        await database.WriteAsync(
+            async (context, token) =>
+            {
+                DateTimeOffset? since = isPaused ? await database.NowAsync(context, token) : null;
+                return await context.WorkerHeartbeats.Where(worker => worker.Name == name)
+                    .ExecuteUpdateAsync(worker => worker.SetProperty(row => row.PausedAt, row => isPaused ? row.PausedAt ?? since : null), token);
+            },
+            cancellationToken) == 1;
+}

@@ -1,0 +1,121 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>Shows this worker to the others every few seconds and whenever a slot fills or empties, and learns whether an operator has paused it.</summary>
+internal sealed partial class WorkerPresence(
+    WorkerRegister register, WorkerIdentity identity, WorkerWakeUp slots, DockerEngine engine, EngineSettings settings, TimeProvider time, ILogger<WorkerPresence> logger)
+    : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(10);
+
+    private readonly WakeUp _changed = new(time);
+    private readonly DateTimeOffset _startedAt = time.GetUtcNow();
+    private int _running;
+    private volatile string? _engine;
+    private volatile bool _isPaused;
+
+    /// <summary>The id that the engine gives itself; null until it was there to be asked.</summary>
+    public string? Engine => _engine;
+
+    /// <summary>True while no release may be claimed.</summary>
+    public bool IsPaused => _isPaused;
+
+    /// <summary>Counts a slot as busy until it is disposed of.</summary>
+    public IDisposable Busy()
+    {
+        Interlocked.Increment(ref _running);
+        _changed.Set();
+        return new BusySlot(this);
+    }
+
+    public override void Dispose()
+    {
+        _changed.Dispose();
+        base.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            using (var limit = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken))
+            {
+                limit.CancelAfter(CallLimit);
+                await ShowAsync(limit.Token);
+            }
+
+            await _changed.WaitAsync(Interval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        await LeaveAsync();
+    }
+
+    private async Task ShowAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _engine ??= await AskEngineAsync(cancellationToken);
+            var wasPaused = _isPaused;
+            _isPaused = await register.ShowAsync(
+                new WorkerState(identity.Name, _engine, _startedAt, settings.Concurrency, Volatile.Read(ref _running)), cancellationToken);
+            if (_isPaused != wasPaused)
+            {
+                Log.Paused(logger, _isPaused ? "paused" : "no longer paused");
+                slots.Set();
+            }
+        }
+        catch (Exception exception)
+        {
+            Log.NotShown(logger, exception.GetType().Name);
+        }
+    }
+
+    private async Task<string?> AskEngineAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await engine.GetIdAsync(cancellationToken);
+        }
+        catch (EngineException)
+        {
+            return null;
+        }
+    }
+
+    private async Task LeaveAsync()
+    {
+        using var limit = new CancellationTokenSource(CallLimit, time);
+        try
+        {
+            await register.LeaveAsync(identity.Name, limit.Token);
+        }
+        catch (Exception exception)
+        {
+            Log.NotShown(logger, exception.GetType().Name);
+        }
+    }
+
+    private sealed class BusySlot(WorkerPresence presence) : IDisposable
+    {
+        public void Dispose()
+        {
+            Interlocked.Decrement(ref presence._running);
+            presence._changed.Set();
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "This worker is {State} by an operator's wish.")]
+        public static partial void Paused(ILogger logger, string state);
+
+        [LoggerMessage(EventId = 2, Level = LogLevel.Debug, Message = "The worker could not show itself ({Fault}).")]
+        public static partial void NotShown(ILogger logger, string fault);
+    }
+}

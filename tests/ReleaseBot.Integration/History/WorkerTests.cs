@@ -1,0 +1,110 @@
+using ReleaseBot.History;
+using ReleaseBot.Parts;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.History;
+
+public abstract class WorkerTests(IDatabases databases) : HistoryTest(databases)
+{
+    protected WorkerState State(string name, string? engine = null, int running = 0) => new(name, engine, History.Time.GetUtcNow(), 2, running);
+
+    [Fact]
+    public async Task A_Worker_Is_Seen_Until_It_Leaves_And_Learns_That_It_Is_Paused()
+    {
+        (await History.Workers.ShowAsync(State("one", running: 1), Token)).ShouldBeFalse();
+        (await History.Workers.PauseAsync("one", isPaused: true, Token)).ShouldBeTrue();
+        (await History.Workers.ShowAsync(State("one"), Token)).ShouldBeTrue();
+        (await History.Workers.PauseAsync("one", isPaused: false, Token)).ShouldBeTrue();
+        (await History.Workers.ShowAsync(State("one", "engine-1"), Token)).ShouldBeFalse();
+        var row = (await History.RowsAsync<WorkerHeartbeat>()).ShouldHaveSingleItem();
+        (row.Engine, row.Slots, row.Running).ShouldBe(("engine-1", 2, 0));
+
+        await History.Workers.LeaveAsync("one", Token);
+
+        (await History.RowsAsync<WorkerHeartbeat>()).ShouldBeEmpty();
+        (await History.Workers.PauseAsync("one", isPaused: true, Token)).ShouldBeFalse();
+    }
+}
+
+public sealed class WorkersOnSqlite() : WorkerTests(new SqliteDatabases());
+
+public sealed class WorkersOnPostgres(PostgresServer server) : WorkerTests(new PostgresDatabases(server))
+{
+    [Fact]
+    public async Task A_Release_Is_Left_To_The_Engine_That_Has_Its_Layers_For_A_Moment_And_No_Longer()
+    {
+        await PublishedByAsync("warm");
+        await History.Workers.ShowAsync(State("other", "cold"), Token);
+        await History.Workers.ShowAsync(State("first", "warm"), Token);
+        var next = await QueueTagAsync(7, "v1.1.0", 2);
+
+        (await History.Runs.ClaimAsync("other", "cold", History.Lease, Token)).ShouldBeNull();
+        (await History.Runs.ClaimAsync("first", "warm", History.Lease, Token)).ShouldNotBeNull().Release.Id.ShouldBe(next);
+
+        // The warm one is busy with its own wait; nobody starves for it.
+        var later = await QueueTagAsync(8, "v1.0.0", 3);
+        await MarkAsync(8, "warm");
+        (await History.UntilAsync(() => History.Runs.ClaimAsync("other", "cold", History.Lease, Token))).Release.Id.ShouldBe(later);
+    }
+
+    [Fact]
+    public async Task Nothing_Is_Left_To_An_Engine_Whose_Workers_Are_Busy_Paused_Or_Gone()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await QueueTagAsync(8, "v1.0.0", 2);
+        await QueueTagAsync(9, "v1.0.0", 3);
+        await MarkAsync(7, "busy");
+        await MarkAsync(8, "paused");
+        await MarkAsync(9, "gone");
+        await History.Workers.ShowAsync(State("busy", "busy", running: 2), Token);
+        await History.Workers.ShowAsync(State("paused", "paused"), Token);
+        await History.Workers.PauseAsync("paused", isPaused: true, Token);
+
+        for (var i = 0; i < 3; i++)
+        {
+            (await History.Runs.ClaimAsync("other", "cold", History.Lease, Token)).ShouldNotBeNull();
+        }
+    }
+
+    [Fact]
+    public async Task Another_Process_Hears_Of_A_Piece_Of_A_Log_And_Of_Queued_Releases()
+    {
+        await using var neighbour = History.Neighbour();
+        var heard = new TaskCompletionSource<Guid>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var queued = new SemaphoreSlim(0);
+        neighbour.Signals.LogAppended += id => heard.TrySetResult(id);
+        neighbour.Signals.Queued += () => queued.Release();
+        await neighbour.Signals.StartAsync(Token);
+        // The first says that it listens.
+        await WaitAsync(queued);
+
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        (await History.Dispatch.ClaimAsync(10, History.Lease, Token)).ShouldBe([id]);
+        await WaitAsync(queued);
+        var run = await ClaimRunAsync();
+        await History.Logs.AppendAsync(run.Release.Id, run.Fence, "hello\n"u8.ToArray(), Token);
+        (await heard.Task.WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, Token)).ShouldBe(id);
+
+        // A server that throws everybody out is listened to again.
+        await server.CutConnectionsAsync(Token);
+        await WaitAsync(queued);
+        await neighbour.Signals.StopAsync(Token);
+    }
+
+    private static async Task WaitAsync(SemaphoreSlim signal) => (await signal.WaitAsync(TimeSpan.FromSeconds(30), Token)).ShouldBeTrue("nothing was heard");
+
+    private async Task PublishedByAsync(string engine)
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync((await History.Runs.ClaimAsync("first", engine, History.Lease, Token)).ShouldNotBeNull());
+    }
+
+    private Task MarkAsync(long project, string engine) => History.Database.WriteAsync(
+        async (context, token) =>
+        {
+            (await context.Projects.FindAsync([project], token)).ShouldNotBeNull().LastEngine = engine;
+            return await context.SaveChangesAsync(token);
+        },
+        Token);
+}
