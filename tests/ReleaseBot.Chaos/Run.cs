@@ -1,4 +1,5 @@
 using System.Globalization;
+using Npgsql;
 
 namespace ReleaseBot.Chaos;
 
@@ -29,6 +30,7 @@ internal sealed class Run(ChaosOptions options)
     {
         using var traffic = new Traffic(world, fleet, options);
         await traffic.PrepareAsync(cancellationToken);
+        await WaitForBaselinesAsync(world, cancellationToken);
         Say("2 web processes, 3 workers, 2 engines behind TLS, 2 registries, PostgreSQL and RabbitMQ are there");
         var registries = world.Registries.Select(registry => new RegistryStore(registry)).ToList();
         var watcher = new TagWatcher(registries, options);
@@ -68,6 +70,23 @@ internal sealed class Run(ChaosOptions options)
 
         Say(holds ? "every promise was kept" : $"not every promise was kept; the same again: ops/chaos.sh --seed {options.Seed} --releases {options.Releases} --projects {options.Projects}");
         return holds;
+    }
+
+    /// <summary>What a project has when it is first known is never published by itself, so nobody tags before that.</summary>
+    private async Task WaitForBaselinesAsync(World world, CancellationToken cancellationToken)
+    {
+        await using var connection = new NpgsqlConnection(world.Database);
+        await connection.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand("SELECT count(*) FROM projects WHERE baseline_at IS NOT NULL", connection);
+        while (await command.ExecuteScalarAsync(cancellationToken) is long known && known < options.Projects)
+        {
+            if (TimeProvider.System.GetElapsedTime(_began) > options.Limit)
+            {
+                throw new TimeoutException($"{known} of {options.Projects} projects are known after {options.Limit}.");
+            }
+
+            await Task.Delay(Pause, TimeProvider.System, cancellationToken);
+        }
     }
 
     /// <summary>Faults go on until half of what was left is done; the rest has to come to its end in peace.</summary>

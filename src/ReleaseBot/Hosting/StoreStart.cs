@@ -5,13 +5,18 @@ using ReleaseBot.History;
 namespace ReleaseBot.Hosting;
 
 /// <summary>Makes the history ready before anything is served.</summary>
-internal static class StoreStart
+internal static partial class StoreStart
 {
+    /// <summary>How long a server that is away is waited for: it may be starting as we are.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
+
     public static async Task PrepareAsync(IServiceProvider services, StorageSettings storage, CancellationToken cancellationToken)
     {
         var database = services.GetRequiredService<HistoryDatabase>();
         try
         {
+            await WaitForServerAsync(database, services, cancellationToken);
             if (storage.Provider == StorageProvider.Sqlite)
             {
                 await database.MigrateAsync(cancellationToken);
@@ -27,5 +32,31 @@ internal static class StoreStart
         {
             throw new StartException($"the database of Storage:ConnectionString can't be used: {exception.Message}", exception);
         }
+    }
+
+    private static async Task WaitForServerAsync(HistoryDatabase database, IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var time = services.GetRequiredService<TimeProvider>();
+        var started = time.GetTimestamp();
+        while (!database.IsSqlite)
+        {
+            try
+            {
+                await database.PingAsync(cancellationToken);
+                return;
+            }
+            catch (Exception exception) when (HistoryDatabase.IsAway(exception) && time.GetElapsedTime(started) < Patience)
+            {
+                Log.Waiting(services.GetRequiredService<ILogger<HistoryDatabase>>(), Patience.TotalSeconds, exception);
+            }
+
+            await Task.Delay(Pause, time, cancellationToken);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "The database is not there yet; it is waited for, {Seconds:F0} s at the most.")]
+        public static partial void Waiting(ILogger logger, double seconds, Exception exception);
     }
 }
