@@ -23,6 +23,7 @@ public static class ReleaseBotWeb
         services.AddSingleton<LoopbackOnly>();
         services.AddSingleton<LogFollowers>();
         services.AddSingleton<RefLookup>();
+        services.AddSingleton<WorkSignal>();
         services.AddSingleton<IReadinessProbe, StoreProbe>();
         services.AddRouting();
         services.AddProblemDetails();
@@ -49,6 +50,7 @@ public static class ReleaseBotWeb
         app.MapReleaseOperations();
         app.MapPlan();
         app.MapImages();
+        app.MapTagOperations();
         app.MapDeliveries();
         app.MapQueue();
         app.MapHealth();

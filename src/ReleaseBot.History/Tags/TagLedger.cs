@@ -5,12 +5,13 @@ namespace ReleaseBot.History;
 
 /// <summary>What a tag points to by our own deed, and who else stands in the way. See <see cref="TagLedger.StandingAsync"/>.</summary>
 /// <param name="ImageId">The config digest of the image that the owning release built last.</param>
-public sealed record TagStanding(long ProjectId, string Ref, Guid ReleaseId, Digest? Digest, string? Version, bool IsPublished, string? ImageId);
+public sealed record TagStanding(long ProjectId, string Ref, Guid? ReleaseId, Digest? Digest, string? Version, bool IsPublished, string? ImageId)
+{
+    /// <summary>Whom an operator lets take the tag; null where nobody may.</summary>
+    public (long ProjectId, string Ref)? HandedTo { get; init; }
 
-/// <summary>The versions of a repository that history knows.</summary>
-/// <param name="Published">Of releases that reached <c>published</c>.</param>
-/// <param name="Unpublished">Image tags whose release has not: they do not count, though the registry holds them.</param>
-public sealed record KnownVersions(IReadOnlyList<SemanticVersion> Published, IReadOnlySet<string> Unpublished);
+    public bool IsHandedTo(Release release) => HandedTo is { } heir && heir == (release.ProjectId, release.Ref.FullName);
+}
 
 /// <summary>Owners of tags and repositories, and every move of a tag.</summary>
 public sealed class TagLedger(HistoryDatabase database)
@@ -66,33 +67,40 @@ public sealed class TagLedger(HistoryDatabase database)
 
                 var imageId = await context.Releases.Where(release => release.Id == owner.ReleaseId).Select(release => release.ImageId).SingleOrDefaultAsync(token);
                 return new TagStanding(owner.ProjectId, owner.Ref, owner.ReleaseId, owner.Digest is null ? null : Digest.Parse(owner.Digest),
-                    owner.Version, owner.IsPublished, imageId);
+                    owner.Version, owner.IsPublished, imageId)
+                {
+                    HandedTo = owner is { HandedToProjectId: { } heir, HandedToRef: { } heirRef } ? (heir, heirRef) : null,
+                };
             },
             cancellationToken);
 
     public Task<KnownVersions> KnownVersionsAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+        database.ReadAsync((context, token) => KnownVersions.ReadAsync(context, repository, token), cancellationToken);
+
+    /// <summary>Whether a floating tag moves to a release's image; to be asked under the tag's lock, since it may change at any time.</summary>
+    /// <param name="current">What the registry says that the tag points to.</param>
+    /// <param name="registryTags">Every tag that the registry lists in the repository.</param>
+    public Task<FloatingVerdict> DecideAsync(
+        ClaimedRun run, ReleaseImage image, SemanticVersion? version, Digest? current, IEnumerable<string> registryTags, CancellationToken cancellationToken) =>
         database.ReadAsync(
             async (context, token) =>
             {
-                var owners = await context.TagOwners
-                    .Where(owner => owner.Host == repository.Host && owner.Repository == repository.Name && owner.Kind == ImageTagKind.Version)
-                    .Select(owner => new { owner.Tag, owner.Version, owner.IsPublished })
-                    .ToListAsync(token);
-                List<SemanticVersion> published = [];
-                HashSet<string> unpublished = new(StringComparer.Ordinal);
-                foreach (var owner in owners)
+                var known = await KnownVersions.ReadAsync(context, image.Image.Repository, token);
+                if (version is not null && known.IsRetracted(version)
+                    || await context.Releases.AnyAsync(release => release.Id == run.Release.Id && release.RetractedAt != null, token))
                 {
-                    if (!owner.IsPublished)
-                    {
-                        unpublished.Add(owner.Tag);
-                    }
-                    else if (SemanticVersion.TryParse(owner.Version, out var version))
-                    {
-                        published.Add(version);
-                    }
+                    return new FloatingVerdict.Keep(ReasonCode.Retracted, $"{version?.ToString() ?? run.Release.RefName} was retracted by an operator, so it moves no floating tag");
                 }
 
-                return new KnownVersions(published, unpublished);
+                List<SemanticVersion> counted = [.. known.Reckon(registryTags)];
+                // A tag that we moved already counts even before that release has ended, or a slower one could take it back.
+                var standing = await OwnerAsync(context, image.Image, token);
+                if (standing is not null && standing.Digest == current?.Value && SemanticVersion.TryParse(standing.Version, out var owner) && !known.IsRetracted(owner))
+                {
+                    counted.Add(owner);
+                }
+
+                return FloatingTags.Decide(version, image.FloatingScope, counted);
             },
             cancellationToken);
 
@@ -151,6 +159,9 @@ public sealed class TagLedger(HistoryDatabase database)
                     Hand(owner, release, image, now);
                     owner.IsPublished = keepsPublished;
                     owner.Digest = to?.Value;
+                    owner.NextCheckAt = keepsPublished ? owner.NextCheckAt : null;
+                    owner.DriftAt = null;
+                    owner.DriftDigest = null;
                 }
 
                 return await context.SaveChangesAsync(token);
@@ -177,7 +188,7 @@ public sealed class TagLedger(HistoryDatabase database)
         owner.Since = now;
     }
 
-    private static Task<TagOwner?> OwnerAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken) =>
+    internal static Task<TagOwner?> OwnerAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken) =>
         context.TagOwners.AsTracking().SingleOrDefaultAsync(
             owner => owner.Host == image.Repository.Host && owner.Repository == image.Repository.Name && owner.Tag == image.Tag, cancellationToken);
 
@@ -202,5 +213,9 @@ public sealed class TagLedger(HistoryDatabase database)
         owner.ReleaseId = release.Id;
         owner.Version = release.Version;
         owner.UpdatedAt = now;
+        if (owner.HandedToProjectId == release.ProjectId && owner.HandedToRef == owner.Ref)
+        {
+            (owner.HandedToProjectId, owner.HandedToRef) = (null, null);
+        }
     }
 }
