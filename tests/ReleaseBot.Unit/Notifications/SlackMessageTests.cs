@@ -92,7 +92,7 @@ public sealed partial class SlackMessageTests
         ReasonCode[] silent =
         [
             ReasonCode.EventNotSupported, ReasonCode.PayloadIncomplete, ReasonCode.Canceled,
-            ReasonCode.Superseded, ReasonCode.AlreadyAccepted, ReasonCode.NotNewest, ReasonCode.PreRelease, ReasonCode.NoVersion,
+            ReasonCode.Superseded, ReasonCode.AlreadyAccepted, ReasonCode.NotNewest, ReasonCode.PreRelease, ReasonCode.NoVersion, ReasonCode.Retracted,
         ];
 
         Enum.GetValues<ReasonCode>().Where(code => Advice.For(code) is null).ShouldBe(silent, ignoreOrder: true);
