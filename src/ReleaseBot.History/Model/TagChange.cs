@@ -19,7 +19,7 @@ public enum TagChangeStatus
     /// <summary>There was nothing to do.</summary>
     Kept,
     Failed,
-    /// <summary>The tag was moved on, by a release or a later wish, before this one came to its turn.</summary>
+    /// <summary>A release moved the tag on before the wish came to its turn.</summary>
     Overtaken,
 }
 
@@ -39,8 +39,11 @@ public sealed class TagChange
     /// <summary>The version tag that it is to point to; null where that is decided when it is carried out.</summary>
     public string? To { get; init; }
 
-    /// <summary>The digest of <see cref="To"/> when the wish was accepted.</summary>
-    public string? Digest { get; init; }
+    /// <summary>
+    /// The digest of <see cref="To"/> when the wish was accepted; of a <see cref="TagChangeKind.Settle"/>, what a worker was about to put, so that
+    /// whoever takes over from it knows what is its own.
+    /// </summary>
+    public string? Digest { get; set; }
 
     /// <summary>Of a floating tag: see <see cref="ReleaseImage.Scope"/>.</summary>
     public string? Scope { get; init; }

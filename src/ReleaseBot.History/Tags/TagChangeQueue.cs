@@ -88,6 +88,17 @@ public sealed class TagChangeQueue(HistoryDatabase database)
             },
             cancellationToken);
 
+    /// <summary>What is about to be put, before it is.</summary>
+    public Task IntendAsync(ClaimedChange claimed, Digest digest, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var change = await HeldAsync(context, claimed, token);
+                change.Digest = digest.Value;
+                return await context.SaveChangesAsync(token);
+            },
+            cancellationToken);
+
     /// <summary>Ends a wish, with what became of the tag, in one transaction.</summary>
     /// <param name="from">What the tag pointed to before.</param>
     /// <param name="to">What it points to now.</param>
@@ -181,12 +192,13 @@ public sealed class TagChangeQueue(HistoryDatabase database)
         var scope = TagScope.Parse(change.Scope);
         var highest = FloatingTags.Highest(scope, known.Reckon(registryTags));
         var ours = known.Published.FirstOrDefault(tag => tag.Version == highest && tag.Digest is not null);
-        if (current is not null && owner?.Digest != current.Value && current != ours?.Digest)
+        var standsOn = current is null || owner?.Digest == current.Value ? owner : await VersionAtAsync(context, change, current, cancellationToken);
+        if (current is not null && standsOn is null && change.Digest != current.Value)
         {
             return new ChangeDecision.Keep("it does not point to what we put there; whoever moved it past us is not corrected by a retraction");
         }
 
-        var isOnRetracted = owner is not null && await IsRetractedAsync(context, owner, known, cancellationToken);
+        var isOnRetracted = standsOn is not null && await IsRetractedAsync(context, standsOn, known, cancellationToken);
         if (!isOnRetracted && owner is not null && await WasMovedByOperatorAsync(context, change, cancellationToken))
         {
             return new ChangeDecision.Keep("an operator put it where it is, on a version that still counts");
@@ -222,6 +234,12 @@ public sealed class TagChangeQueue(HistoryDatabase database)
             ? new ChangeDecision.Keep("it points to what was published again")
             : new ChangeDecision.Put(digest, owner.ReleaseId, owner.Version, change.Reason);
     }
+
+    /// <summary>The version of ours that has a digest. A tag may point to one that was never written down for it, by a worker that was killed.</summary>
+    private static Task<TagOwner?> VersionAtAsync(HistoryContext context, TagChange change, Digest digest, CancellationToken cancellationToken) =>
+        context.TagOwners.FirstOrDefaultAsync(
+            owner => owner.Host == change.Host && owner.Repository == change.Repository && owner.Kind == ImageTagKind.Version && owner.Digest == digest.Value,
+            cancellationToken);
 
     private static async Task<bool> IsRetractedAsync(HistoryContext context, TagOwner owner, KnownVersions known, CancellationToken cancellationToken) =>
         SemanticVersion.TryParse(owner.Version, out var version) && known.IsRetracted(version)

@@ -57,7 +57,6 @@ public sealed class TagWishes(HistoryDatabase database)
 
                 var now = await database.NowAsync(context, token);
                 var change = Change(image, TagChangeKind.Move, by, reason, now, target.Tag, target.Digest);
-                await OvertakeEarlierAsync(context, image, now, token);
                 context.TagChanges.Add(change);
                 await context.SaveChangesAsync(token);
                 return new WishResult.Accepted([change]);
@@ -177,17 +176,6 @@ public sealed class TagWishes(HistoryDatabase database)
             row => row.Host == target.Host && row.Repository == target.Repository
                 && (row.Tag == target.Tag || row.Version != null && row.Version == target.Version),
             cancellationToken);
-
-    /// <summary>Of two wishes for one tag the later one counts.</summary>
-    private static Task OvertakeEarlierAsync(HistoryContext context, ImageRef image, DateTimeOffset now, CancellationToken cancellationToken) =>
-        context.TagChanges
-            .Where(row => row.Host == image.Repository.Host && row.Repository == image.Repository.Name && row.Tag == image.Tag
-                && row.Kind == TagChangeKind.Move && row.Status == TagChangeStatus.Pending)
-            .ExecuteUpdateAsync(
-                row => row.SetProperty(r => r.Status, TagChangeStatus.Overtaken).SetProperty(r => r.FinishedAt, (DateTimeOffset?)now)
-                    .SetProperty(r => r.Outcome, "A later wish for this tag took its place.").SetProperty(r => r.Fence, r => r.Fence + 1)
-                    .SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null),
-                cancellationToken);
 
     private static async Task<bool> RetractAsync(
         HistoryContext context, ImageRef image, string? version, Guid? releaseId, string by, string reason, DateTimeOffset now, CancellationToken cancellationToken)
