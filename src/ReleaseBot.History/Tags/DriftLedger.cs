@@ -110,7 +110,7 @@ public sealed class DriftLedger(HistoryDatabase database)
             context.TagMoves.Add(Move(owner, seen, why, now));
             if (isRestored)
             {
-                context.TagChanges.Add(Restore(owner, why, now));
+                context.TagChanges.Add(TagWishes.Change(database.NewId(now), check.Image, TagChangeKind.Restore, Name, why, now, owner.Tag, owner.Digest));
             }
 
             await TellAsync(context, owner, why, tellings, now, token);
@@ -166,22 +166,6 @@ public sealed class DriftLedger(HistoryDatabase database)
         Verdict = TagVerdict.Drifted,
         Reason = why,
         By = Name,
-    };
-
-    private TagChange Restore(TagOwner owner, string why, DateTimeOffset now) => new()
-    {
-        Id = database.NewId(now),
-        Host = owner.Host,
-        Repository = owner.Repository,
-        Tag = owner.Tag,
-        Kind = TagChangeKind.Restore,
-        To = owner.Tag,
-        Digest = owner.Digest,
-        By = Name,
-        Reason = why,
-        Status = TagChangeStatus.Pending,
-        CreatedAt = now,
-        NextAt = now,
     };
 
     private async Task<List<TagOwner>> TakeAsync(HistoryContext context, string sql, int limit, DateTimeOffset now, CancellationToken cancellationToken)

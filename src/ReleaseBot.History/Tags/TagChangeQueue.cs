@@ -218,6 +218,11 @@ public sealed class TagChangeQueue(HistoryDatabase database)
         }
 
         var theirs = registryTags.FirstOrDefault(tag => known.Counts(tag, out var version) && version == highest);
+        if (theirs is not null && owner?.Version == highest.ToString() && owner.Digest == current?.Value)
+        {
+            return new ChangeDecision.Keep($"it points to {highest} already");
+        }
+
         return theirs is not null && owner is not null
             ? new ChangeDecision.Put(theirs, null, highest.ToString(), why)
             : new ChangeDecision.Keep($"{highest} was there before us, and this tag never was ours");

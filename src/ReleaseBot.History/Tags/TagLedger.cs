@@ -131,42 +131,78 @@ public sealed class TagLedger(HistoryDatabase database)
             {
                 var now = await database.NowAsync(context, token);
                 var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
-                context.TagMoves.Add(new TagMove
-                {
-                    Id = database.NewId(now),
-                    Host = image.Host,
-                    Repository = image.Repository,
-                    Tag = image.Tag,
-                    At = now,
-                    From = from?.Value,
-                    To = to?.Value,
-                    ReleaseId = release.Id,
-                    Version = release.Version,
-                    Verdict = verdict,
-                    Reason = reason,
-                    By = "release",
-                });
-                if (verdict is not (TagVerdict.Kept or TagVerdict.Refused))
-                {
-                    var owner = await OwnerAsync(context, image.Image, token);
-                    if (owner is null)
-                    {
-                        owner = NewOwner(release, image, now);
-                        context.TagOwners.Add(owner);
-                    }
-
-                    var keepsPublished = owner.ReleaseId == release.Id && owner.IsPublished;
-                    Hand(owner, release, image, now);
-                    owner.IsPublished = keepsPublished;
-                    owner.Digest = to?.Value;
-                    owner.NextCheckAt = keepsPublished ? owner.NextCheckAt : null;
-                    owner.DriftAt = null;
-                    owner.DriftDigest = null;
-                }
-
+                await WriteMoveAsync(context, release, image, from, to, verdict, reason, now, token);
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);
+
+    /// <summary>
+    /// Writes down that a floating tag is not moved. A worker that was killed may have moved it for this very release without writing it down:
+    /// then it is written down now, and where the version was retracted since, somebody has to take the tag off it.
+    /// </summary>
+    /// <param name="own">The release's own digest.</param>
+    /// <returns><see cref="TagVerdict.Kept"/>, or <see cref="TagVerdict.Adopted"/> where the tag points to the release's image.</returns>
+    public Task<TagVerdict> RecordKeptAsync(
+        ClaimedRun run, ReleaseImage image, Digest? current, Digest own, FloatingVerdict.Keep keep, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                var owner = await OwnerAsync(context, image.Image, token);
+                var verdict = current == own && owner?.Digest != own.Value ? TagVerdict.Adopted : TagVerdict.Kept;
+                var reason = verdict == TagVerdict.Kept ? keep.Why : $"an attempt of this release that was killed had moved it; now {keep.Why}";
+                await WriteMoveAsync(context, release, image, current, current, verdict, reason, now, token);
+                if (verdict == TagVerdict.Adopted && keep.Code == ReasonCode.Retracted)
+                {
+                    context.TagChanges.Add(TagWishes.Change(
+                        database.NewId(now), image.Image, TagChangeKind.Settle, release.RetractedBy ?? "release", release.RetractedReason ?? keep.Why, now, scope: image.Scope));
+                }
+
+                await context.SaveChangesAsync(token);
+                return verdict;
+            },
+            cancellationToken);
+
+    private async Task WriteMoveAsync(
+        HistoryContext context, Release release, ReleaseImage image, Digest? from, Digest? to, TagVerdict verdict, string reason, DateTimeOffset now,
+        CancellationToken cancellationToken)
+    {
+        context.TagMoves.Add(new TagMove
+        {
+            Id = database.NewId(now),
+            Host = image.Host,
+            Repository = image.Repository,
+            Tag = image.Tag,
+            At = now,
+            From = from?.Value,
+            To = to?.Value,
+            ReleaseId = release.Id,
+            Version = release.Version,
+            Verdict = verdict,
+            Reason = reason,
+            By = "release",
+        });
+        if (verdict is TagVerdict.Kept or TagVerdict.Refused)
+        {
+            return;
+        }
+
+        var owner = await OwnerAsync(context, image.Image, cancellationToken);
+        if (owner is null)
+        {
+            owner = NewOwner(release, image, now);
+            context.TagOwners.Add(owner);
+        }
+
+        var keepsPublished = owner.ReleaseId == release.Id && owner.IsPublished;
+        Hand(owner, release, image, now);
+        owner.IsPublished = keepsPublished;
+        owner.Digest = to?.Value;
+        owner.NextCheckAt = keepsPublished ? owner.NextCheckAt : null;
+        owner.DriftAt = null;
+        owner.DriftDigest = null;
+    }
 
     private static async Task TakeRepositoryAsync(
         HistoryContext context, Release release, (string Host, string Name) repository, DateTimeOffset now, CancellationToken cancellationToken)

@@ -56,7 +56,7 @@ public sealed class TagWishes(HistoryDatabase database)
                 }
 
                 var now = await database.NowAsync(context, token);
-                var change = Change(image, TagChangeKind.Move, by, reason, now, target.Tag, target.Digest);
+                var change = Change(database.NewId(now), image, TagChangeKind.Move, by, reason, now, target.Tag, target.Digest);
                 context.TagChanges.Add(change);
                 await context.SaveChangesAsync(token);
                 return new WishResult.Accepted([change]);
@@ -130,10 +130,10 @@ public sealed class TagWishes(HistoryDatabase database)
             },
             cancellationToken);
 
-    internal TagChange Change(
-        ImageRef image, TagChangeKind kind, string by, string reason, DateTimeOffset now, string? to = null, string? digest = null, string? scope = null) => new()
+    internal static TagChange Change(
+        Guid id, ImageRef image, TagChangeKind kind, string by, string reason, DateTimeOffset now, string? to = null, string? digest = null, string? scope = null) => new()
         {
-            Id = database.NewId(now),
+            Id = id,
             Host = image.Repository.Host,
             Repository = image.Repository.Name,
             Tag = image.Tag,
@@ -213,7 +213,7 @@ public sealed class TagWishes(HistoryDatabase database)
             var floating = await context.ReleaseImages
                 .Where(image => image.Host == repository.Host && image.Repository == repository.Name && image.Kind == ImageTagKind.Floating)
                 .Select(image => new { image.Tag, image.Scope }).Distinct().OrderBy(image => image.Tag).ToListAsync(cancellationToken);
-            changes.AddRange(floating.DistinctBy(image => image.Tag).Select(image => Change(repository.WithTag(image.Tag), TagChangeKind.Settle, by, reason, now, scope: image.Scope)));
+            changes.AddRange(floating.DistinctBy(image => image.Tag).Select(image => Change(database.NewId(now), repository.WithTag(image.Tag), TagChangeKind.Settle, by, reason, now, scope: image.Scope)));
         }
 
         context.TagChanges.AddRange(changes);

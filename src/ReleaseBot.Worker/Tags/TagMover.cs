@@ -41,7 +41,7 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
         {
             case FloatingVerdict.Keep keep:
                 run.Log.Say($"{image.Image} stays: {keep.Why}");
-                await tags.RecordMoveAsync(run.Claimed, image, current, current, TagVerdict.Kept, keep.Why, cancellationToken);
+                await tags.RecordKeptAsync(run.Claimed, image, current, run.Digest!, keep, cancellationToken);
                 await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Kept, current, new Reason(keep.Code, keep.Why), cancellationToken);
                 image.Status = ImageStatus.Kept;
                 break;

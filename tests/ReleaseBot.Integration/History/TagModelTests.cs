@@ -277,17 +277,19 @@ internal sealed class TagModelRun(HistoryHost history, string[] versions, int[] 
             var isMoved = verdict is FloatingVerdict.Move;
             isMoved.ShouldBe(_model.MovesTo(version, image.FloatingScope), $"{version} and {image.Tag}: {verdict.Why}\n{_story}");
             yield return true;
-            if (isMoved)
+            if (verdict is FloatingVerdict.Keep keep)
             {
-                _registry[image.Tag] = digest;
-                yield return true;
+                if (await history.Tags.RecordKeptAsync(run, image, current, digest, keep, token) == TagVerdict.Adopted)
+                {
+                    _lastReleaseMove[image.Tag] = ++_clock;
+                }
             }
-
-            await history.Tags.RecordMoveAsync(run, image, current, isMoved ? digest : current, isMoved ? TagVerdict.Moved : TagVerdict.Kept, verdict.Why, token);
-            if (isMoved)
+            else
             {
-                Tell($"{version} moved {image.Tag}");
-                _model.Tags[image.Tag] = (version, false);
+                Tell($"{version} moves {image.Tag}");
+                (_registry[image.Tag], _model.Tags[image.Tag]) = (digest, (version, false));
+                yield return true;
+                await history.Tags.RecordMoveAsync(run, image, current, digest, TagVerdict.Moved, verdict.Why, token);
                 _lastReleaseMove[image.Tag] = ++_clock;
             }
 
