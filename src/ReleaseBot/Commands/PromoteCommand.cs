@@ -1,5 +1,4 @@
 using System.CommandLine;
-using ReleaseBot.Commands.Client;
 
 namespace ReleaseBot.Commands;
 
