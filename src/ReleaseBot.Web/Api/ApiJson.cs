@@ -13,6 +13,7 @@ namespace ReleaseBot.Web;
 [JsonSerializable(typeof(DeliveryDetailJson))]
 [JsonSerializable(typeof(PageJson<DeliveryJson>))]
 [JsonSerializable(typeof(PublishRequest))]
+[JsonSerializable(typeof(PlanRequest))]
 [JsonSerializable(typeof(PlanJson))]
 [JsonSerializable(typeof(ImageJson))]
 [JsonSerializable(typeof(MoveRequest))]

@@ -31,9 +31,9 @@ public abstract class TagModelTests(IDatabases databases, int runs) : HistoryTes
             print: sample => $"{string.Join(' ', sample.Item1)} | {string.Join(' ', sample.Item2)}");
 }
 
-public sealed class TagModelOnSqlite() : TagModelTests(new SqliteDatabases(), 400);
+public sealed class TagModelOnSqlite() : TagModelTests(SqliteDatabases.InMemory, 200);
 
-public sealed class TagModelOnPostgres(PostgresServer server) : TagModelTests(new PostgresDatabases(server), 40);
+public sealed class TagModelOnPostgres(PostgresServer server) : TagModelTests(new PostgresDatabases(server), 20);
 
 /// <summary>One game in a repository of its own.</summary>
 internal sealed class TagModelRun(HistoryHost history, string[] versions, int[] dice, CancellationToken token)

@@ -143,7 +143,7 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
         (await RetractAsync("latest")).ShouldBeOfType<WishResult.NothingToRetract>();
         (await RetractAsync("nightly")).ShouldBeOfType<WishResult.NothingToRetract>();
         (await History.Wishes.RetractAsync(new ImageRepository(Host, "else/where").WithTag("v1.0.0"), "ops", "why", Token)).ShouldBeOfType<WishResult.Unknown>();
-        (await RetractAsync(Guid.NewGuid())).ShouldBeOfType<WishResult.Unknown>();
+        (await RetractAsync(Guid.CreateVersion7(History.Time.GetUtcNow()))).ShouldBeOfType<WishResult.Unknown>();
     }
 
     [Fact]
