@@ -1,8 +1,8 @@
 namespace ReleaseBot.History;
 
-/// <summary>A write carried a fence that is no longer the release's: another worker has taken it over, or an operator ended it. Whoever gets this stops at once.</summary>
+/// <summary>A write carried a fence that is no longer the row's, a release's or a wish's: another worker has taken it over, or an operator ended it. Whoever gets this stops at once.</summary>
 public sealed class FencedOffException(Guid releaseId, long fence)
-    : Exception($"Release {releaseId} is no longer held under fence {fence}.")
+    : Exception($"{releaseId} is no longer held under fence {fence}.")
 {
     public Guid ReleaseId { get; } = releaseId;
 

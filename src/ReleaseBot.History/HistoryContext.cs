@@ -13,6 +13,12 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
     /// </summary>
     internal const string IsActive = "status IN ('verifying', 'queued', 'building', 'pushing')";
 
+    /// <summary>The version tags whose drift is looked for, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
+    internal const string IsChecked = "next_check_at IS NOT NULL";
+
+    /// <summary>The wishes that are not carried out yet, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
+    internal const string IsPending = "status = 'pending'";
+
     public DbSet<Delivery> Deliveries => Set<Delivery>();
     public DbSet<Release> Releases => Set<Release>();
     public DbSet<ReleaseImage> ReleaseImages => Set<ReleaseImage>();
@@ -21,6 +27,10 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
     public DbSet<TagOwner> TagOwners => Set<TagOwner>();
     public DbSet<RepositoryOwner> RepositoryOwners => Set<RepositoryOwner>();
     public DbSet<TagMove> TagMoves => Set<TagMove>();
+    public DbSet<TagChange> TagChanges => Set<TagChange>();
+    public DbSet<TagRetraction> TagRetractions => Set<TagRetraction>();
+    public DbSet<Handover> Handovers => Set<Handover>();
+    public DbSet<ReleaseBuild> ReleaseBuilds => Set<ReleaseBuild>();
     public DbSet<ResourceLock> ResourceLocks => Set<ResourceLock>();
     public DbSet<OutboxMessage> OutboxMessages => Set<OutboxMessage>();
     public DbSet<Project> Projects => Set<Project>();
@@ -44,6 +54,8 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
         configurationBuilder.Properties<DeliveryOutcome>().HaveConversion<TextOf<DeliveryOutcome>>().HaveMaxLength(20);
         configurationBuilder.Properties<RefKind>().HaveConversion<TextOf<RefKind>>().HaveMaxLength(20);
         configurationBuilder.Properties<TagVerdict>().HaveConversion<TextOf<TagVerdict>>().HaveMaxLength(20);
+        configurationBuilder.Properties<TagChangeKind>().HaveConversion<TextOf<TagChangeKind>>().HaveMaxLength(20);
+        configurationBuilder.Properties<TagChangeStatus>().HaveConversion<TextOf<TagChangeStatus>>().HaveMaxLength(20);
         configurationBuilder.Properties<Outcome>().HaveConversion<TextOf<Outcome>>().HaveMaxLength(20);
         configurationBuilder.Properties<ReasonCode>().HaveConversion<TextOf<ReasonCode>>().HaveMaxLength(40);
     }
@@ -93,12 +105,33 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
         {
             owner.HasKey(row => new { row.Host, row.Repository, row.Tag });
             owner.HasIndex(row => row.ReleaseId);
+            owner.HasIndex(row => row.NextCheckAt).HasFilter(IsChecked).HasDatabaseName("ix_tag_owners_checked");
         });
         modelBuilder.Entity<RepositoryOwner>().HasKey(row => new { row.Host, row.Repository });
         modelBuilder.Entity<TagMove>(move =>
         {
             move.Property(row => row.Id).ValueGeneratedNever();
             move.HasIndex(row => new { row.Host, row.Repository, row.Tag, row.Id });
+            // What operators and the drift check did is little beside what releases did.
+            move.HasIndex(row => new { row.Host, row.Repository, row.Tag, row.ChangeId }).HasFilter("change_id IS NOT NULL").HasDatabaseName("ix_tag_moves_changes");
+        });
+        modelBuilder.Entity<TagChange>(change =>
+        {
+            change.Property(row => row.Id).ValueGeneratedNever();
+            change.Ignore(row => row.Image);
+            change.HasIndex(row => new { row.Host, row.Repository, row.Tag, row.Id });
+            change.HasIndex(row => row.NextAt).HasFilter(IsPending).HasDatabaseName("ix_tag_changes_pending");
+        });
+        modelBuilder.Entity<TagRetraction>().HasKey(row => new { row.Host, row.Repository, row.Tag });
+        modelBuilder.Entity<Handover>(handover =>
+        {
+            handover.Property(row => row.Id).ValueGeneratedNever();
+            handover.HasIndex(row => new { row.Host, row.Repository, row.Id });
+        });
+        modelBuilder.Entity<ReleaseBuild>(build =>
+        {
+            build.HasKey(row => new { row.ReleaseId, row.ImageId });
+            build.HasIndex(row => row.ImageId);
         });
         modelBuilder.Entity<ResourceLock>(held =>
         {

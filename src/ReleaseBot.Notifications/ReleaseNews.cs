@@ -32,6 +32,9 @@ public sealed record ReleaseNews
     /// <summary>Who pushed the ref or asked for the release, by user name.</summary>
     public string? User { get; init; }
     public Reason? Reason { get; init; }
+
+    /// <summary>Set where not an outcome is told but that a registry says something else since the release was published: what was found.</summary>
+    public string? Drift { get; init; }
     public IReadOnlyList<NewsImage> Images { get; init; } = [];
 
     /// <summary>From the release's start to its end.</summary>

@@ -54,6 +54,7 @@ internal static class SlackMessage
         var release = $"{DisplayText.Isolate(DisplayText.Clean(news.ProjectPath))} {DisplayText.Isolate(DisplayText.Clean(news.Ref))}";
         return news.Outcome switch
         {
+            _ when news.Drift is not null => $"⚠️ {release} is no longer what was published",
             Outcome.Published => $"✅ {release} is published",
             Outcome.Failed => $"❌ {release} failed",
             Outcome.Rejected => $"⛔ {release} was rejected",
@@ -65,8 +66,10 @@ internal static class SlackMessage
     // What a phone shows before the message is opened, and a client that knows no blocks shows alone.
     private static string Fallback(ReleaseNews news) =>
         SlackText.Entities(
-            news.Reason is { } reason && !IsGood(news) ? $"{Headline(news)}: {DisplayText.Clean(reason.Message)}" : Headline(news),
+            WhyOf(news) is { } why && !IsGood(news) ? $"{Headline(news)}: {DisplayText.Clean(why)}" : Headline(news),
             SectionLength);
+
+    private static string? WhyOf(ReleaseNews news) => news.Drift ?? news.Reason?.Message;
 
     private static string Subject(ReleaseNews news)
     {
@@ -119,6 +122,11 @@ internal static class SlackMessage
 
     private static string? Explanation(ReleaseNews news)
     {
+        if (news.Drift is { } drift)
+        {
+            return $"*Why:* {SlackText.Escape(drift, SectionLength - 500)}";
+        }
+
         if (news.Reason is not { } reason || IsGood(news))
         {
             return null;
@@ -142,7 +150,7 @@ internal static class SlackMessage
             $"<!date^{news.At.ToUnixTimeSeconds()}^{{date_short_pretty}} {{time_secs}}|{news.At.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC>"));
         if (news.Page is { } page)
         {
-            parts.Add(SlackText.Link(page, IsGood(news) ? "release and log" : "release, log and retry"));
+            parts.Add(SlackText.Link(page, IsGood(news) || news.Drift is not null ? "release and log" : "release, log and retry"));
         }
 
         return string.Join(" · ", parts);

@@ -20,7 +20,7 @@ internal static class WebhookMessage
         using (var json = new Utf8JsonWriter(body, Options))
         {
             json.WriteStartObject();
-            json.WriteString("type", $"release.{news.Outcome.ToText()}");
+            json.WriteString("type", news.Drift is null ? $"release.{news.Outcome.ToText()}" : "release.drifted");
             json.WriteString("timestamp", Time(news.At));
             json.WriteStartObject("data");
             WriteRelease(json, news);
@@ -52,8 +52,13 @@ internal static class WebhookMessage
         json.WriteString("user", news.User);
         json.WriteEndObject();
 
-        json.WriteString("status", Status(news.Outcome).ToText());
+        json.WriteString("status", (news.Drift is null ? Status(news.Outcome) : ReleaseStatus.Published).ToText());
         WriteReason(json, news.Reason);
+        if (news.Drift is { } drift)
+        {
+            json.WriteString("drift", drift);
+        }
+
         WriteImages(json, news.Images);
 
         if (news.Duration is { } duration)

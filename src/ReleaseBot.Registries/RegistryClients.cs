@@ -17,6 +17,11 @@ public sealed class RegistryClients(
     public RegistryClient Get(string name) =>
         _clients.TryGetValue(name, out var client) ? client.Value : throw new KeyNotFoundException($"Registries:{name} is not configured.");
 
+    /// <param name="host">As in a reference, e.g. <c>docker.io</c>.</param>
+    /// <returns>Null where no registry of that host is configured.</returns>
+    public RegistryClient? OfHost(string host) =>
+        registries.FirstOrDefault(pair => pair.Value.Host == host) is { Key: { } name } ? Get(name) : null;
+
     public void Dispose()
     {
         foreach (var client in _clients.Values.Where(client => client.IsValueCreated))

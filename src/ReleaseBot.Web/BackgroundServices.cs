@@ -6,7 +6,7 @@ namespace ReleaseBot.Web;
 /// <summary>What the web role does besides answering: verify, dispatch, reconcile, tell.</summary>
 public static class BackgroundServices
 {
-    /// <summary>Adds them beside <see cref="ReleaseBotWeb.AddReleaseBotWeb"/>. The bus (<see cref="IReleaseSignal"/>) and the notifications are the host's to register.</summary>
+    /// <summary>Adds them beside <see cref="ReleaseBotWeb.AddReleaseBotWeb"/>. The bus (<see cref="IWorkSignal"/>) and the notifications are the host's to register.</summary>
     public static IServiceCollection AddReleaseBotBackground(this IServiceCollection services)
     {
         services.AddKeyedSingleton<WakeUp>(WakeUps.Dispatch, (provider, _) => new WakeUp(provider.GetRequiredService<TimeProvider>()));

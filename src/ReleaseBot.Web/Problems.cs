@@ -46,6 +46,35 @@ internal static class Problems
     public static ProblemHttpResult ImageNotFound(string reference) =>
         Of(StatusCodes.Status404NotFound, "image-not-found", "No such image", $"History knows nothing of {reference}.");
 
+    public static ProblemHttpResult NotFloating(string reference, string kind) =>
+        Of(StatusCodes.Status409Conflict, "not-floating", "Only a floating tag can be moved",
+            $"{reference} is a {kind} tag. {(kind == "version" ? "A version tag never changes; retract its release to take the version out of the reckoning." : "A branch tag follows its branch; push the branch back.")}");
+
+    public static ProblemHttpResult NotPublished(string repository, string to) =>
+        Of(StatusCodes.Status409Conflict, "not-published", "No such published version",
+            $"We never published {to} in {repository}, or not to its end. GET /api/v1/releases?image={repository}&status=published lists what was.");
+
+    public static ProblemHttpResult VersionRetracted(string to, string by, string reason) =>
+        Of(StatusCodes.Status409Conflict, "version-retracted", "The version was retracted", $"{to} was retracted by {by}, for good: {reason} Choose another version, or publish a new one.");
+
+    public static ProblemHttpResult NothingToRetract(string what) =>
+        Of(StatusCodes.Status409Conflict, "nothing-to-retract", "There is no version to retract",
+            $"{what} has no version tag that a floating tag could be moved to. A floating tag is put elsewhere with POST /api/v1/images/move.");
+
+    public static ProblemHttpResult OfRelease(string reference, Guid release) =>
+        Of(StatusCodes.Status409Conflict, "of-release", "The tag is a release's own",
+            $"{reference} was pushed by release {release}. Retract that, with all its registries: POST /api/v1/releases/{release}/retract.", ("release", release.ToString()));
+
+    public static ProblemHttpResult NoOwner(string name) =>
+        Of(StatusCodes.Status404NotFound, "no-owner", "Nobody owns this", $"History knows no owner of {name}: whoever publishes there first has it, and nothing needs to be handed over.");
+
+    public static ProblemHttpResult AlreadyTheirs(string name, string heir) =>
+        Of(StatusCodes.Status409Conflict, "already-theirs", "It is theirs already", $"{name} is {heir}'s already.");
+
+    public static ProblemHttpResult ProjectUnknown(string project) =>
+        Of(StatusCodes.Status404NotFound, "project-not-found", "No such project",
+            $"History has not seen the project {project} yet. Have it send a hook, or ask for a release of it, so that it is known here.");
+
     public static ProblemHttpResult ProjectNotFound() =>
         Of(StatusCodes.Status404NotFound, "project-not-found", "No such project", "GitLab knows no such project, or GitLab:Token may not see it.");
 

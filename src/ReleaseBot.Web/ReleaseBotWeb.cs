@@ -23,6 +23,7 @@ public static class ReleaseBotWeb
         services.AddSingleton<LoopbackOnly>();
         services.AddSingleton<LogFollowers>();
         services.AddSingleton<RefLookup>();
+        services.AddSingleton<WorkSignal>();
         // A wrong body or parameter is answered by ExceptionToProblem, as any other fault.
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         return services.AddReleaseBotHealth().AddApiDescription();
@@ -55,6 +56,7 @@ public static class ReleaseBotWeb
         app.MapReleaseOperations();
         app.MapPlan();
         app.MapImages();
+        app.MapTagOperations();
         app.MapDeliveries();
         app.MapQueue();
         app.MapWorkers();

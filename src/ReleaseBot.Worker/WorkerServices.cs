@@ -25,6 +25,11 @@ public static class WorkerServices
         services.AddSingleton<FirstPush>();
         services.AddSingleton<ImageSpread>();
         services.AddSingleton<TagMover>();
+        services.AddSingleton<TagWakeUp>();
+        services.AddSingleton<TagChangeRunner>();
+        services.AddHostedService<TagChangeService>();
+        services.AddSingleton<DriftCheck>();
+        services.AddHostedService<DriftService>();
         services.AddSingleton<SourceStage>();
         services.AddSingleton<BuildStage>();
         services.AddSingleton<PushStage>();

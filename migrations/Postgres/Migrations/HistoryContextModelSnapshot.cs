@@ -143,6 +143,65 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.ToTable("deliveries");
                 });
 
+            modelBuilder.Entity("ReleaseBot.History.Handover", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("At")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at");
+
+                    b.Property<string>("By")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("by");
+
+                    b.Property<long>("FromProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("from_project_id");
+
+                    b.Property<string>("FromRef")
+                        .HasColumnType("text")
+                        .HasColumnName("from_ref");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("host");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<string>("Repository")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("repository");
+
+                    b.Property<string>("Tag")
+                        .HasColumnType("text")
+                        .HasColumnName("tag");
+
+                    b.Property<long>("ToProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("to_project_id");
+
+                    b.Property<string>("ToRef")
+                        .HasColumnType("text")
+                        .HasColumnName("to_ref");
+
+                    b.HasKey("Id")
+                        .HasName("pk_handovers");
+
+                    b.HasIndex("Host", "Repository", "Id")
+                        .HasDatabaseName("ix_handovers_host_repository_id");
+
+                    b.ToTable("handovers");
+                });
+
             modelBuilder.Entity("ReleaseBot.History.LogChunk", b =>
                 {
                     b.Property<Guid>("ReleaseId")
@@ -197,6 +256,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.Property<DateTimeOffset?>("DeliveredAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("delivered_at");
+
+                    b.Property<string>("Drift")
+                        .HasColumnType("text")
+                        .HasColumnName("drift");
 
                     b.Property<string>("LastError")
                         .HasColumnType("text")
@@ -404,6 +467,18 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("ref_name");
 
+                    b.Property<DateTimeOffset?>("RetractedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("retracted_at");
+
+                    b.Property<string>("RetractedBy")
+                        .HasColumnType("text")
+                        .HasColumnName("retracted_by");
+
+                    b.Property<string>("RetractedReason")
+                        .HasColumnType("text")
+                        .HasColumnName("retracted_reason");
+
                     b.Property<DateTimeOffset?>("StartedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("started_at");
@@ -475,6 +550,25 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasDatabaseName("ix_releases_version_id");
 
                     b.ToTable("releases");
+                });
+
+            modelBuilder.Entity("ReleaseBot.History.ReleaseBuild", b =>
+                {
+                    b.Property<Guid>("ReleaseId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("release_id");
+
+                    b.Property<string>("ImageId")
+                        .HasColumnType("text")
+                        .HasColumnName("image_id");
+
+                    b.HasKey("ReleaseId", "ImageId")
+                        .HasName("pk_release_builds");
+
+                    b.HasIndex("ImageId")
+                        .HasDatabaseName("ix_release_builds_image_id");
+
+                    b.ToTable("release_builds");
                 });
 
             modelBuilder.Entity("ReleaseBot.History.ReleaseImage", b =>
@@ -654,6 +748,102 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.ToTable("resource_locks");
                 });
 
+            modelBuilder.Entity("ReleaseBot.History.TagChange", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<string>("By")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("by");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Digest")
+                        .HasColumnType("text")
+                        .HasColumnName("digest");
+
+                    b.Property<long>("Fence")
+                        .HasColumnType("bigint")
+                        .HasColumnName("fence");
+
+                    b.Property<DateTimeOffset?>("FinishedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("finished_at");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("host");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasMaxLength(20)
+                        .HasColumnType("character varying(20)")
+                        .HasColumnName("kind");
+
+                    b.Property<DateTimeOffset?>("LeaseUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("lease_until");
+
+                    b.Property<DateTimeOffset>("NextAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("next_at");
+
+                    b.Property<string>("Outcome")
+                        .HasColumnType("text")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<string>("Repository")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("repository");
+
+                    b.Property<string>("Scope")
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasMaxLength(20)
+                        .HasColumnType("character varying(20)")
+                        .HasColumnName("status");
+
+                    b.Property<string>("Tag")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("tag");
+
+                    b.Property<string>("To")
+                        .HasColumnType("text")
+                        .HasColumnName("to");
+
+                    b.Property<int>("Tries")
+                        .HasColumnType("integer")
+                        .HasColumnName("tries");
+
+                    b.HasKey("Id")
+                        .HasName("pk_tag_changes");
+
+                    b.HasIndex("NextAt")
+                        .HasDatabaseName("ix_tag_changes_pending")
+                        .HasFilter("status = 'pending'");
+
+                    b.HasIndex("Host", "Repository", "Tag", "Id")
+                        .HasDatabaseName("ix_tag_changes_host_repository_tag_id");
+
+                    b.ToTable("tag_changes");
+                });
+
             modelBuilder.Entity("ReleaseBot.History.TagMove", b =>
                 {
                     b.Property<Guid>("Id")
@@ -668,6 +858,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("by");
+
+                    b.Property<Guid?>("ChangeId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("change_id");
 
                     b.Property<string>("From")
                         .HasColumnType("text")
@@ -714,6 +908,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.HasKey("Id")
                         .HasName("pk_tag_moves");
 
+                    b.HasIndex("Host", "Repository", "Tag", "ChangeId")
+                        .HasDatabaseName("ix_tag_moves_changes")
+                        .HasFilter("change_id IS NOT NULL");
+
                     b.HasIndex("Host", "Repository", "Tag", "Id")
                         .HasDatabaseName("ix_tag_moves_host_repository_tag_id");
 
@@ -738,6 +936,22 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("digest");
 
+                    b.Property<DateTimeOffset?>("DriftAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("drift_at");
+
+                    b.Property<string>("DriftDigest")
+                        .HasColumnType("text")
+                        .HasColumnName("drift_digest");
+
+                    b.Property<long?>("HandedToProjectId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("handed_to_project_id");
+
+                    b.Property<string>("HandedToRef")
+                        .HasColumnType("text")
+                        .HasColumnName("handed_to_ref");
+
                     b.Property<bool>("IsPublished")
                         .HasColumnType("boolean")
                         .HasColumnName("is_published");
@@ -748,6 +962,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasColumnType("character varying(20)")
                         .HasColumnName("kind");
 
+                    b.Property<DateTimeOffset?>("NextCheckAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("next_check_at");
+
                     b.Property<long>("ProjectId")
                         .HasColumnType("bigint")
                         .HasColumnName("project_id");
@@ -757,7 +975,7 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("ref");
 
-                    b.Property<Guid>("ReleaseId")
+                    b.Property<Guid?>("ReleaseId")
                         .HasColumnType("uuid")
                         .HasColumnName("release_id");
 
@@ -772,10 +990,56 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.HasKey("Host", "Repository", "Tag")
                         .HasName("pk_tag_owners");
 
+                    b.HasIndex("NextCheckAt")
+                        .HasDatabaseName("ix_tag_owners_checked")
+                        .HasFilter("next_check_at IS NOT NULL");
+
                     b.HasIndex("ReleaseId")
                         .HasDatabaseName("ix_tag_owners_release_id");
 
                     b.ToTable("tag_owners");
+                });
+
+            modelBuilder.Entity("ReleaseBot.History.TagRetraction", b =>
+                {
+                    b.Property<string>("Host")
+                        .HasColumnType("text")
+                        .HasColumnName("host");
+
+                    b.Property<string>("Repository")
+                        .HasColumnType("text")
+                        .HasColumnName("repository");
+
+                    b.Property<string>("Tag")
+                        .HasColumnType("text")
+                        .HasColumnName("tag");
+
+                    b.Property<DateTimeOffset>("At")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at");
+
+                    b.Property<string>("By")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("by");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<Guid?>("ReleaseId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("release_id");
+
+                    b.Property<string>("Version")
+                        .HasColumnType("text")
+                        .HasColumnName("version");
+
+                    b.HasKey("Host", "Repository", "Tag")
+                        .HasName("pk_tag_retractions");
+
+                    b.ToTable("tag_retractions");
                 });
 
             modelBuilder.Entity("ReleaseBot.History.WorkerHeartbeat", b =>

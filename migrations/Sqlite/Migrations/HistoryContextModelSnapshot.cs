@@ -138,6 +138,65 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.ToTable("deliveries");
                 });
 
+            modelBuilder.Entity("ReleaseBot.History.Handover", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("at");
+
+                    b.Property<string>("By")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("by");
+
+                    b.Property<long>("FromProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("from_project_id");
+
+                    b.Property<string>("FromRef")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("from_ref");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<string>("Repository")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("repository");
+
+                    b.Property<string>("Tag")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("tag");
+
+                    b.Property<long>("ToProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("to_project_id");
+
+                    b.Property<string>("ToRef")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("to_ref");
+
+                    b.HasKey("Id")
+                        .HasName("pk_handovers");
+
+                    b.HasIndex("Host", "Repository", "Id")
+                        .HasDatabaseName("ix_handovers_host_repository_id");
+
+                    b.ToTable("handovers");
+                });
+
             modelBuilder.Entity("ReleaseBot.History.LogChunk", b =>
                 {
                     b.Property<Guid>("ReleaseId")
@@ -192,6 +251,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.Property<long?>("DeliveredAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("delivered_at");
+
+                    b.Property<string>("Drift")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("drift");
 
                     b.Property<string>("LastError")
                         .HasColumnType("TEXT")
@@ -399,6 +462,18 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("ref_name");
 
+                    b.Property<long?>("RetractedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("retracted_at");
+
+                    b.Property<string>("RetractedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("retracted_by");
+
+                    b.Property<string>("RetractedReason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("retracted_reason");
+
                     b.Property<long?>("StartedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("started_at");
@@ -470,6 +545,25 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_releases_version_id");
 
                     b.ToTable("releases");
+                });
+
+            modelBuilder.Entity("ReleaseBot.History.ReleaseBuild", b =>
+                {
+                    b.Property<Guid>("ReleaseId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("release_id");
+
+                    b.Property<string>("ImageId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("image_id");
+
+                    b.HasKey("ReleaseId", "ImageId")
+                        .HasName("pk_release_builds");
+
+                    b.HasIndex("ImageId")
+                        .HasDatabaseName("ix_release_builds_image_id");
+
+                    b.ToTable("release_builds");
                 });
 
             modelBuilder.Entity("ReleaseBot.History.ReleaseImage", b =>
@@ -649,6 +743,102 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.ToTable("resource_locks");
                 });
 
+            modelBuilder.Entity("ReleaseBot.History.TagChange", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<string>("By")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("by");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Digest")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("digest");
+
+                    b.Property<long>("Fence")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("fence");
+
+                    b.Property<long?>("FinishedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("finished_at");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasMaxLength(20)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<long?>("LeaseUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("lease_until");
+
+                    b.Property<long>("NextAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("next_at");
+
+                    b.Property<string>("Outcome")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<string>("Repository")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("repository");
+
+                    b.Property<string>("Scope")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasMaxLength(20)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("status");
+
+                    b.Property<string>("Tag")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("tag");
+
+                    b.Property<string>("To")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("to");
+
+                    b.Property<int>("Tries")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("tries");
+
+                    b.HasKey("Id")
+                        .HasName("pk_tag_changes");
+
+                    b.HasIndex("NextAt")
+                        .HasDatabaseName("ix_tag_changes_pending")
+                        .HasFilter("status = 'pending'");
+
+                    b.HasIndex("Host", "Repository", "Tag", "Id")
+                        .HasDatabaseName("ix_tag_changes_host_repository_tag_id");
+
+                    b.ToTable("tag_changes");
+                });
+
             modelBuilder.Entity("ReleaseBot.History.TagMove", b =>
                 {
                     b.Property<Guid>("Id")
@@ -663,6 +853,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("by");
+
+                    b.Property<Guid?>("ChangeId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("change_id");
 
                     b.Property<string>("From")
                         .HasColumnType("TEXT")
@@ -709,6 +903,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasKey("Id")
                         .HasName("pk_tag_moves");
 
+                    b.HasIndex("Host", "Repository", "Tag", "ChangeId")
+                        .HasDatabaseName("ix_tag_moves_changes")
+                        .HasFilter("change_id IS NOT NULL");
+
                     b.HasIndex("Host", "Repository", "Tag", "Id")
                         .HasDatabaseName("ix_tag_moves_host_repository_tag_id");
 
@@ -733,6 +931,22 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("digest");
 
+                    b.Property<long?>("DriftAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("drift_at");
+
+                    b.Property<string>("DriftDigest")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("drift_digest");
+
+                    b.Property<long?>("HandedToProjectId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("handed_to_project_id");
+
+                    b.Property<string>("HandedToRef")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("handed_to_ref");
+
                     b.Property<bool>("IsPublished")
                         .HasColumnType("INTEGER")
                         .HasColumnName("is_published");
@@ -743,6 +957,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("kind");
 
+                    b.Property<long?>("NextCheckAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("next_check_at");
+
                     b.Property<long>("ProjectId")
                         .HasColumnType("INTEGER")
                         .HasColumnName("project_id");
@@ -752,7 +970,7 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("ref");
 
-                    b.Property<Guid>("ReleaseId")
+                    b.Property<Guid?>("ReleaseId")
                         .HasColumnType("TEXT")
                         .HasColumnName("release_id");
 
@@ -767,10 +985,56 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasKey("Host", "Repository", "Tag")
                         .HasName("pk_tag_owners");
 
+                    b.HasIndex("NextCheckAt")
+                        .HasDatabaseName("ix_tag_owners_checked")
+                        .HasFilter("next_check_at IS NOT NULL");
+
                     b.HasIndex("ReleaseId")
                         .HasDatabaseName("ix_tag_owners_release_id");
 
                     b.ToTable("tag_owners");
+                });
+
+            modelBuilder.Entity("ReleaseBot.History.TagRetraction", b =>
+                {
+                    b.Property<string>("Host")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host");
+
+                    b.Property<string>("Repository")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("repository");
+
+                    b.Property<string>("Tag")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("tag");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("at");
+
+                    b.Property<string>("By")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("by");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<Guid?>("ReleaseId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("release_id");
+
+                    b.Property<string>("Version")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("version");
+
+                    b.HasKey("Host", "Repository", "Tag")
+                        .HasName("pk_tag_retractions");
+
+                    b.ToTable("tag_retractions");
                 });
 
             modelBuilder.Entity("ReleaseBot.History.WorkerHeartbeat", b =>

@@ -44,9 +44,13 @@ public static class FloatingTags
             return new FloatingVerdict.Keep(ReasonCode.PreRelease, $"{candidate} is a pre-release, which moves no floating tag");
         }
 
-        var highest = published.Where(version => version.IsStable && scope.Contains(version)).Max();
+        var highest = Highest(scope, published);
         return highest is not null && highest > candidate
             ? new FloatingVerdict.Keep(ReasonCode.NotNewest, $"{highest} is published and higher than {candidate} among {scope}")
             : new FloatingVerdict.Move($"{candidate} is the highest published stable version among {scope}");
     }
+
+    /// <summary>The version that a floating tag of the scope belongs on; null where none is stable and in the scope.</summary>
+    public static SemanticVersion? Highest(FloatingScope scope, IEnumerable<SemanticVersion> published) =>
+        published.Where(version => version.IsStable && scope.Contains(version)).Max();
 }

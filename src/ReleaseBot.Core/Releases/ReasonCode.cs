@@ -35,6 +35,7 @@ public enum ReasonCode
     NotNewest,
     PreRelease,
     NoVersion,
+    Retracted,
     InternalError,
 }
 

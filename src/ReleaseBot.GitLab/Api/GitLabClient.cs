@@ -63,6 +63,37 @@ public sealed partial class GitLabClient : IDisposable
         return new GitLabRef(tag.IsProtected, tag.Target, tag.Commit, tag.CommittedAt);
     }
 
+    /// <summary>A commit by its whole id; null when it is not there.</summary>
+    public async Task<GitLabCommit?> GetCommitAsync(long projectId, ObjectId commit, CancellationToken cancellationToken)
+    {
+        var what = $"the commit {commit.Short} of project {projectId}";
+        var found = await _transport.FindAsync(
+            _transport.At($"projects/{projectId}/repository/commits/{commit}"), what, GitLabJson.Default.CommitJson, cancellationToken);
+        if (found is null)
+        {
+            return null;
+        }
+
+        return found.Id == commit.Value && (found.CommittedDate ?? found.CreatedAt) is { } committedAt
+            ? new GitLabCommit(commit, committedAt)
+            : throw new GitLabException(GitLabFault.Unexpected, $"GitLab was asked for {what} and answered with something else.");
+    }
+
+    /// <summary>Whether a rule of the project would protect a tag of this name, which need not exist (doc/api/protected_tags.md). Only who may see the rules can ask.</summary>
+    public async Task<bool> WouldProtectTagAsync(long projectId, string name, CancellationToken cancellationToken)
+    {
+        var first = _transport.At($"projects/{projectId}/protected_tags?per_page=100");
+        await foreach (var rule in ListAsync(first, $"the protected tags of project {projectId}", GitLabJson.Default.ListProtectionJson, cancellationToken))
+        {
+            if (new RefPattern(rule.Name).Matches(name))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>All tags, page by page, the latest first: by the tagger's date, or by the commit's for a lightweight tag.</summary>
     public async IAsyncEnumerable<GitLabTag> ListTagsAsync(long projectId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -10,6 +10,9 @@ internal sealed record CommitJson(string Id, DateTimeOffset? CommittedDate = nul
 /// <summary>A tag or a branch; only a tag has a target, and only since GitLab 9.</summary>
 internal sealed record RefJson(string Name, CommitJson Commit, bool Protected = false, string? Target = null);
 
+/// <summary>A rule of protected tags: a name or a wildcard.</summary>
+internal sealed record ProtectionJson(string Name);
+
 internal sealed record UserJson(string Username);
 
 internal sealed record TokenJson(IReadOnlyList<string>? Scopes = null, DateOnly? ExpiresAt = null);
@@ -40,6 +43,8 @@ internal sealed record ReleaseDescriptionJson(string Description);
 [JsonSerializable(typeof(List<ProjectJson>))]
 [JsonSerializable(typeof(RefJson))]
 [JsonSerializable(typeof(List<RefJson>))]
+[JsonSerializable(typeof(CommitJson))]
+[JsonSerializable(typeof(List<ProtectionJson>))]
 [JsonSerializable(typeof(UserJson))]
 [JsonSerializable(typeof(TokenJson))]
 [JsonSerializable(typeof(ReleaseJson))]

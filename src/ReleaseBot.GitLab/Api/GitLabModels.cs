@@ -32,3 +32,6 @@ public enum CommitState
 
 /// <summary>A link of a GitLab Release to an image. Name and address are each unique in the release.</summary>
 public sealed record ReleaseLink(string Name, Uri Url);
+
+/// <summary>A commit of a project.</summary>
+public sealed record GitLabCommit(ObjectId Id, DateTimeOffset CommittedAt);

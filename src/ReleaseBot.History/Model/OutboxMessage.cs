@@ -12,6 +12,9 @@ public sealed class OutboxMessage
     /// <summary>The channel's name; <c>gitlab:commit-status</c> and <c>gitlab:release</c> are GitLab itself.</summary>
     public required string Channel { get; init; }
     public Outcome Outcome { get; init; }
+
+    /// <summary>Set where it is not the release's end that is told, but that a registry says something else since: what was found.</summary>
+    public string? Drift { get; init; }
     public DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset NextAt { get; set; }
     public int Tries { get; set; }

@@ -61,6 +61,13 @@ public sealed class Release
     /// <summary>The manifest digest, the same on every registry.</summary>
     public string? Digest { get; set; }
 
+    /// <summary>When an operator took its version out of the reckoning, for good; null where nobody did.</summary>
+    public DateTimeOffset? RetractedAt { get; set; }
+
+    /// <summary>The name of the operator's token.</summary>
+    public string? RetractedBy { get; set; }
+    public string? RetractedReason { get; set; }
+
     public List<ReleaseImage> Images { get; init; } = [];
     public List<ReleaseStage> Stages { get; init; } = [];
 

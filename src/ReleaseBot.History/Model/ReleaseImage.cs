@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Numerics;
 using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
@@ -30,7 +28,7 @@ public sealed class ReleaseImage
 
     public ImageRef Image => new(new ImageRepository(Host, Repository), Tag);
 
-    public FloatingScope FloatingScope => ParseScope(Scope);
+    public FloatingScope FloatingScope => TagScope.Parse(Scope);
 
     public static ReleaseImage Of(Guid releaseId, int ordinal, PlannedImage planned) => new()
     {
@@ -42,18 +40,9 @@ public sealed class ReleaseImage
         Tag = planned.Image.Tag,
         Reference = planned.Image.ToString(),
         Kind = planned.Kind,
-        Scope = planned.Scope is { } scope ? FormatScope(scope) : null,
+        Scope = planned.Scope is { } scope ? TagScope.Format(scope) : null,
         Status = ImageStatus.Pending,
     };
-
-    private static string FormatScope(FloatingScope scope) =>
-        string.Join(',', new[] { scope.Major, scope.Minor, scope.Patch }.Select(number => number?.ToString(CultureInfo.InvariantCulture) ?? ""));
-
-    private static FloatingScope ParseScope(string? text)
-    {
-        var numbers = (text ?? ",,").Split(',').Select(part => part.Length == 0 ? (BigInteger?)null : BigInteger.Parse(part, CultureInfo.InvariantCulture)).ToArray();
-        return new FloatingScope(numbers[0], numbers[1], numbers[2]);
-    }
 }
 
 /// <summary>A stage of the present or an earlier attempt.</summary>
@@ -78,4 +67,13 @@ public sealed class LogChunk
     /// <summary>UTF-8 text in whole lines, gzipped.</summary>
     public required byte[] Data { get; init; }
     public DateTimeOffset WrittenAt { get; init; }
+}
+
+/// <summary>An image that a release built at some attempt, so that what a straggler of ours pushed can be told from what a stranger did.</summary>
+public sealed class ReleaseBuild
+{
+    public Guid ReleaseId { get; init; }
+
+    /// <summary>The config digest.</summary>
+    public required string ImageId { get; init; }
 }

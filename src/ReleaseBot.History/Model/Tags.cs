@@ -13,13 +13,30 @@ public sealed class TagOwner
 
     /// <summary>The full ref that published it. A floating tag belongs to its project, so other refs may move it.</summary>
     public required string Ref { get; set; }
-    public Guid ReleaseId { get; set; }
+
+    /// <summary>Null where a floating tag was put on a version that the registry held before us.</summary>
+    public Guid? ReleaseId { get; set; }
     public string? Version { get; set; }
     public string? Digest { get; set; }
 
     /// <summary>The owning release reached <c>published</c>; until then another may take the tag over.</summary>
     public bool IsPublished { get; set; }
     public DateTimeOffset UpdatedAt { get; set; }
+
+    /// <summary>An operator lets this project and ref take the tag, though it is another's; null once they have, and where nobody may.</summary>
+    public long? HandedToProjectId { get; set; }
+
+    /// <summary>A full ref name.</summary>
+    public string? HandedToRef { get; set; }
+
+    /// <summary>Of a published version tag: when the registry is to be asked next whether it still holds the digest.</summary>
+    public DateTimeOffset? NextCheckAt { get; set; }
+
+    /// <summary>Since when the registry is known to say something else; null while it agrees.</summary>
+    public DateTimeOffset? DriftAt { get; set; }
+
+    /// <summary>What the registry said then; null where the tag was gone.</summary>
+    public string? DriftDigest { get; set; }
 }
 
 /// <summary>Which project a repository of a registry belongs to: the one that first published there.</summary>
@@ -45,6 +62,10 @@ public enum TagVerdict
     /// <summary>It was there already, with this release's own image.</summary>
     Adopted,
     Refused,
+    /// <summary>Found, not made: the registry says something else than we recorded.</summary>
+    Drifted,
+    /// <summary>A version tag that had drifted was put back.</summary>
+    Restored,
 }
 
 /// <summary>A move of an image tag, or the decision not to move it. Kept for ever.</summary>
@@ -62,8 +83,11 @@ public sealed class TagMove
     public TagVerdict Verdict { get; init; }
     public required string Reason { get; init; }
 
-    /// <summary><c>release</c>, or the name of the operator's token.</summary>
+    /// <summary><c>release</c>, <c>drift check</c>, or the name of the operator's token.</summary>
     public required string By { get; init; }
+
+    /// <summary>The <see cref="TagChange"/> that it came of; null for the move of a release.</summary>
+    public Guid? ChangeId { get; init; }
 }
 
 /// <summary>A row that exists is a lock that is held: on a repository by a running release, on a tag while it is moved.</summary>
@@ -71,6 +95,8 @@ public sealed class ResourceLock
 {
     /// <summary><c>repository:host/name</c> or <c>tag:host/name:tag</c>.</summary>
     public required string Resource { get; init; }
+
+    /// <summary>The release, or the <see cref="TagChange"/>, that holds it.</summary>
     public Guid ReleaseId { get; set; }
     public long Fence { get; set; }
 

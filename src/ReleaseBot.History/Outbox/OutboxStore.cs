@@ -4,7 +4,12 @@ using ReleaseBot.Core;
 namespace ReleaseBot.History;
 
 /// <summary>A message that is due, and the release that it is about.</summary>
-public sealed record DueMessage(Guid Id, string Channel, Outcome Outcome, int Tries, Release Release);
+public sealed record DueMessage(Guid Id, string Channel, Outcome Outcome, int Tries, Release Release)
+{
+    /// <summary>See <see cref="OutboxMessage.Drift"/>.</summary>
+    public string? Drift { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+}
 
 /// <summary>Messages written with the history and told afterwards, each with its own retries.</summary>
 public sealed class OutboxStore(HistoryDatabase database)
@@ -39,7 +44,7 @@ public sealed class OutboxStore(HistoryDatabase database)
         var releases = await database.ReadAsync(
             (context, token) => context.Releases.Include(release => release.Images).Where(release => ids.Contains(release.Id)).ToDictionaryAsync(release => release.Id, token),
             cancellationToken);
-        return due.ConvertAll(row => new DueMessage(row.Id, row.Channel, row.Outcome, row.Tries, releases[row.ReleaseId]));
+        return due.ConvertAll(row => new DueMessage(row.Id, row.Channel, row.Outcome, row.Tries, releases[row.ReleaseId]) { Drift = row.Drift, CreatedAt = row.CreatedAt });
     }
 
     public Task DeliveredAsync(Guid id, CancellationToken cancellationToken) =>

@@ -6,6 +6,8 @@ namespace ReleaseBot.History;
 /// <summary>What the API and the pages read.</summary>
 public sealed class HistoryQueries(HistoryDatabase database)
 {
+    private const int MaxChanges = 50;
+
     public Task<Page<Release>> ReleasesAsync(ReleaseFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(
             async (context, token) =>
@@ -89,6 +91,40 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 owner => owner.Host == image.Repository.Host && owner.Repository == image.Repository.Name && owner.Tag == image.Tag, token),
             cancellationToken);
 
+    /// <summary>What operators, and the drift check, wish of a tag, newest first, <paramref name="limit"/> at the most.</summary>
+    public Task<List<TagChange>> TagChangesAsync(ImageRef image, int limit, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            (context, token) => context.TagChanges
+                .Where(change => change.Host == image.Repository.Host && change.Repository == image.Repository.Name && change.Tag == image.Tag)
+                .OrderByDescending(change => change.Id).Take(limit).ToListAsync(token),
+            cancellationToken);
+
+    public Task<TagRetraction?> RetractionAsync(ImageRef image, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            (context, token) => context.TagRetractions.SingleOrDefaultAsync(
+                row => row.Host == image.Repository.Host && row.Repository == image.Repository.Name && row.Tag == image.Tag, token),
+            cancellationToken);
+
+    /// <summary>What was done to the tags of a release past it, by operators and the drift check: to it or away from it; newest first, 50 at the most.</summary>
+    public Task<List<TagMove>> ChangesOfAsync(Release release, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async (context, token) =>
+            {
+                List<TagMove> moves = [];
+                foreach (var image in release.Images)
+                {
+                    moves.AddRange(await context.TagMoves
+                        .Where(move => move.Host == image.Host && move.Repository == image.Repository && move.Tag == image.Tag
+                            && (move.ChangeId != null || move.Verdict == TagVerdict.Drifted)
+                            && (move.ReleaseId == release.Id || release.Digest != null && move.From == release.Digest))
+                        .OrderByDescending(move => move.Id).Take(MaxChanges).ToListAsync(token));
+                }
+
+                return moves.OrderByDescending(move => move.At).Take(MaxChanges).ToList();
+            },
+            cancellationToken);
+
+
     /// <summary>What is not final, oldest first.</summary>
     public Task<List<Release>> ActiveAsync(int limit, CancellationToken cancellationToken) =>
         database.ReadAsync(
@@ -105,7 +141,7 @@ public sealed class HistoryQueries(HistoryDatabase database)
         return database.ReadAsync(
             (context, token) => context.TagMoves
                 .Where(move => move.Host == image.Repository.Host && move.Repository == image.Repository.Name && move.Tag == image.Tag
-                    && move.Id < end && move.Verdict != TagVerdict.Kept && move.Verdict != TagVerdict.Refused)
+                    && move.Id < end && move.Verdict != TagVerdict.Kept && move.Verdict != TagVerdict.Refused && move.Verdict != TagVerdict.Drifted)
                 .OrderByDescending(move => move.Id).FirstOrDefaultAsync(token),
             cancellationToken);
     }

@@ -34,6 +34,8 @@ internal static class ReleaseEnding
         {
             await context.TagOwners.Where(owner => owner.ReleaseId == release.Id)
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
+            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id && owner.Kind == ImageTagKind.Version)
+                .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, (DateTimeOffset?)(now + DriftLedger.FirstCheck)), cancellationToken);
             await context.RepositoryOwners.Where(owner => owner.ReleaseId == release.Id)
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
         }

@@ -34,6 +34,11 @@ public sealed class RunLedger(HistoryDatabase database)
                 // Another build may get another digest: what an earlier attempt pushed is no longer what this one publishes.
                 release.ImageId = imageId;
                 release.Digest = null;
+                if (!await context.ReleaseBuilds.AnyAsync(build => build.ReleaseId == release.Id && build.ImageId == imageId, token))
+                {
+                    context.ReleaseBuilds.Add(new ReleaseBuild { ReleaseId = release.Id, ImageId = imageId });
+                }
+
                 await context.ReleaseImages.Where(image => image.ReleaseId == release.Id && image.Status != ImageStatus.Pending).ExecuteUpdateAsync(
                     image => image.SetProperty(row => row.Status, ImageStatus.Pending).SetProperty(row => row.Digest, (string?)null)
                         .SetProperty(row => row.FinishedAt, (DateTimeOffset?)null).SetProperty(row => row.ReasonCode, (ReasonCode?)null)

@@ -158,6 +158,8 @@ public sealed class RunQueue(HistoryDatabase database)
                 await context.ResourceLocks.ExecuteDeleteAsync(token);
                 await context.OutboxMessages.Where(row => row.LeaseUntil != null)
                     .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null), token);
+                await context.TagChanges.Where(row => row.LeaseUntil != null)
+                    .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null), token);
                 return await context.Releases
                     .Where(row => row.LeaseUntil != null && row.FinishedAt == null)
                     .ExecuteUpdateAsync(

@@ -34,6 +34,11 @@ internal static class TagConflicts
 
     private static Reason? ConflictWith(TagOwner owner, Release release, ImageRef image, ImageTagKind kind, OverwritePolicy overwrite)
     {
+        if (owner.HandedToProjectId == release.ProjectId && owner.HandedToRef == release.Ref.FullName)
+        {
+            return null;
+        }
+
         if (owner.Kind != kind)
         {
             return owner.IsPublished

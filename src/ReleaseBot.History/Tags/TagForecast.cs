@@ -44,7 +44,12 @@ public sealed class TagForecast(HistoryDatabase database, TagLedger ledger)
         if (image.Kind == ImageTagKind.Floating)
         {
             var known = await ledger.KnownVersionsAsync(image.Image.Repository, cancellationToken);
-            return FloatingTags.Decide(version, image.Scope ?? FloatingScope.All, known.Published) switch
+            if (version is not null && known.IsRetracted(version))
+            {
+                return new ForecastImage(image, ForecastVerdict.Keep, current, ReasonCode.Retracted, $"{version} was retracted by an operator, so it moves no floating tag");
+            }
+
+            return FloatingTags.Decide(version, image.Scope ?? FloatingScope.All, known.Reckon([])) switch
             {
                 FloatingVerdict.Keep keep => new ForecastImage(image, ForecastVerdict.Keep, current, keep.Code, keep.Why),
                 var move => new ForecastImage(image, standing is null ? ForecastVerdict.Create : ForecastVerdict.Move, current, null, move.Why),
@@ -56,6 +61,7 @@ public sealed class TagForecast(HistoryDatabase database, TagLedger ledger)
             null => new ForecastImage(image, ForecastVerdict.Create, null, null, "history knows no such tag yet"),
             { IsPublished: true } when standing.ReleaseId == release.Id =>
                 new ForecastImage(image, ForecastVerdict.Keep, current, ReasonCode.AlreadyAccepted, "this ref at this object was published already"),
+            _ when standing.IsHandedTo(release) => new ForecastImage(image, ForecastVerdict.Move, current, null, "an operator handed the tag over to this ref"),
             { IsPublished: false } => new ForecastImage(image, ForecastVerdict.Move, current, null, $"{standing.Ref} took it, but was never published"),
             _ when image.Kind == ImageTagKind.Branch => new ForecastImage(image, ForecastVerdict.Move, current, null, "a branch tag follows its branch"),
             _ => new ForecastImage(image, ForecastVerdict.Move, current, null, "Overwrite is Allow: the published version gets another digest"),

@@ -5,12 +5,13 @@ namespace ReleaseBot.History;
 
 /// <summary>What a tag points to by our own deed, and who else stands in the way. See <see cref="TagLedger.StandingAsync"/>.</summary>
 /// <param name="ImageId">The config digest of the image that the owning release built last.</param>
-public sealed record TagStanding(long ProjectId, string Ref, Guid ReleaseId, Digest? Digest, string? Version, bool IsPublished, string? ImageId);
+public sealed record TagStanding(long ProjectId, string Ref, Guid? ReleaseId, Digest? Digest, string? Version, bool IsPublished, string? ImageId)
+{
+    /// <summary>Whom an operator lets take the tag; null where nobody may.</summary>
+    public (long ProjectId, string Ref)? HandedTo { get; init; }
 
-/// <summary>The versions of a repository that history knows.</summary>
-/// <param name="Published">Of releases that reached <c>published</c>.</param>
-/// <param name="Unpublished">Image tags whose release has not: they do not count, though the registry holds them.</param>
-public sealed record KnownVersions(IReadOnlyList<SemanticVersion> Published, IReadOnlySet<string> Unpublished);
+    public bool IsHandedTo(Release release) => HandedTo is { } heir && heir == (release.ProjectId, release.Ref.FullName);
+}
 
 /// <summary>Owners of tags and repositories, and every move of a tag.</summary>
 public sealed class TagLedger(HistoryDatabase database)
@@ -66,33 +67,40 @@ public sealed class TagLedger(HistoryDatabase database)
 
                 var imageId = await context.Releases.Where(release => release.Id == owner.ReleaseId).Select(release => release.ImageId).SingleOrDefaultAsync(token);
                 return new TagStanding(owner.ProjectId, owner.Ref, owner.ReleaseId, owner.Digest is null ? null : Digest.Parse(owner.Digest),
-                    owner.Version, owner.IsPublished, imageId);
+                    owner.Version, owner.IsPublished, imageId)
+                {
+                    HandedTo = owner is { HandedToProjectId: { } heir, HandedToRef: { } heirRef } ? (heir, heirRef) : null,
+                };
             },
             cancellationToken);
 
     public Task<KnownVersions> KnownVersionsAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+        database.ReadAsync((context, token) => KnownVersions.ReadAsync(context, repository, token), cancellationToken);
+
+    /// <summary>Whether a floating tag moves to a release's image; to be asked under the tag's lock, since it may change at any time.</summary>
+    /// <param name="current">What the registry says that the tag points to.</param>
+    /// <param name="registryTags">Every tag that the registry lists in the repository.</param>
+    public Task<FloatingVerdict> DecideAsync(
+        ClaimedRun run, ReleaseImage image, SemanticVersion? version, Digest? current, IEnumerable<string> registryTags, CancellationToken cancellationToken) =>
         database.ReadAsync(
             async (context, token) =>
             {
-                var owners = await context.TagOwners
-                    .Where(owner => owner.Host == repository.Host && owner.Repository == repository.Name && owner.Kind == ImageTagKind.Version)
-                    .Select(owner => new { owner.Tag, owner.Version, owner.IsPublished })
-                    .ToListAsync(token);
-                List<SemanticVersion> published = [];
-                HashSet<string> unpublished = new(StringComparer.Ordinal);
-                foreach (var owner in owners)
+                var known = await KnownVersions.ReadAsync(context, image.Image.Repository, token);
+                if (version is not null && known.IsRetracted(version)
+                    || await context.Releases.AnyAsync(release => release.Id == run.Release.Id && release.RetractedAt != null, token))
                 {
-                    if (!owner.IsPublished)
-                    {
-                        unpublished.Add(owner.Tag);
-                    }
-                    else if (SemanticVersion.TryParse(owner.Version, out var version))
-                    {
-                        published.Add(version);
-                    }
+                    return new FloatingVerdict.Keep(ReasonCode.Retracted, $"{version?.ToString() ?? run.Release.RefName} was retracted by an operator, so it moves no floating tag");
                 }
 
-                return new KnownVersions(published, unpublished);
+                List<SemanticVersion> counted = [.. known.Reckon(registryTags)];
+                // A tag that we moved already counts even before that release has ended, or a slower one could take it back.
+                var standing = await OwnerAsync(context, image.Image, token);
+                if (standing is not null && standing.Digest == current?.Value && SemanticVersion.TryParse(standing.Version, out var owner) && !known.IsRetracted(owner))
+                {
+                    counted.Add(owner);
+                }
+
+                return FloatingTags.Decide(version, image.FloatingScope, counted);
             },
             cancellationToken);
 
@@ -123,39 +131,78 @@ public sealed class TagLedger(HistoryDatabase database)
             {
                 var now = await database.NowAsync(context, token);
                 var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
-                context.TagMoves.Add(new TagMove
-                {
-                    Id = database.NewId(now),
-                    Host = image.Host,
-                    Repository = image.Repository,
-                    Tag = image.Tag,
-                    At = now,
-                    From = from?.Value,
-                    To = to?.Value,
-                    ReleaseId = release.Id,
-                    Version = release.Version,
-                    Verdict = verdict,
-                    Reason = reason,
-                    By = "release",
-                });
-                if (verdict is not (TagVerdict.Kept or TagVerdict.Refused))
-                {
-                    var owner = await OwnerAsync(context, image.Image, token);
-                    if (owner is null)
-                    {
-                        owner = NewOwner(release, image, now);
-                        context.TagOwners.Add(owner);
-                    }
-
-                    var keepsPublished = owner.ReleaseId == release.Id && owner.IsPublished;
-                    Hand(owner, release, image, now);
-                    owner.IsPublished = keepsPublished;
-                    owner.Digest = to?.Value;
-                }
-
+                await WriteMoveAsync(context, release, image, from, to, verdict, reason, now, token);
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);
+
+    /// <summary>
+    /// Writes down that a floating tag is not moved. A worker that was killed may have moved it for this very release without writing it down:
+    /// then it is written down now, and where the version was retracted since, somebody has to take the tag off it.
+    /// </summary>
+    /// <param name="own">The release's own digest.</param>
+    /// <returns><see cref="TagVerdict.Kept"/>, or <see cref="TagVerdict.Adopted"/> where the tag points to the release's image.</returns>
+    public Task<TagVerdict> RecordKeptAsync(
+        ClaimedRun run, ReleaseImage image, Digest? current, Digest own, FloatingVerdict.Keep keep, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                var owner = await OwnerAsync(context, image.Image, token);
+                var verdict = current == own && owner?.Digest != own.Value ? TagVerdict.Adopted : TagVerdict.Kept;
+                var reason = verdict == TagVerdict.Kept ? keep.Why : $"an attempt of this release that was killed had moved it; now {keep.Why}";
+                await WriteMoveAsync(context, release, image, current, current, verdict, reason, now, token);
+                if (verdict == TagVerdict.Adopted && keep.Code == ReasonCode.Retracted)
+                {
+                    context.TagChanges.Add(TagWishes.Change(
+                        database.NewId(now), image.Image, TagChangeKind.Settle, release.RetractedBy ?? "release", release.RetractedReason ?? keep.Why, now, scope: image.Scope));
+                }
+
+                await context.SaveChangesAsync(token);
+                return verdict;
+            },
+            cancellationToken);
+
+    private async Task WriteMoveAsync(
+        HistoryContext context, Release release, ReleaseImage image, Digest? from, Digest? to, TagVerdict verdict, string reason, DateTimeOffset now,
+        CancellationToken cancellationToken)
+    {
+        context.TagMoves.Add(new TagMove
+        {
+            Id = database.NewId(now),
+            Host = image.Host,
+            Repository = image.Repository,
+            Tag = image.Tag,
+            At = now,
+            From = from?.Value,
+            To = to?.Value,
+            ReleaseId = release.Id,
+            Version = release.Version,
+            Verdict = verdict,
+            Reason = reason,
+            By = "release",
+        });
+        if (verdict is TagVerdict.Kept or TagVerdict.Refused)
+        {
+            return;
+        }
+
+        var owner = await OwnerAsync(context, image.Image, cancellationToken);
+        if (owner is null)
+        {
+            owner = NewOwner(release, image, now);
+            context.TagOwners.Add(owner);
+        }
+
+        var keepsPublished = owner.ReleaseId == release.Id && owner.IsPublished;
+        Hand(owner, release, image, now);
+        owner.IsPublished = keepsPublished;
+        owner.Digest = to?.Value;
+        owner.NextCheckAt = keepsPublished ? owner.NextCheckAt : null;
+        owner.DriftAt = null;
+        owner.DriftDigest = null;
+    }
 
     private static async Task TakeRepositoryAsync(
         HistoryContext context, Release release, (string Host, string Name) repository, DateTimeOffset now, CancellationToken cancellationToken)
@@ -177,7 +224,7 @@ public sealed class TagLedger(HistoryDatabase database)
         owner.Since = now;
     }
 
-    private static Task<TagOwner?> OwnerAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken) =>
+    internal static Task<TagOwner?> OwnerAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken) =>
         context.TagOwners.AsTracking().SingleOrDefaultAsync(
             owner => owner.Host == image.Repository.Host && owner.Repository == image.Repository.Name && owner.Tag == image.Tag, cancellationToken);
 
@@ -202,5 +249,9 @@ public sealed class TagLedger(HistoryDatabase database)
         owner.ReleaseId = release.Id;
         owner.Version = release.Version;
         owner.UpdatedAt = now;
+        if (owner.HandedToProjectId == release.ProjectId && owner.HandedToRef == owner.Ref)
+        {
+            (owner.HandedToProjectId, owner.HandedToRef) = (null, null);
+        }
     }
 }

@@ -45,7 +45,7 @@ internal static class PlanEndpoints
             .WithTags("Releases")
             .WithName("PlanRelease")
             .WithSummary("Say what a release of a ref would do now")
-            .WithDescription("The rule, what GitLab says of the protection, and each image tag with what would become of it. Changes nothing.")
+            .WithDescription("The rule, what GitLab says of the protection, and each image tag with what would become of it. Changes nothing. With assume, of a tag that does not exist yet.")
             .Produces<PlanJson>()
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -53,7 +53,7 @@ internal static class PlanEndpoints
             .ProducesProblem(StatusCodes.Status502BadGateway)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-    private static async Task<IResult> PlanAsync(PublishRequest request, RefLookup lookup, TagForecast forecast, CancellationToken cancellationToken)
+    private static async Task<IResult> PlanAsync(PlanRequest request, RefLookup lookup, TagForecast forecast, CancellationToken cancellationToken)
     {
         var (found, problem) = await lookup.FindAsync(request, cancellationToken);
         if (found is null)

@@ -6,7 +6,7 @@ using System.Text.Json.Serialization;
 namespace ReleaseBot.Web;
 
 /// <summary>A ref to publish, or to say what publishing it would do.</summary>
-internal sealed record PublishRequest
+internal record PublishRequest
 {
     [Description("Path with namespace, e.g. acme/shop, or the id.")]
     [JsonConverter(typeof(TextOrNumberConverter))]
@@ -14,6 +14,19 @@ internal sealed record PublishRequest
 
     [Description("Short or full name. A short one is a tag's where there is such a tag, else a branch's.")]
     public string? Ref { get; init; }
+}
+
+/// <summary>A ref whose plan is asked for; it need not exist yet.</summary>
+internal sealed record PlanRequest : PublishRequest
+{
+    [Description("For a tag that does not exist yet.")]
+    public AssumedTag? Assume { get; init; }
+}
+
+internal sealed record AssumedTag
+{
+    [Description("The commit that the tag would be put on, as the whole id.")]
+    public string? Commit { get; init; }
 }
 
 /// <summary>Reads a project's id as a number too.</summary>

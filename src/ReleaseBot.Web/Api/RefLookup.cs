@@ -16,7 +16,23 @@ internal sealed class RefLookup(GitLabClient gitLab, ReleaseBotSettings settings
 
     /// <returns>What was found, or the problem that says why not.</returns>
     /// <exception cref="GitLabException">GitLab can't or won't answer.</exception>
-    public async Task<(FoundRef? Found, IResult? Problem)> FindAsync(PublishRequest request, CancellationToken cancellationToken)
+    public Task<(FoundRef? Found, IResult? Problem)> FindAsync(PublishRequest request, CancellationToken cancellationToken) =>
+        FindAsync(request, null, cancellationToken);
+
+    /// <summary>Takes a tag that does not exist yet as if it were put on a commit, protected or not as the project's rules would have it.</summary>
+    public async Task<(FoundRef? Found, IResult? Problem)> FindAsync(PlanRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Assume is null)
+        {
+            return await FindAsync(request, null, cancellationToken);
+        }
+
+        return ObjectId.TryParse(request.Assume.Commit, out var commit)
+            ? await FindAsync(request, commit, cancellationToken)
+            : (null, Problems.InvalidParameter("assume.commit", "the whole id of a commit is expected, 40 or 64 hex digits."));
+    }
+
+    private async Task<(FoundRef? Found, IResult? Problem)> FindAsync(PublishRequest request, ObjectId? assumed, CancellationToken cancellationToken)
     {
         if (request.Project is not { Length: > 0 and <= MaxLength } project)
         {
@@ -32,7 +48,7 @@ internal sealed class RefLookup(GitLabClient gitLab, ReleaseBotSettings settings
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return await AskAsync(project, candidates, either.Token);
+            return await AskAsync(project, candidates, assumed, either.Token);
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -40,7 +56,8 @@ internal sealed class RefLookup(GitLabClient gitLab, ReleaseBotSettings settings
         }
     }
 
-    private async Task<(FoundRef? Found, IResult? Problem)> AskAsync(string name, IReadOnlyList<GitRef> candidates, CancellationToken cancellationToken)
+    private async Task<(FoundRef? Found, IResult? Problem)> AskAsync(
+        string name, IReadOnlyList<GitRef> candidates, ObjectId? assumed, CancellationToken cancellationToken)
     {
         var project = long.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
             ? await gitLab.GetProjectAsync(id, cancellationToken)
@@ -54,17 +71,29 @@ internal sealed class RefLookup(GitLabClient gitLab, ReleaseBotSettings settings
         {
             if (await gitLab.GetRefAsync(project.Id, candidate, cancellationToken) is { } state)
             {
-                return ReleasePlanner.Judge(new RefEvent(project.Path, candidate, IsDeleted: false), settings.Projects) switch
-                {
-                    HookDecision.Accept accept => (new FoundRef(project, candidate, state, accept.Rule), null),
-                    HookDecision.Ignore ignore => (null, Problems.RuleNotFound(ignore.Reason.Code.ToText(), ignore.Reason.Message)),
-                    _ => throw new System.Diagnostics.UnreachableException(),
-                };
+                return assumed is null
+                    ? Judge(project, candidate, state)
+                    : (null, Problems.InvalidParameter("assume", $"{candidate.FullName} exists, at {state.Commit}. Leave assume out to have that planned."));
             }
         }
 
-        return (null, Problems.RefNotFound());
+        return assumed is { } commit && candidates[0] is { Kind: RefKind.Tag } tag
+            ? await AssumeAsync(project, tag, commit, cancellationToken)
+            : (null, Problems.RefNotFound());
     }
+
+    private async Task<(FoundRef? Found, IResult? Problem)> AssumeAsync(GitLabProject project, GitRef tag, ObjectId commit, CancellationToken cancellationToken) =>
+        await gitLab.GetCommitAsync(project.Id, commit, cancellationToken) is { } known
+            ? Judge(project, tag, new GitLabRef(await gitLab.WouldProtectTagAsync(project.Id, tag.Name, cancellationToken), commit, commit, known.CommittedAt))
+            : (null, Problems.InvalidParameter("assume.commit", "GitLab knows no such commit in the project."));
+
+    private (FoundRef? Found, IResult? Problem) Judge(GitLabProject project, GitRef reference, GitLabRef state) =>
+        ReleasePlanner.Judge(new RefEvent(project.Path, reference, IsDeleted: false), settings.Projects) switch
+        {
+            HookDecision.Accept accept => (new FoundRef(project, reference, state, accept.Rule), null),
+            HookDecision.Ignore ignore => (null, Problems.RuleNotFound(ignore.Reason.Code.ToText(), ignore.Reason.Message)),
+            _ => throw new System.Diagnostics.UnreachableException(),
+        };
 
     private static IReadOnlyList<GitRef> CandidatesFor(string? name)
     {

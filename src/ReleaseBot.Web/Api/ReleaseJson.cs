@@ -67,7 +67,9 @@ internal sealed record ReleaseJson(
     DateTimeOffset? StartedAt,
     DateTimeOffset? FinishedAt,
     [property: Description("Of the present attempt, in the order in which they run.")] IReadOnlyList<StageJson> Stages,
-    LinksJson Links)
+    LinksJson Links,
+    [property: Description("Set where an operator took the version out of the reckoning.")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] RetractionJson? Retracted)
 {
     public static ReleaseJson Of(Release release) => new(
         release.Id,
@@ -84,7 +86,8 @@ internal sealed record ReleaseJson(
         release.StartedAt,
         release.FinishedAt,
         [.. PresentStages(release).Select(stage => new StageJson(stage.Name.ToText(), stage.Status.ToText(), stage.StartedAt, stage.FinishedAt))],
-        new LinksJson($"/api/v1/releases/{release.Id}", $"/api/v1/releases/{release.Id}/log", $"/releases/{release.Id}"));
+        new LinksJson($"/api/v1/releases/{release.Id}", $"/api/v1/releases/{release.Id}/log", $"/releases/{release.Id}"),
+        release.RetractedAt is { } at ? new RetractionJson(at, release.RetractedBy ?? "", release.RetractedReason ?? "") : null);
 
     public static IEnumerable<ReleaseStage> PresentStages(Release release) =>
         release.Stages.Where(stage => stage.Attempt == release.Attempt).OrderBy(stage => stage.Name);

@@ -8,7 +8,7 @@ namespace ReleaseBot.Web;
 
 /// <summary>Sends a wake-up over the bus for every queued release. With the bus away the workers' own polling does the same, a little slower.</summary>
 internal sealed partial class DispatchService(
-    DispatchQueue queue, IReleaseSignal signal, [FromKeyedServices(WakeUps.Dispatch)] WakeUp wakeUp, TimeProvider time, ILogger<DispatchService> logger)
+    DispatchQueue queue, IWorkSignal signal, [FromKeyedServices(WakeUps.Dispatch)] WakeUp wakeUp, TimeProvider time, ILogger<DispatchService> logger)
     : BackgroundService
 {
     private const int Batch = 50;

@@ -22,10 +22,11 @@ internal static class News
             Commit = release.Commit,
             User = release.TriggerUser,
             Reason = release.Reason,
+            Drift = message.Drift,
             Images = [.. release.Images.OrderBy(image => image.Ordinal).Select(ImageOf)],
             Duration = release is { StartedAt: { } started, FinishedAt: { } finished } ? finished - started : null,
             Page = PageOf(release.Id, settings),
-            At = release.FinishedAt ?? release.CreatedAt,
+            At = message.Drift is null ? release.FinishedAt ?? release.CreatedAt : message.CreatedAt,
         };
     }
 

@@ -51,6 +51,7 @@ internal static class ReleasePages
         }
 
         var release = ReleaseJson.Of(row);
+        var changes = await history.ChangesOfAsync(row, context.RequestAborted);
         var (log, last, isWhole) = await LogSoFarAsync(id, logs, context.RequestAborted);
         var more = isWhole ? Html.Empty : Html.Of($" The rest follows, or is in the <a href=\"{release.Links.Log}\">whole log</a>.");
         return PageFrame.Of($"{release.Project.Path} {release.Ref.Name}", Html.Of(
@@ -60,8 +61,10 @@ internal static class ReleasePages
             {release.Ref.Kind} {release.Ref.Name} at <code>{release.Commit ?? "a commit that GitLab has yet to name"}</code>,
             by {release.Trigger.User ?? release.Trigger.Kind}, {PageFrame.Time(release.CreatedAt)}</p>
             {PageFrame.Reason(release.Reason)}
+            {Retracted(release)}
             {Stages(release)}
             {Images(release)}
+            {Changes(changes)}
             </div>
             <h2>Log</h2>
             <p><a href="{release.Links.Log}">As plain text</a>.{more}</p>
@@ -98,6 +101,23 @@ internal static class ReleasePages
             <thead><tr><th scope="col">Status</th><th scope="col">Image</th><th scope="col">Digest</th></tr></thead>
             <tbody>{release.Images.Select(image => Html.Of(
                 $"<tr><td>{PageFrame.Status(image.Status)}</td><td><code>{image.Reference}</code>{PageFrame.Reason(image.Reason)}</td><td><code class=\"digest\">{image.Digest ?? "—"}</code></td></tr>"))}</tbody>
+            </table></div>
+            """);
+
+    private static Html Retracted(ReleaseJson release) => release.Retracted is { } retracted
+        ? Html.Of($"<p class=\"reason\">Retracted by {retracted.By}, {PageFrame.Time(retracted.At)}: {retracted.Reason}. Its tag stays; no floating tag takes it again.</p>")
+        : Html.Empty;
+
+    /// <summary>What operators and the drift check did to its tags since.</summary>
+    private static Html Changes(IReadOnlyList<TagMove> changes) => changes.Count == 0
+        ? Html.Empty
+        : Html.Of(
+            $"""
+            <h2>Since then</h2>
+            <div class="scroll" tabindex="0" role="region" aria-label="What was done to its tags since"><table>
+            <thead><tr><th scope="col">What</th><th scope="col">Image</th><th scope="col">From</th><th scope="col">To</th><th scope="col">By</th><th scope="col">Why</th><th scope="col">When</th></tr></thead>
+            <tbody>{changes.Select(change => Html.Of(
+                $"<tr><td>{PageFrame.Status(change.Verdict.ToText())}</td><td><code>{change.Host}/{change.Repository}:{change.Tag}</code></td><td><code class=\"digest\">{change.From ?? "—"}</code></td><td><code class=\"digest\">{change.To ?? "—"}</code></td><td>{change.By}</td><td>{change.Reason}</td><td>{PageFrame.Time(change.At)}</td></tr>"))}</tbody>
             </table></div>
             """);
 

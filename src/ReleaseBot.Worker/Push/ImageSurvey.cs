@@ -58,6 +58,11 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
         }
 
         var standing = await tags.StandingAsync(image.Image, cancellationToken);
+        if (standing?.IsHandedTo(run.Release) == true)
+        {
+            return null;
+        }
+
         if (standing is { IsPublished: false } && (standing.Digest == found.Digest || standing.ImageId is { } id && id == found.ConfigDigest?.Value))
         {
             // Pushed by a release that never reached published: nobody was told of it, so it may go.

@@ -7,15 +7,11 @@ namespace ReleaseBot.Worker;
 /// <summary>Moves one tag under its lock: reads what is published, decides, puts, reads back, records.</summary>
 internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLedger ledger, TimeProvider time)
 {
-    private static readonly TimeSpan LockLease = TimeSpan.FromMinutes(2);
-    private static readonly TimeSpan LockWait = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan LockPoll = TimeSpan.FromMilliseconds(200);
-
     /// <returns>False where another release holds the tag for longer than we wait.</returns>
     /// <exception cref="RegistryException">The registry is away, or will not have it.</exception>
     public async Task<bool> MoveAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
     {
-        if (!await LockAsync(run, image, cancellationToken))
+        if (!await TagLock.WaitAsync(token => tags.TryLockAsync(run.Claimed, image.Image, TagLock.Lease, token), time, cancellationToken))
         {
             return false;
         }
@@ -23,7 +19,7 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
         try
         {
             // The lock's lease bounds the move, so that it can't outlive the lock.
-            using var limit = new CancellationTokenSource(LockLease, time);
+            using var limit = new CancellationTokenSource(TagLock.Lease, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
             await DecideAndMoveAsync(run, image, either.Token);
             return true;
@@ -32,22 +28,6 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
         {
             await tags.UnlockAsync(run.Claimed, image.Image, CancellationToken.None);
         }
-    }
-
-    private async Task<bool> LockAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
-    {
-        var until = time.GetUtcNow() + LockWait;
-        while (!await tags.TryLockAsync(run.Claimed, image.Image, LockLease, cancellationToken))
-        {
-            if (time.GetUtcNow() > until)
-            {
-                return false;
-            }
-
-            await Task.Delay(LockPoll, time, cancellationToken);
-        }
-
-        return true;
     }
 
     private async Task DecideAndMoveAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
@@ -61,7 +41,7 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
         {
             case FloatingVerdict.Keep keep:
                 run.Log.Say($"{image.Image} stays: {keep.Why}");
-                await tags.RecordMoveAsync(run.Claimed, image, current, current, TagVerdict.Kept, keep.Why, cancellationToken);
+                await tags.RecordKeptAsync(run.Claimed, image, current, run.Digest!, keep, cancellationToken);
                 await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Kept, current, new Reason(keep.Code, keep.Why), cancellationToken);
                 image.Status = ImageStatus.Kept;
                 break;
@@ -74,25 +54,13 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
     private async Task<FloatingVerdict> DecideAsync(
         ReleaseRun run, ReleaseImage image, RegistryClient client, Digest? current, CancellationToken cancellationToken)
     {
-        var known = await tags.KnownVersionsAsync(image.Image.Repository, cancellationToken);
-        List<SemanticVersion> published = [.. known.Published];
+        List<string> listed = [];
         await foreach (var tag in client.ListTagsAsync(image.Repository, cancellationToken))
         {
-            // What we pushed for a release that is not published yet does not count; what was there before us does.
-            if (!known.Unpublished.Contains(tag) && SemanticVersion.TryParseTag(tag, out var version) && version.IsStable)
-            {
-                published.Add(version);
-            }
+            listed.Add(tag);
         }
 
-        // A tag that we moved already counts even before that release has ended, or a slower one could take it back.
-        var standing = await tags.StandingAsync(image.Image, cancellationToken);
-        if (standing is not null && standing.Digest == current && SemanticVersion.TryParse(standing.Version, out var owner))
-        {
-            published.Add(owner);
-        }
-
-        return FloatingTags.Decide(run.Plan.Version, image.FloatingScope, published);
+        return await tags.DecideAsync(run.Claimed, image, run.Plan.Version, current, listed, cancellationToken);
     }
 
     private async Task PutAsync(
@@ -103,12 +71,7 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
         {
             var manifest = await client.GetManifestAsync(image.Repository, digest.Value, cancellationToken)
                 ?? throw new RegistryException(RegistryFault.Corrupt, $"{image.Image.Repository} no longer holds {digest.Short}, which this release put there.");
-            await client.PutManifestAsync(image.Repository, image.Tag, manifest, cancellationToken);
-            var seen = await client.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
-            if (seen != digest)
-            {
-                throw new RegistryException(RegistryFault.Corrupt, $"{image.Image} was put as {digest.Short}, but the registry answers {seen?.Short ?? "nothing"} for it.");
-            }
+            await TagLock.PutAsync(client, image.Image, manifest, cancellationToken);
         }
 
         await tags.RecordMoveAsync(run.Claimed, image, current, digest, current is null ? TagVerdict.Created : TagVerdict.Moved, why, cancellationToken);

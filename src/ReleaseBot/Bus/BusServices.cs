@@ -15,7 +15,7 @@ internal static class BusServices
 
     public static IServiceCollection AddReleaseBotBus(this IServiceCollection services, BusSettings settings, Roles roles)
     {
-        services.AddSingleton<IReleaseSignal, BusSignal>();
+        services.AddSingleton<IWorkSignal, BusSignal>();
         services.AddSingleton<IReadinessProbe, BusProbe>();
         // The bus may come later than we do: nothing here waits for it.
         services.Configure<MassTransitHostOptions>(options => options.WaitUntilStarted = false);
@@ -25,7 +25,7 @@ internal static class BusServices
             var consumes = roles.HasFlag(Roles.Worker);
             if (consumes)
             {
-                bus.AddConsumer<ReleaseQueuedConsumer>();
+                bus.AddConsumer<WorkQueuedConsumer>();
             }
 
             if (settings.Transport == BusTransport.RabbitMq)
@@ -43,7 +43,7 @@ internal static class BusServices
     {
         if (consumes)
         {
-            memory.ReceiveEndpoint(Queue, endpoint => endpoint.ConfigureConsumer<ReleaseQueuedConsumer>(context));
+            memory.ReceiveEndpoint(Queue, endpoint => endpoint.ConfigureConsumer<WorkQueuedConsumer>(context));
         }
     }
 
@@ -56,7 +56,7 @@ internal static class BusServices
             {
                 endpoint.SetQuorumQueue();
                 endpoint.PrefetchCount = 4;
-                endpoint.ConfigureConsumer<ReleaseQueuedConsumer>(context);
+                endpoint.ConfigureConsumer<WorkQueuedConsumer>(context);
             });
         }
     }

@@ -32,6 +32,9 @@ internal static class CommandLineApplication
             MigrateCommand.Create(environment),
             CheckCommand.Create(environment),
             PublishCommand.Create(environment),
+            PlanCommand.Create(environment),
+            PromoteCommand.Create(environment),
+            RetractCommand.Create(environment),
             ReleasesCommand.Create(environment),
             ConfigCommand.Create(environment),
         };

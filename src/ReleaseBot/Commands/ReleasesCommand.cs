@@ -10,8 +10,6 @@ internal static class ReleasesCommand
 {
     private const int LargestPage = 200;
 
-    private static readonly JsonSerializerOptions Web = new(JsonSerializerDefaults.Web);
-
     public static Command Create(CommandEnvironment environment)
     {
         Option<string?> project = new("--project") { HelpName = "PROJECT", Description = "Only this project, by path or id." };
@@ -39,7 +37,7 @@ internal static class ReleasesCommand
             }
             else
             {
-                ReleaseTable.Print([.. items.Select(item => item.Deserialize<ApiRelease>(Web)!)], environment);
+                ReleaseTable.Print([.. items.Select(item => item.Deserialize<ApiRelease>(JsonText.Web)!)], environment);
             }
 
             return ExitCode.Ok;
@@ -69,10 +67,8 @@ internal static class ReleasesCommand
         return items;
     }
 
-    private static async Task PrintJsonAsync(IReadOnlyList<JsonElement> items, TextWriter output, CancellationToken cancellationToken)
-    {
-        using MemoryStream buffer = new();
-        await using (Utf8JsonWriter writer = new(buffer, new JsonWriterOptions { Indented = true }))
+    private static Task PrintJsonAsync(IReadOnlyList<JsonElement> items, TextWriter output, CancellationToken cancellationToken) => JsonText.PrintAsync(
+        writer =>
         {
             writer.WriteStartArray();
             foreach (var item in items)
@@ -81,10 +77,9 @@ internal static class ReleasesCommand
             }
 
             writer.WriteEndArray();
-        }
-
-        await output.WriteLineAsync(System.Text.Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length).AsMemory(), cancellationToken);
-    }
+        },
+        output,
+        cancellationToken);
 
     private static string[] Statuses() => [.. Enum.GetValues<ReleaseStatus>().Select(status => status.ToText())];
 }

@@ -74,6 +74,20 @@ internal static class Usage
             "RELEASEBOT_TOKEN=… releasebot publish acme/shop v1.2.3 --wait",
             "releasebot publish 42 refs/heads/main --server https://releases.example --token-file ~/.releasebot-token",
         ],
+        "plan" =>
+        [
+            "releasebot plan acme/shop v1.2.3",
+            "releasebot plan acme/shop v2.0.0 --assume-commit 0123456789012345678901234567890123456789",
+        ],
+        "promote" =>
+        [
+            "RELEASEBOT_TOKEN=… releasebot promote docker.io/acme/shop:latest v1.2.2 --reason \"1.2.3 eats carts\" --wait",
+        ],
+        "retract" =>
+        [
+            "RELEASEBOT_TOKEN=… releasebot retract 01990000-0000-7000-8000-000000000001 --reason \"a secret is in it\"",
+            "releasebot retract docker.io/acme/shop:v9.9.9 --reason \"somebody's test\"",
+        ],
         "releases" =>
         [
             "releasebot releases --project acme/shop --status failed --status rejected",

@@ -24,6 +24,11 @@ internal sealed record ApiRelease(
 
 internal sealed record ApiPage<T>(IReadOnlyList<T> Items, string? Next);
 
-internal sealed record ApiMove(string? From, string? To, string? Version, string Verdict, string Reason);
+internal sealed record ApiMove(string? From, string? To, string? Version, string Verdict, string Reason, string By);
 
-internal sealed record ApiImageHistory(string Reference, string? Digest, string? RegistryDigest, IReadOnlyList<ApiMove> Moves);
+internal sealed record ApiWish(Guid Id, string Status, string? Outcome);
+
+internal sealed record ApiDrift(DateTimeOffset Since, string? Digest);
+
+internal sealed record ApiImageHistory(
+    string Reference, string? Digest, string? RegistryDigest, ApiDrift? Drift, IReadOnlyList<ApiMove> Moves, IReadOnlyList<ApiWish> Wishes);

@@ -140,8 +140,9 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
 
         var known = await History.Tags.KnownVersionsAsync(V1.Repository, Token);
 
-        known.Published.Select(version => version.ToString()).ShouldBe(["1.0.0"]);
-        known.Unpublished.ShouldBe(["v2.0.0"]);
+        known.Published.Select(tag => tag.Version.ToString()).ShouldBe(["1.0.0"]);
+        known.Counts("v2.0.0", out _).ShouldBeFalse();
+        known.Counts("v3.0.0", out _).ShouldBeTrue();
     }
 
     private async Task<ReasonCode?> VerdictAsync(long project, string tag, int target, string? repository = null)

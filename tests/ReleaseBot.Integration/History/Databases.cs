@@ -13,13 +13,19 @@ public interface IDatabases
 }
 
 /// <summary>SQLite in a file, as the embedded mode has it; leases follow a clock that the test moves.</summary>
-public sealed class SqliteDatabases : IDatabases
+/// <param name="root">Where the files are to be; null for the usual place of temporary ones.</param>
+public sealed class SqliteDatabases(string? root = null) : IDatabases
 {
+    /// <summary>For tests that commit more often than a disk would bear in their time.</summary>
+    public static SqliteDatabases InMemory { get; } = new(Directory.Exists("/dev/shm") ? "/dev/shm" : null);
+
     private static readonly Lazy<Task<byte[]>> Template = new(MakeTemplateAsync);
 
     public async Task<HistoryHost> CreateAsync(IInterceptor? interceptor, CancellationToken cancellationToken)
     {
-        var folder = Directory.CreateTempSubdirectory("rb-history-").FullName;
+        var folder = root is null
+            ? Directory.CreateTempSubdirectory("rb-history-").FullName
+            : Directory.CreateDirectory(Path.Combine(root, $"rb-history-{Path.GetRandomFileName()}")).FullName;
         await File.WriteAllBytesAsync(Path.Combine(folder, "history.db"), await Template.Value, cancellationToken);
         return Open(folder, new FakeTimeProvider(TimeProvider.System.GetUtcNow()), () => RemoveAsync(folder), interceptor);
     }

@@ -52,6 +52,10 @@ public sealed class HistoryHost : IAsyncDisposable
     public RunQueue Runs => Get<RunQueue>();
     public RunLedger Ledger => Get<RunLedger>();
     public TagLedger Tags => Get<TagLedger>();
+    public TagWishes Wishes => Get<TagWishes>();
+    public TagChangeQueue Changes => Get<TagChangeQueue>();
+    public DriftLedger Drift => Get<DriftLedger>();
+    public Handovers Handovers => Get<Handovers>();
     public ReleaseLogStore Logs => Get<ReleaseLogStore>();
     public OutboxStore Outbox => Get<OutboxStore>();
     public ReleaseOperations Operations => Get<ReleaseOperations>();

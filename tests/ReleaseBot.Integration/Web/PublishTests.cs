@@ -80,6 +80,32 @@ public sealed class PublishTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Tag_That_Does_Not_Exist_Yet_Can_Be_Planned()
+    {
+        _gitLab.Project.ProtectedTags.Add("v*");
+        var commit = (await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json.GetProperty("commit").GetString();
+
+        var plan = (await _web.PostAsync("/api/v1/plan", $$$"""{"project":"acme/shop","ref":"v2.0.0","assume":{"commit":"{{{commit}}}"}}""")).Json;
+
+        (plan.GetProperty("verdict").GetString(), plan.GetProperty("version").GetString(), plan.GetProperty("commit").GetString()).ShouldBe(("publish", "2.0.0", commit));
+        plan.GetProperty("ref").GetProperty("protected").GetBoolean().ShouldBeTrue();
+        _gitLab.GitLab.UnexpectedRequests.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("v2.0.0", "0000000000000000000000000000000000000001", 400, "invalid-parameter")]
+    [InlineData("v2.0.0", "0123", 400, "invalid-parameter")]
+    [InlineData("v1.2.3", "0000000000000000000000000000000000000001", 400, "invalid-parameter")]
+    [InlineData("refs/heads/none", "0000000000000000000000000000000000000001", 404, "ref-not-found")]
+    public async Task What_Can_Not_Be_Assumed_Is_A_Problem(string name, string commit, int status, string problem)
+    {
+        var answer = await _web.PostAsync("/api/v1/plan", $$$"""{"project":"acme/shop","ref":"{{{name}}}","assume":{"commit":"{{{commit}}}"}}""");
+
+        ((int)answer.Status).ShouldBe(status, answer.Text);
+        answer.Problem.ShouldBe(problem);
+    }
+
+    [Fact]
     public async Task Plan_Tells_The_Verdict_Of_Each_Tag_And_Changes_Nothing()
     {
         var unprotected = (await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json;

@@ -48,6 +48,14 @@ internal static class SampleNews
         Duration = null,
     };
 
+    public static ReleaseNews Drifted { get; } = Published with
+    {
+        Outcome = Outcome.Failed,
+        Drift = "registry.example/acme/shop:v1.2.3 was published as sha256:9f86d081884c, and the registry says sha256:60303ae22b99: somebody pushed past us",
+        Images = [],
+        Duration = null,
+    };
+
     public static ReleaseNews Recovered { get; } = Published with { Outcome = Outcome.Recovered };
 
     public static ReleaseNews For(Outcome outcome) => outcome switch

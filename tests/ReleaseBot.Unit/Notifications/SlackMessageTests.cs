@@ -26,6 +26,10 @@ public sealed partial class SlackMessageTests
         GoldenFile.ShouldMatch($"Notifications/Golden/slack-{outcome.ToText()}.json", Indented(SlackMessage.For(SampleNews.For(outcome))));
 
     [Fact]
+    public void Drift_Has_Its_Message() =>
+        GoldenFile.ShouldMatch("Notifications/Golden/slack-drifted.json", Indented(SlackMessage.For(SampleNews.Drifted)));
+
+    [Fact]
     public void News_Of_Which_Little_Is_Known_Still_Makes_A_Message() =>
         GoldenFile.ShouldMatch("Notifications/Golden/slack-bare.json", Indented(SlackMessage.For(SampleNews.Bare)));
 
@@ -92,7 +96,7 @@ public sealed partial class SlackMessageTests
         ReasonCode[] silent =
         [
             ReasonCode.EventNotSupported, ReasonCode.PayloadIncomplete, ReasonCode.Canceled,
-            ReasonCode.Superseded, ReasonCode.AlreadyAccepted, ReasonCode.NotNewest, ReasonCode.PreRelease, ReasonCode.NoVersion,
+            ReasonCode.Superseded, ReasonCode.AlreadyAccepted, ReasonCode.NotNewest, ReasonCode.PreRelease, ReasonCode.NoVersion, ReasonCode.Retracted,
         ];
 
         Enum.GetValues<ReasonCode>().Where(code => Advice.For(code) is null).ShouldBe(silent, ignoreOrder: true);

@@ -37,7 +37,23 @@ internal sealed class ApiClient(HttpClient http) : IDisposable
     public void Dispose() => http.Dispose();
 
     public Task<ApiRelease> PublishAsync(string project, string gitRef, CancellationToken cancellationToken) =>
-        ReadAsync<ApiRelease>(new HttpRequestMessage(HttpMethod.Post, "api/v1/releases") { Content = JsonContent.Create(new { project, @ref = gitRef }) }, cancellationToken);
+        ReadAsync<ApiRelease>(Post("api/v1/releases", new { project, @ref = gitRef }), cancellationToken);
+
+    /// <param name="commit">For a ref that does not exist yet; null to ask for one that does.</param>
+    public Task<JsonElement> PlanAsync(string project, string gitRef, string? commit, CancellationToken cancellationToken) =>
+        ReadAsync<JsonElement>(Post("api/v1/plan", commit is null ? new { project, @ref = gitRef } : new { project, @ref = gitRef, assume = new { commit } }), cancellationToken);
+
+    public Task<ApiWish> MoveAsync(string reference, string to, string reason, CancellationToken cancellationToken) =>
+        ReadAsync<ApiWish>(Post("api/v1/images/move", new { reference, to, reason }), cancellationToken);
+
+    public Task<ApiRetracted> RetractReleaseAsync(Guid release, string reason, CancellationToken cancellationToken) =>
+        ReadAsync<ApiRetracted>(Post($"api/v1/releases/{release}/retract", new { reason }), cancellationToken);
+
+    public Task<ApiRetracted> RetractTagAsync(string reference, string reason, CancellationToken cancellationToken) =>
+        ReadAsync<ApiRetracted>(Post("api/v1/images/retract", new { reference, reason }), cancellationToken);
+
+    public Task<ApiImageHistory> GetImageAsync(string reference, CancellationToken cancellationToken) =>
+        ReadAsync<ApiImageHistory>(Get($"api/v1/images?reference={Uri.EscapeDataString(reference)}", MediaTypeNames.Application.Json), cancellationToken);
 
     public Task<ApiRelease> GetReleaseAsync(string id, CancellationToken cancellationToken) =>
         ReadAsync<ApiRelease>(Get($"api/v1/releases/{Uri.EscapeDataString(id)}", MediaTypeNames.Application.Json), cancellationToken);
@@ -64,6 +80,8 @@ internal sealed class ApiClient(HttpClient http) : IDisposable
         using var response = await SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
         return await response.Content.ReadAsStringAsync(cancellationToken);
     }
+
+    private static HttpRequestMessage Post(string path, object body) => new(HttpMethod.Post, path) { Content = JsonContent.Create(body) };
 
     private static HttpRequestMessage Get(string path, string accept)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ReleaseBot.Core;
+using ReleaseBot.History;
 
 namespace ReleaseBot.Commands.Client;
 
@@ -51,6 +52,60 @@ internal sealed record ApiImage
 internal sealed record ApiLinks
 {
     public string? Page { get; init; }
+}
+
+/// <summary>A change of an image tag that a worker carries out.</summary>
+internal sealed record ApiWish
+{
+    public string Id { get; init; } = "";
+    public string Reference { get; init; } = "";
+    public string? To { get; init; }
+    public string Status { get; init; } = "";
+    public string? Outcome { get; init; }
+
+    /// <summary>A status of a later server is taken for an end, since nothing would be gained by waiting.</summary>
+    public bool HasEnded => Status != TagChangeStatus.Pending.ToText();
+
+    public bool IsDone => Status is "done" or "kept";
+}
+
+internal sealed record ApiRetracted
+{
+    public IReadOnlyList<ApiWish> Wishes { get; init; } = [];
+}
+
+internal sealed record ApiImageHistory
+{
+    public IReadOnlyList<ApiWish> Wishes { get; init; } = [];
+}
+
+internal sealed record ApiPlan
+{
+    public ApiProject Project { get; init; } = new();
+    public ApiRef Ref { get; init; } = new();
+    public string Commit { get; init; } = "";
+    public string? Version { get; init; }
+    public string Rule { get; init; } = "";
+    public string Verdict { get; init; } = "";
+    public ApiReason? Reason { get; init; }
+    public IReadOnlyList<ApiPlannedImage> Images { get; init; } = [];
+    public IReadOnlyList<ApiSkippedTag> Skipped { get; init; } = [];
+    public string Note { get; init; } = "";
+}
+
+internal sealed record ApiPlannedImage
+{
+    public string Reference { get; init; } = "";
+    public string Kind { get; init; } = "";
+    public string Verdict { get; init; } = "";
+    public string Reason { get; init; } = "";
+}
+
+internal sealed record ApiSkippedTag
+{
+    public string Registry { get; init; } = "";
+    public string Tag { get; init; } = "";
+    public string Reason { get; init; } = "";
 }
 
 /// <summary>A page of a list; the items as they came, so that <c>--json</c> loses nothing.</summary>

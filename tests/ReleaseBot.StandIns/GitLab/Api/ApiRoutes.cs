@@ -44,6 +44,7 @@ internal sealed class ApiRoutes(GitLabStandIn gitLab)
             ("DELETE", ["repository", "tags", var name]) => _repository.DeleteTagAsync(context, project, name),
             ("GET", ["repository", "branches", var name]) => RepositoryRoutes.GetBranchAsync(context, project, name),
             ("GET", ["repository", "files", var path, "raw"]) => RepositoryRoutes.GetFileAsync(context, project, path),
+            ("GET", ["repository", "commits", var sha]) => RepositoryRoutes.GetCommitAsync(context, project, sha),
             ("GET", ["repository", "archive.tar.gz"]) => _archive.GetAsync(context, project, faults),
             (_, ["protected_tags", ..]) => ProtectionRoutes.Handle(context, project.ProtectedTags, rest[1..], gitLab.Url),
             (_, ["protected_branches", ..]) => ProtectionRoutes.Handle(context, project.ProtectedBranches, rest[1..], gitLab.Url),

@@ -77,6 +77,25 @@ internal sealed class RepositoryRoutes(GitLabStandIn gitLab)
         });
     }
 
+    /// <summary>doc/api/commits.md</summary>
+    public static async Task GetCommitAsync(HttpContext context, StandInProject project, string sha)
+    {
+        if (await project.Repository.FindCommitAsync(sha, context.RequestAborted) is not { } commit)
+        {
+            await ApiAnswer.NotFoundAsync(context, "Commit");
+            return;
+        }
+
+        await ApiAnswer.WriteAsync(context, 200, new
+        {
+            id = commit.Id,
+            short_id = commit.Id[..8],
+            created_at = commit.CommittedAt,
+            title = commit.Title,
+            committed_date = commit.CommittedAt,
+        });
+    }
+
     public static async Task GetFileAsync(HttpContext context, StandInProject project, string path)
     {
         var revision = context.Request.Query["ref"].FirstOrDefault() ?? "HEAD";

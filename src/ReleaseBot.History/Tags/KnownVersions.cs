@@ -1,0 +1,88 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>A version tag of a release that reached <c>published</c>.</summary>
+public sealed record PublishedTag(SemanticVersion Version, string Tag, Guid ReleaseId, Digest? Digest);
+
+/// <summary>The versions of a repository that history knows.</summary>
+public sealed class KnownVersions
+{
+    private readonly HashSet<string> _unpublished = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _retractedTags;
+    private readonly HashSet<SemanticVersion> _retracted = [];
+    private readonly List<PublishedTag> _published = [];
+
+    private KnownVersions(IEnumerable<TagRetraction> retractions)
+    {
+        _retractedTags = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var retraction in retractions)
+        {
+            _retractedTags.Add(retraction.Tag);
+            if (SemanticVersion.TryParse(retraction.Version, out var version))
+            {
+                _retracted.Add(version);
+            }
+        }
+    }
+
+    /// <summary>Those of releases that reached <c>published</c> and were not retracted.</summary>
+    public IReadOnlyList<PublishedTag> Published => _published;
+
+    /// <summary>Taken out of the reckoning by an operator, for good.</summary>
+    public bool IsRetracted(SemanticVersion version) => _retracted.Contains(version);
+
+    public bool IsRetracted(string tag) => _retractedTags.Contains(tag);
+
+    /// <summary>
+    /// Whether a tag that the registry lists counts: it is a stable version, nobody retracted it, and it is not one of ours whose release has
+    /// not reached <c>published</c>.
+    /// </summary>
+    public bool Counts(string registryTag, [NotNullWhen(true)] out SemanticVersion? version) =>
+        SemanticVersion.TryParseTag(registryTag, out version) && version.IsStable && !_unpublished.Contains(registryTag)
+        && !_retractedTags.Contains(registryTag) && !_retracted.Contains(version);
+
+    /// <summary>What counts by history and by the registry's own list.</summary>
+    public IEnumerable<SemanticVersion> Reckon(IEnumerable<string> registryTags)
+    {
+        foreach (var tag in _published)
+        {
+            yield return tag.Version;
+        }
+
+        foreach (var tag in registryTags)
+        {
+            if (Counts(tag, out var version))
+            {
+                yield return version;
+            }
+        }
+    }
+
+    internal static async Task<KnownVersions> ReadAsync(HistoryContext context, ImageRepository repository, CancellationToken cancellationToken)
+    {
+        var (host, name) = (repository.Host, repository.Name);
+        var retractions = await context.TagRetractions.AsNoTracking().Where(row => row.Host == host && row.Repository == name).ToListAsync(cancellationToken);
+        var owners = await context.TagOwners
+            .Where(owner => owner.Host == host && owner.Repository == name && owner.Kind == ImageTagKind.Version)
+            .Select(owner => new { owner.Tag, owner.Version, owner.IsPublished, owner.ReleaseId, owner.Digest })
+            .ToListAsync(cancellationToken);
+        var known = new KnownVersions(retractions);
+        foreach (var owner in owners)
+        {
+            if (!owner.IsPublished)
+            {
+                known._unpublished.Add(owner.Tag);
+            }
+            else if (owner.ReleaseId is { } release && SemanticVersion.TryParse(owner.Version, out var version)
+                && !known.IsRetracted(version) && !known.IsRetracted(owner.Tag))
+            {
+                known._published.Add(new PublishedTag(version, owner.Tag, release, owner.Digest is null ? null : Digest.Parse(owner.Digest)));
+            }
+        }
+
+        return known;
+    }
+}

@@ -1,0 +1,316 @@
+using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Core;
+
+namespace ReleaseBot.History;
+
+/// <summary>A wish that a worker holds, and the fence that every write must carry.</summary>
+public sealed record ClaimedChange(TagChange Change, long Fence);
+
+/// <summary>What is to be done about a tag, decided under its lock.</summary>
+public abstract record ChangeDecision(string Why)
+{
+    /// <param name="Source">What to read from the registry: a digest, or a version tag that we never published.</param>
+    public sealed record Put(string Source, Guid? ReleaseId, string? Version, string Why) : ChangeDecision(Why);
+
+    public sealed record Keep(string Why) : ChangeDecision(Why);
+
+    /// <summary>It can't be done, and will not be tried again.</summary>
+    public sealed record Refuse(string Why) : ChangeDecision(Why);
+
+    public sealed record Overtaken(string Why) : ChangeDecision(Why);
+}
+
+/// <summary>The wishes that wait for a worker: claimed under a lease, decided under the tag's lock, and written down with what they did.</summary>
+public sealed class TagChangeQueue(HistoryDatabase database)
+{
+    // Wishes for one tag are carried out one after another, in the order in which they came.
+    private const string ClaimSql =
+        $$"""
+        SELECT * FROM tag_changes c
+         WHERE c.{{HistoryContext.IsPending}} AND c.next_at <= {0} AND (c.lease_until IS NULL OR c.lease_until < {0})
+           AND NOT EXISTS (
+                 SELECT 1 FROM tag_changes e
+                  WHERE e.host = c.host AND e.repository = c.repository AND e.tag = c.tag AND e.id < c.id AND e.{{HistoryContext.IsPending}})
+         ORDER BY c.next_at LIMIT 1
+        """;
+
+    public Task<ClaimedChange?> ClaimAsync(TimeSpan lease, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var rows = await context.TagChanges.FromSqlRaw(database.Claiming(ClaimSql, "c"), now.ForSql(database)).AsTracking().ToListAsync(token);
+                if (rows is not [var change])
+                {
+                    return null;
+                }
+
+                change.Fence++;
+                change.LeaseUntil = now + lease;
+                await context.SaveChangesAsync(token);
+                return new ClaimedChange(change, change.Fence);
+            },
+            cancellationToken);
+
+    /// <summary>Takes the lock that releases move the tag under; false while another has it.</summary>
+    public Task<bool> TryLockAsync(ClaimedChange claimed, TimeSpan lease, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                await HeldAsync(context, claimed, token);
+                return await ResourceLocking.TakeAsync(
+                    database, context, ResourceLocking.Tag(claimed.Change.Image), claimed.Change.Id, claimed.Fence, now + lease, now, token);
+            },
+            cancellationToken);
+
+    public Task UnlockAsync(ClaimedChange claimed, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            (context, token) => context.ResourceLocks.Where(held => held.ReleaseId == claimed.Change.Id && held.Fence == claimed.Fence).ExecuteDeleteAsync(token),
+            cancellationToken);
+
+    /// <summary>What the wish means now; to be asked under the tag's lock.</summary>
+    /// <param name="current">What the registry says that the tag points to.</param>
+    /// <param name="registryTags">Every tag that the registry lists in the repository.</param>
+    public Task<ChangeDecision> DecideAsync(ClaimedChange claimed, Digest? current, IReadOnlyList<string> registryTags, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async (context, token) =>
+            {
+                var change = claimed.Change;
+                var owner = await TagLedger.OwnerAsync(context, change.Image, token);
+                return change.Kind switch
+                {
+                    TagChangeKind.Move => await DecideMoveAsync(context, change, token),
+                    TagChangeKind.Settle => await DecideSettleAsync(context, change, owner, current, registryTags, token),
+                    TagChangeKind.Restore => DecideRestore(change, owner, current),
+                    _ => throw new System.Diagnostics.UnreachableException(),
+                };
+            },
+            cancellationToken);
+
+    /// <summary>What is about to be put, before it is.</summary>
+    public Task IntendAsync(ClaimedChange claimed, Digest digest, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var change = await HeldAsync(context, claimed, token);
+                change.Digest = digest.Value;
+                return await context.SaveChangesAsync(token);
+            },
+            cancellationToken);
+
+    /// <summary>Ends a wish, with what became of the tag, in one transaction.</summary>
+    /// <param name="from">What the tag pointed to before.</param>
+    /// <param name="to">What it points to now.</param>
+    public Task FinishAsync(ClaimedChange claimed, ChangeDecision decision, Digest? from, Digest? to, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var change = await HeldAsync(context, claimed, token);
+                var put = decision as ChangeDecision.Put;
+                context.TagMoves.Add(new TagMove
+                {
+                    Id = database.NewId(now),
+                    Host = change.Host,
+                    Repository = change.Repository,
+                    Tag = change.Tag,
+                    At = now,
+                    From = from?.Value,
+                    To = to?.Value,
+                    ReleaseId = put?.ReleaseId,
+                    Version = put?.Version,
+                    Verdict = VerdictOf(change, decision, from),
+                    Reason = decision.Why,
+                    By = change.By,
+                    ChangeId = change.Id,
+                });
+                if (put is not null && to is not null)
+                {
+                    await HandAsync(context, change, put, to, now, token);
+                }
+
+                change.Status = decision switch
+                {
+                    ChangeDecision.Put => TagChangeStatus.Done,
+                    ChangeDecision.Keep => TagChangeStatus.Kept,
+                    ChangeDecision.Overtaken => TagChangeStatus.Overtaken,
+                    _ => TagChangeStatus.Failed,
+                };
+                change.Outcome = decision.Why;
+                change.FinishedAt = now;
+                change.LeaseUntil = null;
+                return await context.SaveChangesAsync(token);
+            },
+            cancellationToken);
+
+    /// <summary>Tries again later: the registry is away, or another moves the tag.</summary>
+    public Task PutOffAsync(ClaimedChange claimed, TimeSpan wait, string why, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var change = await HeldAsync(context, claimed, token);
+                change.NextAt = now + wait;
+                change.Tries++;
+                change.LeaseUntil = null;
+                change.Outcome = why;
+                return await context.SaveChangesAsync(token);
+            },
+            cancellationToken);
+
+    private static async Task<ChangeDecision> DecideMoveAsync(HistoryContext context, TagChange change, CancellationToken cancellationToken)
+    {
+        var (host, repository, tag) = (change.Host, change.Repository, change.Tag);
+        var later = await context.TagMoves.Where(move => move.Host == host && move.Repository == repository && move.Tag == tag && move.Id > change.Id
+                && move.ChangeId == null && move.Verdict != TagVerdict.Kept && move.Verdict != TagVerdict.Refused)
+            .OrderByDescending(move => move.Id).FirstOrDefaultAsync(cancellationToken);
+        if (later is not null)
+        {
+            return new ChangeDecision.Overtaken(
+                $"a release moved it to {later.Version ?? later.To} after this was asked for, and later releases move a tag forward; ask again if {change.To} is still wanted");
+        }
+
+        var target = await context.TagOwners.SingleOrDefaultAsync(
+            owner => owner.Host == host && owner.Repository == repository && owner.Tag == change.To && owner.Kind == ImageTagKind.Version, cancellationToken);
+        if (target is not { IsPublished: true, Digest: { } digest })
+        {
+            return new ChangeDecision.Refuse($"{change.To} is no longer a published version");
+        }
+
+        var retraction = await context.TagRetractions.FirstOrDefaultAsync(
+            row => row.Host == host && row.Repository == repository && (row.Tag == target.Tag || row.Version != null && row.Version == target.Version), cancellationToken);
+        return retraction is null
+            ? new ChangeDecision.Put(digest, target.ReleaseId, target.Version, change.Reason)
+            : new ChangeDecision.Refuse($"{change.To} was retracted by {retraction.By} meanwhile: {retraction.Reason}");
+    }
+
+    private static async Task<ChangeDecision> DecideSettleAsync(
+        HistoryContext context, TagChange change, TagOwner? owner, Digest? current, IReadOnlyList<string> registryTags, CancellationToken cancellationToken)
+    {
+        var known = await KnownVersions.ReadAsync(context, change.Image.Repository, cancellationToken);
+        var scope = TagScope.Parse(change.Scope);
+        var highest = FloatingTags.Highest(scope, known.Reckon(registryTags));
+        var ours = known.Published.FirstOrDefault(tag => tag.Version == highest && tag.Digest is not null);
+        var standsOn = current is null || owner?.Digest == current.Value ? owner : await VersionAtAsync(context, change, current, cancellationToken);
+        if (current is not null && standsOn is null && change.Digest != current.Value)
+        {
+            return new ChangeDecision.Keep("it does not point to what we put there; whoever moved it past us is not corrected by a retraction");
+        }
+
+        var isOnRetracted = standsOn is not null && await IsRetractedAsync(context, standsOn, known, cancellationToken);
+        if (!isOnRetracted && owner is not null && await WasMovedByOperatorAsync(context, change, cancellationToken))
+        {
+            return new ChangeDecision.Keep("an operator put it where it is, on a version that still counts");
+        }
+
+        if (highest is null)
+        {
+            return new ChangeDecision.Keep($"no other stable version is published among {scope}");
+        }
+
+        var why = $"{change.Reason}: {highest} is the highest published stable version that is left among {scope}";
+        if (ours is not null)
+        {
+            return current == ours.Digest && owner?.Digest == current?.Value
+                ? new ChangeDecision.Keep($"it points to {highest} already")
+                : new ChangeDecision.Put(ours.Digest!.Value, ours.ReleaseId, highest.ToString(), why);
+        }
+
+        var theirs = registryTags.FirstOrDefault(tag => known.Counts(tag, out var version) && version == highest);
+        if (theirs is not null && owner?.Version == highest.ToString() && owner.Digest == current?.Value)
+        {
+            return new ChangeDecision.Keep($"it points to {highest} already");
+        }
+
+        return theirs is not null && owner is not null
+            ? new ChangeDecision.Put(theirs, null, highest.ToString(), why)
+            : new ChangeDecision.Keep($"{highest} was there before us, and this tag never was ours");
+    }
+
+    private static ChangeDecision DecideRestore(TagChange change, TagOwner? owner, Digest? current)
+    {
+        if (owner is not { IsPublished: true, Digest: { } digest } || digest != change.Digest)
+        {
+            return new ChangeDecision.Overtaken("a release has published this tag anew");
+        }
+
+        return current?.Value == digest
+            ? new ChangeDecision.Keep("it points to what was published again")
+            : new ChangeDecision.Put(digest, owner.ReleaseId, owner.Version, change.Reason);
+    }
+
+    /// <summary>The version of ours that has a digest. A tag may point to one that was never written down for it, by a worker that was killed.</summary>
+    private static Task<TagOwner?> VersionAtAsync(HistoryContext context, TagChange change, Digest digest, CancellationToken cancellationToken) =>
+        context.TagOwners.FirstOrDefaultAsync(
+            owner => owner.Host == change.Host && owner.Repository == change.Repository && owner.Kind == ImageTagKind.Version && owner.Digest == digest.Value,
+            cancellationToken);
+
+    private static async Task<bool> IsRetractedAsync(HistoryContext context, TagOwner owner, KnownVersions known, CancellationToken cancellationToken) =>
+        SemanticVersion.TryParse(owner.Version, out var version) && known.IsRetracted(version)
+        || owner.ReleaseId is { } id && await context.Releases.AnyAsync(release => release.Id == id && release.RetractedAt != null, cancellationToken);
+
+    private static async Task<bool> WasMovedByOperatorAsync(HistoryContext context, TagChange change, CancellationToken cancellationToken)
+    {
+        var last = await context.TagMoves
+            .Where(move => move.Host == change.Host && move.Repository == change.Repository && move.Tag == change.Tag
+                && move.Verdict != TagVerdict.Kept && move.Verdict != TagVerdict.Refused && move.Verdict != TagVerdict.Drifted)
+            .OrderByDescending(move => move.Id).Select(move => move.ChangeId).FirstOrDefaultAsync(cancellationToken);
+        return last is { } id && await context.TagChanges.AnyAsync(row => row.Id == id && row.Kind == TagChangeKind.Move, cancellationToken);
+    }
+
+    private static TagVerdict VerdictOf(TagChange change, ChangeDecision decision, Digest? from) => (decision, change.Kind) switch
+    {
+        (ChangeDecision.Keep, _) => TagVerdict.Kept,
+        (not ChangeDecision.Put, _) => TagVerdict.Refused,
+        (_, TagChangeKind.Restore) => TagVerdict.Restored,
+        _ => from is null ? TagVerdict.Created : TagVerdict.Moved,
+    };
+
+    private static async Task HandAsync(
+        HistoryContext context, TagChange change, ChangeDecision.Put put, Digest to, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var owner = await TagLedger.OwnerAsync(context, change.Image, cancellationToken);
+        if (change.Kind == TagChangeKind.Restore)
+        {
+            if (owner is not null)
+            {
+                owner.DriftAt = null;
+                owner.DriftDigest = null;
+            }
+
+            return;
+        }
+
+        if (owner is null)
+        {
+            var repository = await context.RepositoryOwners.SingleAsync(row => row.Host == change.Host && row.Repository == change.Repository, cancellationToken);
+            owner = new TagOwner
+            {
+                Host = change.Host,
+                Repository = change.Repository,
+                Tag = change.Tag,
+                Kind = ImageTagKind.Floating,
+                ProjectId = repository.ProjectId,
+                Ref = "",
+            };
+            context.TagOwners.Add(owner);
+        }
+
+        var release = put.ReleaseId is { } id ? await context.Releases.SingleAsync(row => row.Id == id, cancellationToken) : null;
+        owner.ProjectId = release?.ProjectId ?? owner.ProjectId;
+        owner.Ref = release?.Ref.FullName ?? owner.Ref;
+        owner.ReleaseId = release?.Id;
+        owner.Version = put.Version;
+        owner.Digest = to.Value;
+        owner.IsPublished = true;
+        owner.UpdatedAt = now;
+    }
+
+    private async Task<TagChange> HeldAsync(HistoryContext context, ClaimedChange claimed, CancellationToken cancellationToken)
+    {
+        var held = database.Locking($"SELECT * FROM tag_changes WHERE id = {{0}} AND fence = {{1}} AND {HistoryContext.IsPending}");
+        var rows = await context.TagChanges.FromSqlRaw(held, claimed.Change.Id, claimed.Fence).AsTracking().ToListAsync(cancellationToken);
+        return rows is [var change] ? change : throw new FencedOffException(claimed.Change.Id, claimed.Fence);
+    }
+}

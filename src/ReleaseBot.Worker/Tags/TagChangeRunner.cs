@@ -1,0 +1,183 @@
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+using ReleaseBot.Registries;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>
+/// Carries out what operators wish of a tag: a put of manifest bytes that the repository holds already, never a build. A worker that dies at any
+/// point is followed by another, which finds the tag as it is and decides again.
+/// </summary>
+internal sealed partial class TagChangeRunner(
+    RegistryClients registries, TagChangeQueue queue, PublishingSettings publishing, TimeProvider time, ILogger<TagChangeRunner> logger)
+{
+    /// <summary>Longer than all that is done under it.</summary>
+    public static readonly TimeSpan Lease = TagLock.Lease + TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(5);
+
+    /// <summary>What fails for no reason of the registry's is not tried for hours.</summary>
+    private const int MaxOwnFaults = 5;
+
+    public async Task RunAsync(ClaimedChange claimed, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(TagLock.Lease, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            await TryAsync(claimed, either.Token);
+        }
+        catch (FencedOffException)
+        {
+            Log.FencedOff(logger, claimed.Change.Image.ToString());
+        }
+        catch (RegistryException exception) when (exception.IsTransient)
+        {
+            await WaitAsync(claimed, exception.Message, exception.RetryAfter, cancellationToken);
+        }
+        catch (RegistryException exception)
+        {
+            await EndAsync(claimed, new ChangeDecision.Refuse(exception.Message), null, null, cancellationToken);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            await WaitAsync(claimed, "the registry took too long", null, cancellationToken);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            Log.Failed(logger, claimed.Change.Image.ToString(), exception);
+            var why = $"an unexpected fault ({exception.GetType().Name}); see the service's log";
+            await (claimed.Change.Tries >= MaxOwnFaults
+                ? EndAsync(claimed, new ChangeDecision.Refuse(why), null, null, cancellationToken)
+                : WaitAsync(claimed, why, null, cancellationToken));
+        }
+    }
+
+    private async Task TryAsync(ClaimedChange claimed, CancellationToken cancellationToken)
+    {
+        var change = claimed.Change;
+        if (registries.OfHost(change.Host) is not { } client)
+        {
+            await EndAsync(claimed, new ChangeDecision.Refuse($"no registry of the host {change.Host} is configured"), null, null, cancellationToken);
+            return;
+        }
+
+        if (!await TagLock.WaitAsync(token => queue.TryLockAsync(claimed, TagLock.Lease, token), time, cancellationToken))
+        {
+            await WaitAsync(claimed, "a release is moving the tag", null, cancellationToken);
+            return;
+        }
+
+        try
+        {
+            await DecideAsync(claimed, client, cancellationToken);
+        }
+        finally
+        {
+            await queue.UnlockAsync(claimed, CancellationToken.None);
+        }
+    }
+
+    private async Task DecideAsync(ClaimedChange claimed, RegistryClient client, CancellationToken cancellationToken)
+    {
+        var change = claimed.Change;
+        var current = await client.HeadManifestAsync(change.Repository, change.Tag, cancellationToken);
+        var decision = await queue.DecideAsync(claimed, current, await ListAsync(change, client, cancellationToken), cancellationToken);
+        if (decision is not ChangeDecision.Put put)
+        {
+            await EndAsync(claimed, decision, current, current, cancellationToken);
+            return;
+        }
+
+        if (current?.Value == put.Source)
+        {
+            await EndAsync(claimed, put, current, current, cancellationToken);
+            return;
+        }
+
+        var manifest = await client.GetManifestAsync(change.Repository, put.Source, cancellationToken);
+        if (manifest is null)
+        {
+            await EndAsync(claimed, new ChangeDecision.Refuse($"the registry no longer holds {put.Version ?? put.Source} ({put.Source})"), current, current, cancellationToken);
+            return;
+        }
+
+        if (current != manifest.Digest)
+        {
+            await queue.IntendAsync(claimed, manifest.Digest, cancellationToken);
+            await TagLock.PutAsync(client, change.Image, manifest, cancellationToken);
+        }
+
+        await EndAsync(claimed, put, current, manifest.Digest, cancellationToken);
+    }
+
+    /// <summary>Only where the versions in the registry count.</summary>
+    private static async Task<IReadOnlyList<string>> ListAsync(TagChange change, RegistryClient client, CancellationToken cancellationToken)
+    {
+        List<string> tags = [];
+        if (change.Kind == TagChangeKind.Settle)
+        {
+            await foreach (var tag in client.ListTagsAsync(change.Repository, cancellationToken))
+            {
+                tags.Add(tag);
+            }
+        }
+
+        return tags;
+    }
+
+    private async Task EndAsync(ClaimedChange claimed, ChangeDecision decision, Digest? from, Digest? to, CancellationToken cancellationToken)
+    {
+        await queue.FinishAsync(claimed, decision, from, to, cancellationToken);
+        var change = claimed.Change;
+        if (decision is ChangeDecision.Put put)
+        {
+            Log.Moved(logger, change.Image.ToString(), put.Version ?? to?.Short ?? "", change.By, change.Reason);
+        }
+        else if (decision is ChangeDecision.Refuse)
+        {
+            Log.Refused(logger, change.By, change.Image.ToString(), decision.Why);
+        }
+        else
+        {
+            Log.Kept(logger, change.By, change.Image.ToString(), decision.Why);
+        }
+    }
+
+    private async Task WaitAsync(ClaimedChange claimed, string why, TimeSpan? asked, CancellationToken cancellationToken)
+    {
+        var change = claimed.Change;
+        if (time.GetUtcNow() - change.CreatedAt >= publishing.GiveUpAfter)
+        {
+            await EndAsync(claimed, new ChangeDecision.Refuse($"given up after {publishing.GiveUpAfter}: {why}"), null, null, cancellationToken);
+            return;
+        }
+
+        var wait = Backoff.Next(change.Tries, FirstWait, LongestWait, asked);
+        Log.Waiting(logger, change.By, change.Image.ToString(), wait.TotalSeconds, why);
+        await queue.PutOffAsync(claimed, wait, why, cancellationToken);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "{Image} now points to {Version}, as {By} wished: {Reason}")]
+        public static partial void Moved(ILogger logger, string image, string version, string by, string reason);
+
+        [LoggerMessage(EventId = 2, Level = LogLevel.Information, Message = "The wish of {By} changes nothing about {Image}: {Why}")]
+        public static partial void Kept(ILogger logger, string by, string image, string why);
+
+        [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "The wish of {By} for {Image} can't be carried out: {Why}")]
+        public static partial void Refused(ILogger logger, string by, string image, string why);
+
+        [LoggerMessage(EventId = 4, Level = LogLevel.Information, Message = "The wish of {By} for {Image} waits {Seconds:F0} s: {Why}")]
+        public static partial void Waiting(ILogger logger, string by, string image, double seconds, string why);
+
+        [LoggerMessage(EventId = 5, Level = LogLevel.Warning, Message = "A wish for {Image} was taken over by another worker, or ended; this attempt ends.")]
+        public static partial void FencedOff(ILogger logger, string image);
+
+        [LoggerMessage(EventId = 6, Level = LogLevel.Error, Message = "A wish for {Image} met an unexpected fault.")]
+        public static partial void Failed(ILogger logger, string image, Exception exception);
+    }
+}

@@ -1,0 +1,62 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>Wakes the workers' hands for wishes about tags. The bus calls it.</summary>
+public sealed class TagWakeUp(TimeProvider time) : IDisposable
+{
+    private readonly WakeUp _signal = new(time);
+
+    public void Set() => _signal.Set();
+
+    public Task WaitAsync(TimeSpan limit, CancellationToken cancellationToken) => _signal.WaitAsync(limit, cancellationToken);
+
+    public void Dispose() => _signal.Dispose();
+}
+
+/// <summary>Claims wishes at a wake-up and every few seconds. Two hands, so that a registry that does not answer holds up nobody else's tag.</summary>
+internal sealed partial class TagChangeService(TagChangeQueue queue, TagChangeRunner runner, TagWakeUp wakeUp, ILogger<TagChangeService> logger) : BackgroundService
+{
+    private const int Hands = 2;
+    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(Enumerable.Range(0, Hands).Select(_ => WorkAsync(stoppingToken)));
+
+    private async Task WorkAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (await queue.ClaimAsync(TagChangeRunner.Lease, stoppingToken) is { } claimed)
+                {
+                    // Another may be waiting.
+                    wakeUp.Set();
+                    await runner.RunAsync(claimed, stoppingToken);
+                    continue;
+                }
+            }
+            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.Failed(logger, exception);
+            }
+            catch (OperationCanceledException)
+            {
+                // What was under way is another's when its lease has run out.
+                return;
+            }
+
+            await wakeUp.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "Wishes about tags could not be worked on; trying again in a few seconds.")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}
