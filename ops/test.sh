@@ -22,8 +22,8 @@ usage() {
     cat <<'TEXT'
 usage: ops/test.sh [--unit] [--filter TEXT] [--no-install]
 
-Installs what is missing, builds with warnings as errors, checks the format and that the migrations fit the model, runs the tests,
-strikes a fleet of processes at random (ops/chaos.sh, a short run) and ends with a line "N passed, N failed, N skipped". It exits with 0 only if everything is as it should be.
+Installs what is missing, builds with warnings as errors, checks the format and that the migrations fit the model, runs the tests
+and ends with a line "N passed, N failed, N skipped". It exits with 0 only if everything is as it should be.
 
   --unit         only the build and the unit tests: nothing is installed, and it needs no root
   --filter TEXT  only the build and the test classes whose full name contains TEXT
@@ -56,10 +56,6 @@ main() {
     fi
     step "Tests"
     run_tests
-    if [[ -z $FILTER && ${PROJECTS[*]} != Unit ]]; then
-        step "Chaos"
-        run_chaos
-    fi
     step "What the tests left behind"
     check_leftovers
     conclude
@@ -171,19 +167,6 @@ run_project() {
         fault "$project: $(count failed "$trx") of $total tests failed (exit code $code)"
     elif ((total > 0)); then
         good "$project: $(count passed "$trx") of $total tests passed"
-    fi
-}
-
-# A fleet under faults, the same ones each time. See ops/chaos.sh for a longer run.
-run_chaos() {
-    local from
-    from=$(now)
-    if RELEASEBOT_TEST_RUN=$RUN_DIR TMPDIR=$RUN_DIR/t timeout --kill-after=30 9m \
-        artifacts/bin/ReleaseBot.Chaos/debug/ReleaseBot.Chaos --releases 30 --seed 20 --limit 6 --keep-logs artifacts/test-results/chaos >"$RUN_DIR/chaos.log" 2>&1; then
-        good "30 releases, every promise was kept ($(seconds_since "$from") s)"
-    else
-        dim <"$RUN_DIR/chaos.log"
-        fault "chaos: not every promise was kept; what each process printed is in artifacts/test-results/chaos"
     fi
 }
 
