@@ -53,6 +53,19 @@ public sealed class RoleRulesTests
         problems.Select(problem => problem.Key).ShouldBe(["Bus:Uri", "Storage:ConnectionString"]);
     }
 
+    [Theory]
+    [InlineData("Postgres", "Host=db;Usrname=u;Password=p-secret", "usrname")]
+    [InlineData("Postgres", "Host=db;Port=many-secret", "port")]
+    [InlineData("Sqlite", "Data Source=a.db;Colour=secret", "colour")]
+    public void A_Connection_String_That_The_Driver_Does_Not_Take_Is_A_Problem_And_Not_A_Crash(string provider, string text, string key)
+    {
+        var problem = Given.Problem($$"""{ "Storage": { "Provider": "{{provider}}", "ConnectionString": "{{text}}" } }""", Roles.None);
+
+        problem.Key.ShouldBe("Storage:ConnectionString");
+        problem.Message.ShouldContain($"\"{key}\"");
+        problem.Message.ShouldNotContain("secret");
+    }
+
     [Fact]
     public void Roles_May_Share_A_File_And_Have_Each_Its_Own_Secrets()
     {

@@ -26,6 +26,10 @@ internal static class StorageReader
         {
             storage.Report(StorageKeys.ConnectionString, $"must be Data Source=FILE, since the provider is Sqlite; for a server set {storage.KeyOf(StorageKeys.Provider)} to Postgres.");
         }
+        else if (isLegal && isGiven && ConnectionStrings.WrongKey(connection!.Reveal(), provider) is { } wrong)
+        {
+            storage.Report(StorageKeys.ConnectionString, $"has the key \"{wrong}\", which {provider} does not know or whose value it does not take.");
+        }
 
         if (provider == StorageProvider.Sqlite && IsSplit(roles))
         {

@@ -1,5 +1,7 @@
 using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
+using Microsoft.Data.Sqlite;
+using Npgsql;
 using ReleaseBot.Core;
 
 namespace ReleaseBot.Configuration;
@@ -40,6 +42,31 @@ internal static class ConnectionStrings
         }
 
         return false;
+    }
+
+    /// <summary>The first key that the provider's driver does not know, or whose value it does not take; null where there is none.</summary>
+    public static string? WrongKey(string text, StorageProvider provider)
+    {
+        if (!TryParse(text, out var pairs))
+        {
+            return null;
+        }
+
+        foreach (var key in pairs.Keys.Cast<string>())
+        {
+            try
+            {
+                DbConnectionStringBuilder driver = provider == StorageProvider.Postgres ? new NpgsqlConnectionStringBuilder() : new SqliteConnectionStringBuilder();
+                driver[key] = pairs[key];
+            }
+            catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidCastException or OverflowException)
+            {
+                // Its message may quote the value.
+                return key;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The user and password of a database's connection string.</summary>
