@@ -9,7 +9,7 @@ internal sealed record ApiProject(string Path);
 
 internal sealed record ApiRef(string Name);
 
-internal sealed record ApiRelease(Guid Id, ApiProject Project, ApiRef Ref, string Status, ApiReason? Reason)
+internal sealed record ApiRelease(Guid Id, ApiProject Project, ApiRef Ref, string Status, int Attempt, ApiReason? Reason)
 {
     public bool HasEnded => Status is "published" or "rejected" or "failed" or "canceled" or "superseded";
 }

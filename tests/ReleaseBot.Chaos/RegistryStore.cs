@@ -8,11 +8,16 @@ namespace ReleaseBot.Chaos;
 /// </summary>
 internal sealed class RegistryStore(DockerRegistry registry)
 {
+    private const int DigestLength = 71; // sha256: and 64 digits
+
+    /// <summary>Null where there is no such tag, or where it is just being written.</summary>
     public string? Current(string repository, string tag)
     {
         try
         {
-            return File.ReadAllText(Path.Combine(TagFolder(repository, tag), "current", "link"));
+            // The registry writes the file in place, so it may be seen before all of it is there.
+            var digest = File.ReadAllText(Path.Combine(TagFolder(repository, tag), "current", "link"));
+            return digest.Length == DigestLength ? digest : null;
         }
         catch (IOException)
         {

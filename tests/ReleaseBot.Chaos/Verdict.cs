@@ -95,13 +95,16 @@ internal sealed partial class Verdict(
         Protected.Where(tag => tag.Project == repository && registry.Current(repository, tag.Name) == digest)
             .Select(tag => Version(tag.Name[1..])).FirstOrDefault();
 
-    /// <summary>A receiver of Standard Webhooks knows a message by its webhook-id, and takes no notice of one that comes again.</summary>
+    /// <summary>
+    /// A rejected release is judged again by the other hook's delivery if that comes later, and each attempt has an outcome. A receiver of
+    /// Standard Webhooks knows a message by its webhook-id, and takes no notice of one that comes again.
+    /// </summary>
     private List<string> NotToldOnce()
     {
         var told = world.Chat.Taken.Where(message => message.Kind == ChatKind.Webhook).Select(Read).DistinctBy(message => message.Id).ToLookup(message => message.Release);
         return
         [
-            .. releases.Where(release => release.HasEnded && release.Status != "superseded" && told[release.Id].Count() != 1)
+            .. releases.Where(release => release.HasEnded && release.Status != "superseded" && told[release.Id].Count() != release.Attempt)
                 .Select(release => $"{Words(release)}: told {told[release.Id].Count()} times ({string.Join(", ", told[release.Id].Select(message => message.Type))})"),
         ];
     }
