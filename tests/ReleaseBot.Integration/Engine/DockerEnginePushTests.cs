@@ -2,7 +2,6 @@ using System.Net;
 using System.Runtime.Versioning;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
-using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 

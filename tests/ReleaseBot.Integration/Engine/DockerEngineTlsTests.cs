@@ -1,7 +1,6 @@
 using System.Net;
 using System.Runtime.Versioning;
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
 using ReleaseBot.Parts;

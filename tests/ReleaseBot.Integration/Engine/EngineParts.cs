@@ -8,7 +8,6 @@ using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
-using ReleaseBot.Parts;
 using Xunit;
 
 namespace ReleaseBot.Integration.Engine;
