@@ -53,9 +53,9 @@ public sealed partial class HistoryDatabase(
         return [.. await context.Database.GetPendingMigrationsAsync(cancellationToken)];
     }
 
-    /// <summary>Throws what keeps the database from being read.</summary>
+    /// <summary>Throws what keeps the database from being read, at once: whoever asks wants to know how it is now.</summary>
     public Task PingAsync(CancellationToken cancellationToken) =>
-        ReadAsync((context, token) => context.Database.ExecuteSqlRawAsync("SELECT 1", token), cancellationToken);
+        ReadOnceAsync((context, token) => context.Database.ExecuteSqlRawAsync("SELECT 1", token), cancellationToken);
 
     /// <summary>After a transient fault it reads again, on a fresh context.</summary>
     public Task<T> ReadAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>

@@ -32,7 +32,7 @@ public static class ReleaseBotWeb
     /// <summary>Adds what the health of a role alone needs, which <see cref="AddReleaseBotWeb"/> has too.</summary>
     public static IServiceCollection AddReleaseBotHealth(this IServiceCollection services)
     {
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IReadinessProbe, StoreProbe>());
+        services.AddSingleton<IReadinessProbe, StoreProbe>();
         services.AddRouting();
         services.AddProblemDetails();
         services.AddExceptionHandler<ExceptionToProblem>();
@@ -44,10 +44,7 @@ public static class ReleaseBotWeb
     /// <summary>Builds the pipeline. The order is the protection: headers on every answer, faults turned into problems, the gate, and then the routes.</summary>
     public static WebApplication UseReleaseBotWeb(this WebApplication app)
     {
-        app.UseMiddleware<SecurityHeaders>();
-        app.UseExceptionHandler();
-        app.UseStatusCodePages(context => Problems.ForStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
-        app.UseRouting();
+        app.UseAnswers();
         app.UseMiddleware<AccessGate>();
 
         app.MapIntake();
@@ -70,11 +67,17 @@ public static class ReleaseBotWeb
     /// <summary>The pipeline of a process without the web role: its health and nothing else.</summary>
     public static WebApplication UseReleaseBotHealth(this WebApplication app)
     {
+        app.UseAnswers();
+        app.MapHealth();
+        return app;
+    }
+
+    /// <summary>What every answer goes through, of whichever role.</summary>
+    private static void UseAnswers(this WebApplication app)
+    {
         app.UseMiddleware<SecurityHeaders>();
         app.UseExceptionHandler();
         app.UseStatusCodePages(context => Problems.ForStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
         app.UseRouting();
-        app.MapHealth();
-        return app;
     }
 }

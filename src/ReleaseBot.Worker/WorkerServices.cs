@@ -14,7 +14,7 @@ public static class WorkerServices
     public static IServiceCollection AddReleaseBotWorker(this IServiceCollection services, ReleaseBotSettings settings)
     {
         services.AddSingleton<WorkerIdentity>();
-        services.AddSingleton<WorkerWakeUp>();
+        services.AddSingleton<WorkerWakeUps>();
         services.AddSingleton<DockerEngine>();
         services.AddSingleton<GitSource>();
         services.AddSingleton(provider => new RegistryClients(
@@ -25,7 +25,6 @@ public static class WorkerServices
         services.AddSingleton<FirstPush>();
         services.AddSingleton<ImageSpread>();
         services.AddSingleton<TagMover>();
-        services.AddSingleton<TagWakeUp>();
         services.AddSingleton<TagChangeRunner>();
         services.AddHostedService<TagChangeService>();
         services.AddSingleton<DriftCheck>();

@@ -17,14 +17,14 @@ public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals sig
             async (context, token) =>
             {
                 await database.HeldAsync(context, releaseId, fence, token);
-                var last = await context.LogChunks.Where(chunk => chunk.ReleaseId == releaseId).OrderByDescending(chunk => chunk.Sequence).FirstOrDefaultAsync(token);
                 // The piece is there if the answer to an earlier commit was lost; only the holder of the fence writes.
-                if (last is not null && last.Sequence == written && last.Data.AsSpan().SequenceEqual(data))
+                if (written is { } earlier && await context.LogChunks.AnyAsync(
+                    chunk => chunk.ReleaseId == releaseId && chunk.Sequence == earlier && chunk.Data == data, token))
                 {
                     return 0;
                 }
 
-                written = (last?.Sequence ?? 0) + 1;
+                written = await LastAsync(context, releaseId, token) + 1;
                 context.LogChunks.Add(new LogChunk
                 {
                     ReleaseId = releaseId,
@@ -41,9 +41,7 @@ public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals sig
 
     /// <summary>The number of the newest piece; 0 where there is none.</summary>
     public Task<long> LastAsync(Guid releaseId, CancellationToken cancellationToken) =>
-        database.ReadAsync(
-            async (context, token) => await context.LogChunks.Where(chunk => chunk.ReleaseId == releaseId).MaxAsync(chunk => (long?)chunk.Sequence, token) ?? 0,
-            cancellationToken);
+        database.ReadAsync((context, token) => LastAsync(context, releaseId, token), cancellationToken);
 
     /// <summary>The pieces after a sequence number, oldest first, <paramref name="limit"/> at the most.</summary>
     public async Task<IReadOnlyList<LogPiece>> ReadAsync(Guid releaseId, long after, int limit, CancellationToken cancellationToken)
@@ -54,4 +52,7 @@ public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals sig
             cancellationToken);
         return chunks.ConvertAll(chunk => new LogPiece(chunk.Sequence, Compression.Decompress(chunk.Data)));
     }
+
+    private static async Task<long> LastAsync(HistoryContext context, Guid releaseId, CancellationToken cancellationToken) =>
+        await context.LogChunks.Where(chunk => chunk.ReleaseId == releaseId).MaxAsync(chunk => (long?)chunk.Sequence, cancellationToken) ?? 0;
 }

@@ -24,4 +24,17 @@ public sealed class OutboxMessage
     public DateTimeOffset? DeadAt { get; set; }
     public string? LastError { get; set; }
     public DateTimeOffset? LeaseUntil { get; set; }
+
+    /// <summary>A message of the release's present attempt, due at once.</summary>
+    internal static OutboxMessage Of(Release release, string channel, Outcome outcome, DateTimeOffset now, string? drift = null) => new()
+    {
+        Id = Guid.CreateVersion7(now),
+        ReleaseId = release.Id,
+        Attempt = release.Attempt,
+        Channel = channel,
+        Outcome = outcome,
+        Drift = drift,
+        CreatedAt = now,
+        NextAt = now,
+    };
 }

@@ -113,9 +113,8 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 List<TagMove> moves = [];
                 foreach (var image in release.Images)
                 {
-                    moves.AddRange(await context.TagMoves
-                        .Where(move => move.Host == image.Host && move.Repository == image.Repository && move.Tag == image.Tag
-                            && (move.ChangeId != null || move.Verdict == TagVerdict.Drifted)
+                    moves.AddRange(await context.TagMoves.Of(image.Image)
+                        .Where(move => (move.ChangeId != null || move.Verdict == TagVerdict.Drifted)
                             && (move.ReleaseId == release.Id || release.Digest != null && move.From == release.Digest))
                         .OrderByDescending(move => move.Id).Take(MaxChanges).ToListAsync(token));
                 }
@@ -123,7 +122,6 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 return moves.OrderByDescending(move => move.At).Take(MaxChanges).ToList();
             },
             cancellationToken);
-
 
     /// <summary>What is not final, oldest first.</summary>
     public Task<List<Release>> ActiveAsync(int limit, CancellationToken cancellationToken) =>
@@ -139,9 +137,7 @@ public sealed class HistoryQueries(HistoryDatabase database)
     {
         var end = IdSequence.FirstAt(at.AddMilliseconds(1));
         return database.ReadAsync(
-            (context, token) => context.TagMoves
-                .Where(move => move.Host == image.Repository.Host && move.Repository == image.Repository.Name && move.Tag == image.Tag
-                    && move.Id < end && move.Verdict != TagVerdict.Kept && move.Verdict != TagVerdict.Refused && move.Verdict != TagVerdict.Drifted)
+            (context, token) => context.TagMoves.Of(image).ThatMoved().Where(move => move.Id < end)
                 .OrderByDescending(move => move.Id).FirstOrDefaultAsync(token),
             cancellationToken);
     }

@@ -52,16 +52,7 @@ internal static class ReleaseEnding
         {
             if (OutcomeFor(status, isRecovery, channel.SelectMany(telling => telling.On).ToHashSet()) is { } outcome)
             {
-                context.OutboxMessages.Add(new OutboxMessage
-                {
-                    Id = Guid.CreateVersion7(now),
-                    ReleaseId = release.Id,
-                    Attempt = release.Attempt,
-                    Channel = channel.Key,
-                    Outcome = outcome,
-                    CreatedAt = now,
-                    NextAt = now,
-                });
+                context.OutboxMessages.Add(OutboxMessage.Of(release, channel.Key, outcome, now));
             }
         }
     }

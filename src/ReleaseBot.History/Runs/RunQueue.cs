@@ -43,7 +43,7 @@ public sealed class RunQueue(HistoryDatabase database)
     private const string NotReservedElsewhere =
         $$"""
 
-           AND (p.last_engine IS NULL OR p.last_engine = {2} OR COALESCE(GREATEST(r.queued_at, r.not_before), r.created_at) < {3}
+           AND (p.last_engine IS NULL OR p.last_engine = {2} OR GREATEST(r.queued_at, r.not_before) < {3}
              OR NOT EXISTS (
                  SELECT 1 FROM worker_heartbeats w
                   WHERE w.engine = p.last_engine AND w.seen_at >= {4} AND w.paused_at IS NULL AND w.running < w.slots))
@@ -63,9 +63,6 @@ public sealed class RunQueue(HistoryDatabase database)
 
     /// <summary>A worker that has not shown itself for so long gets nothing reserved.</summary>
     private static readonly TimeSpan Alive = TimeSpan.FromSeconds(15);
-
-    public Task<ClaimedRun?> ClaimAsync(string owner, TimeSpan lease, CancellationToken cancellationToken) =>
-        ClaimAsync(owner, engine: null, lease, cancellationToken);
 
     /// <summary>Takes the next release that is ready and whose repositories no running release uses; null if there is none.</summary>
     /// <param name="engine">The worker's engine, by the id it gives itself: releases whose layers it has come first. Null: it has no cache worth a word.</param>

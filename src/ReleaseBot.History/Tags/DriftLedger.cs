@@ -64,13 +64,11 @@ public sealed class DriftLedger(HistoryDatabase database)
             async (context, token) =>
             {
                 var reference = image.ToString();
-                var (host, repository, tag) = (image.Repository.Host, image.Repository.Name, image.Tag);
                 return imageId is not null && await context.ReleaseBuilds.AnyAsync(
                         build => build.ImageId == imageId
                             && context.ReleaseImages.Any(row => row.ReleaseId == build.ReleaseId && row.Reference == reference), token)
-                    || await context.TagMoves.AnyAsync(
-                        move => move.Host == host && move.Repository == repository && move.Tag == tag && move.To == digest.Value
-                            && move.ReleaseId != null && move.ChangeId == null && move.Verdict != TagVerdict.Drifted, token);
+                    || await context.TagMoves.Of(image).AnyAsync(
+                        move => move.To == digest.Value && move.ReleaseId != null && move.ChangeId == null && move.Verdict != TagVerdict.Drifted, token);
             },
             cancellationToken);
 
@@ -125,20 +123,9 @@ public sealed class DriftLedger(HistoryDatabase database)
         {
             // One message a release and channel: a registry that lost a hundred tags is not a hundred messages.
             if (!await context.OutboxMessages.AnyAsync(
-                message => message.ReleaseId == release.Id && message.Channel == channel && message.Attempt == release.Attempt && message.Outcome == Outcome.Failed, cancellationToken)
-                && !context.OutboxMessages.Local.Any(message => message.ReleaseId == release.Id && message.Channel == channel))
+                message => message.ReleaseId == release.Id && message.Channel == channel && message.Attempt == release.Attempt && message.Outcome == Outcome.Failed, cancellationToken))
             {
-                context.OutboxMessages.Add(new OutboxMessage
-                {
-                    Id = Guid.CreateVersion7(now),
-                    ReleaseId = release.Id,
-                    Attempt = release.Attempt,
-                    Channel = channel,
-                    Outcome = Outcome.Failed,
-                    Drift = why,
-                    CreatedAt = now,
-                    NextAt = now,
-                });
+                context.OutboxMessages.Add(OutboxMessage.Of(release, channel, Outcome.Failed, now, why));
             }
         }
     }

@@ -161,9 +161,8 @@ public sealed class TagChangeQueue(HistoryDatabase database)
 
     private static async Task<ChangeDecision> DecideMoveAsync(HistoryContext context, TagChange change, CancellationToken cancellationToken)
     {
-        var (host, repository, tag) = (change.Host, change.Repository, change.Tag);
-        var later = await context.TagMoves.Where(move => move.Host == host && move.Repository == repository && move.Tag == tag && move.Id > change.Id
-                && move.ChangeId == null && move.Verdict != TagVerdict.Kept && move.Verdict != TagVerdict.Refused)
+        var (host, repository) = (change.Host, change.Repository);
+        var later = await context.TagMoves.Of(change.Image).ThatMoved().Where(move => move.Id > change.Id && move.ChangeId == null)
             .OrderByDescending(move => move.Id).FirstOrDefaultAsync(cancellationToken);
         if (later is not null)
         {
@@ -252,9 +251,7 @@ public sealed class TagChangeQueue(HistoryDatabase database)
 
     private static async Task<bool> WasMovedByOperatorAsync(HistoryContext context, TagChange change, CancellationToken cancellationToken)
     {
-        var last = await context.TagMoves
-            .Where(move => move.Host == change.Host && move.Repository == change.Repository && move.Tag == change.Tag
-                && move.Verdict != TagVerdict.Kept && move.Verdict != TagVerdict.Refused && move.Verdict != TagVerdict.Drifted)
+        var last = await context.TagMoves.Of(change.Image).ThatMoved()
             .OrderByDescending(move => move.Id).Select(move => move.ChangeId).FirstOrDefaultAsync(cancellationToken);
         return last is { } id && await context.TagChanges.AnyAsync(row => row.Id == id && row.Kind == TagChangeKind.Move, cancellationToken);
     }

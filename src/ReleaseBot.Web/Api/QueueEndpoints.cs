@@ -82,14 +82,10 @@ internal static class QueueEndpoints
             return $"release {other}, which publishes to {repository} now";
         }
 
-        if (!snapshot.Workers.Any(worker => IsAlive(worker, snapshot.At)))
+        var alive = snapshot.Workers.Where(worker => IsAlive(worker, snapshot.At)).ToList();
+        if (alive.TrueForAll(worker => worker.PausedAt is not null))
         {
-            return "a worker: none was seen in the last minute";
-        }
-
-        if (snapshot.Workers.Where(worker => IsAlive(worker, snapshot.At)).All(worker => worker.PausedAt is not null))
-        {
-            return "a worker: all are paused";
+            return alive.Count == 0 ? "a worker: none was seen in the last minute" : "a worker: all are paused";
         }
 
         return release.LeaseUntil is null ? "a worker's free slot" : $"another worker to take it over: {release.Owner} was last heard of before {release.LeaseUntil:u}";

@@ -185,8 +185,9 @@ internal static partial class TagOperationEndpoints
             return problem;
         }
 
+        // Of a repository alone any tag will do to read it.
         var image = ImageRef.TryParse(request.Reference, out var tag) ? tag : null;
-        if (image is null && !TryReadRepository(request.Reference, out _))
+        if ((image ?? (ImageRef.TryParse($"{request.Reference}:any", out var any) ? any : null)) is not { Repository: var repository })
         {
             return Problems.InvalidParameter("reference", "HOST/REPOSITORY:TAG or HOST/REPOSITORY is expected, e.g. docker.io/acme/shop:1.2.");
         }
@@ -210,7 +211,7 @@ internal static partial class TagOperationEndpoints
         var caller = context.CallerName();
         var outcome = image is not null
             ? await handovers.GiveAsync(image, project, heir, caller, reason, context.RequestAborted)
-            : await handovers.GiveAsync(RepositoryOf(request.Reference!), project, caller, reason, context.RequestAborted);
+            : await handovers.GiveAsync(repository, project, caller, reason, context.RequestAborted);
         if (outcome != HandoverOutcome.Done)
         {
             return outcome == HandoverOutcome.NoOwner
@@ -260,16 +261,6 @@ internal static partial class TagOperationEndpoints
         reason = isLegal ? reason : null;
         return isLegal;
     }
-
-    private static bool TryReadRepository(string? text, [NotNullWhen(true)] out ImageRepository? repository)
-    {
-        // Any tag will do to read the rest.
-        repository = ImageRef.TryParse($"{text}:any", out var image) ? image.Repository : null;
-        return repository is not null;
-    }
-
-    private static ImageRepository RepositoryOf(string text) =>
-        TryReadRepository(text, out var repository) ? repository : throw new System.Diagnostics.UnreachableException();
 
     private static partial class Log
     {

@@ -8,14 +8,18 @@ public sealed class WorkerIdentity
     public string Name { get; } = $"{Environment.MachineName}/{Environment.ProcessId}";
 }
 
-/// <summary>Wakes free slots. The bus calls it; so does a slot that has just claimed.</summary>
-public sealed class WorkerWakeUp(TimeProvider time) : IDisposable
+/// <summary>Ends the waits of a worker. The bus sets both; a lost one costs a few seconds.</summary>
+public sealed class WorkerWakeUps(TimeProvider time) : IDisposable
 {
-    private readonly WakeUp _signal = new(time);
+    /// <summary>Of free slots, for releases. A slot that has just claimed sets it too.</summary>
+    public WakeUp Slots { get; } = new(time);
 
-    public void Set() => _signal.Set();
+    /// <summary>Of the hands for wishes about tags.</summary>
+    public WakeUp Tags { get; } = new(time);
 
-    public Task WaitAsync(TimeSpan limit, CancellationToken cancellationToken) => _signal.WaitAsync(limit, cancellationToken);
-
-    public void Dispose() => _signal.Dispose();
+    public void Dispose()
+    {
+        Slots.Dispose();
+        Tags.Dispose();
+    }
 }

@@ -8,7 +8,7 @@ namespace ReleaseBot.Worker;
 
 /// <summary>Shows this worker to the others every few seconds and whenever a slot fills or empties, and learns whether an operator has paused it.</summary>
 internal sealed partial class WorkerPresence(
-    WorkerRegister register, WorkerIdentity identity, WorkerWakeUp slots, DockerEngine engine, EngineSettings settings, TimeProvider time, ILogger<WorkerPresence> logger)
+    WorkerRegister register, WorkerIdentity identity, WorkerWakeUps wakeUps, DockerEngine engine, EngineSettings settings, TimeProvider time, ILogger<WorkerPresence> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
@@ -67,7 +67,7 @@ internal sealed partial class WorkerPresence(
             if (_isPaused != wasPaused)
             {
                 Log.Paused(logger, _isPaused ? "paused" : "no longer paused");
-                slots.Set();
+                wakeUps.Slots.Set();
             }
         }
         catch (Exception exception)

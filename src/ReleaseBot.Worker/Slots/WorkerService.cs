@@ -10,7 +10,7 @@ namespace ReleaseBot.Worker;
 /// the slots claim no more; what still runs after the drain is handed back.
 /// </summary>
 internal sealed partial class WorkerService(
-    RunQueue queue, RunExecutor executor, WorkerIdentity identity, WorkerPresence presence, WorkerWakeUp wakeUp, HistorySignals signals, EngineSettings engine,
+    RunQueue queue, RunExecutor executor, WorkerIdentity identity, WorkerPresence presence, WorkerWakeUps wakeUps, HistorySignals signals, EngineSettings engine,
     ILogger<WorkerService> logger) : BackgroundService
 {
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
@@ -21,7 +21,7 @@ internal sealed partial class WorkerService(
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         _abort.CancelAfter(Drain);
-        signals.Queued -= wakeUp.Set;
+        signals.Queued -= wakeUps.Slots.Set;
         await base.StopAsync(cancellationToken);
     }
 
@@ -34,7 +34,7 @@ internal sealed partial class WorkerService(
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
         Log.Started(logger, identity.Name, engine.Concurrency);
-        signals.Queued += wakeUp.Set;
+        signals.Queued += wakeUps.Slots.Set;
         return Task.WhenAll(Enumerable.Range(0, engine.Concurrency).Select(_ => RunSlotAsync(stoppingToken)));
     }
 
@@ -47,7 +47,7 @@ internal sealed partial class WorkerService(
                 if (!presence.IsPaused && await queue.ClaimAsync(identity.Name, presence.Engine, RunLease.Length, stoppingToken) is { } claimed)
                 {
                     // Another may be waiting: the next free slot should look at once.
-                    wakeUp.Set();
+                    wakeUps.Slots.Set();
                     using var busy = presence.Busy();
                     await executor.RunAsync(claimed, _abort.Token);
                     continue;
@@ -62,7 +62,7 @@ internal sealed partial class WorkerService(
                 Log.ClaimFailed(logger, exception);
             }
 
-            await wakeUp.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await wakeUps.Slots.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -10,7 +10,7 @@ namespace ReleaseBot.Worker;
 /// once, and put back where a straggler of our own did it, or always with <c>Publishing:RestoreVersions</c>.
 /// </summary>
 internal sealed partial class DriftCheck(
-    RegistryClients registries, DriftLedger ledger, PublishingSettings publishing, IReadOnlyList<ProjectRule> rules, TagWakeUp wakeUp, TimeProvider time,
+    RegistryClients registries, DriftLedger ledger, PublishingSettings publishing, IReadOnlyList<ProjectRule> rules, WorkerWakeUps wakeUps, TimeProvider time,
     ILogger<DriftCheck> logger)
 {
     /// <summary>Tags asked about in one round, over all registries.</summary>
@@ -103,7 +103,7 @@ internal sealed partial class DriftCheck(
         if (await ledger.DriftAsync(check, seen, isRestored, why, rule?.Notify ?? [], cancellationToken))
         {
             Log.Drifted(logger, why);
-            wakeUp.Set();
+            wakeUps.Tags.Set();
         }
     }
 

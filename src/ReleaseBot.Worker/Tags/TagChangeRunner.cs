@@ -114,19 +114,8 @@ internal sealed partial class TagChangeRunner(
     }
 
     /// <summary>Only where the versions in the registry count.</summary>
-    private static async Task<IReadOnlyList<string>> ListAsync(TagChange change, RegistryClient client, CancellationToken cancellationToken)
-    {
-        List<string> tags = [];
-        if (change.Kind == TagChangeKind.Settle)
-        {
-            await foreach (var tag in client.ListTagsAsync(change.Repository, cancellationToken))
-            {
-                tags.Add(tag);
-            }
-        }
-
-        return tags;
-    }
+    private static async Task<IReadOnlyList<string>> ListAsync(TagChange change, RegistryClient client, CancellationToken cancellationToken) =>
+        change.Kind == TagChangeKind.Settle ? await client.ListTagsAsync(change.Repository, cancellationToken).ToListAsync(cancellationToken) : [];
 
     private async Task EndAsync(ClaimedChange claimed, ChangeDecision decision, Digest? from, Digest? to, CancellationToken cancellationToken)
     {

@@ -1,24 +1,11 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using ReleaseBot.Core;
 using ReleaseBot.History;
 
 namespace ReleaseBot.Worker;
 
-/// <summary>Wakes the workers' hands for wishes about tags. The bus calls it.</summary>
-public sealed class TagWakeUp(TimeProvider time) : IDisposable
-{
-    private readonly WakeUp _signal = new(time);
-
-    public void Set() => _signal.Set();
-
-    public Task WaitAsync(TimeSpan limit, CancellationToken cancellationToken) => _signal.WaitAsync(limit, cancellationToken);
-
-    public void Dispose() => _signal.Dispose();
-}
-
 /// <summary>Claims wishes at a wake-up and every few seconds. Two hands, so that a registry that does not answer holds up nobody else's tag.</summary>
-internal sealed partial class TagChangeService(TagChangeQueue queue, TagChangeRunner runner, TagWakeUp wakeUp, ILogger<TagChangeService> logger) : BackgroundService
+internal sealed partial class TagChangeService(TagChangeQueue queue, TagChangeRunner runner, WorkerWakeUps wakeUps, ILogger<TagChangeService> logger) : BackgroundService
 {
     private const int Hands = 2;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
@@ -35,7 +22,7 @@ internal sealed partial class TagChangeService(TagChangeQueue queue, TagChangeRu
                 if (await queue.ClaimAsync(TagChangeRunner.Lease, stoppingToken) is { } claimed)
                 {
                     // Another may be waiting.
-                    wakeUp.Set();
+                    wakeUps.Tags.Set();
                     await runner.RunAsync(claimed, stoppingToken);
                     continue;
                 }
@@ -50,7 +37,7 @@ internal sealed partial class TagChangeService(TagChangeQueue queue, TagChangeRu
                 return;
             }
 
-            await wakeUp.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await wakeUps.Tags.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

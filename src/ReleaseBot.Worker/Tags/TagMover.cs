@@ -54,12 +54,7 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
     private async Task<FloatingVerdict> DecideAsync(
         ReleaseRun run, ReleaseImage image, RegistryClient client, Digest? current, CancellationToken cancellationToken)
     {
-        List<string> listed = [];
-        await foreach (var tag in client.ListTagsAsync(image.Repository, cancellationToken))
-        {
-            listed.Add(tag);
-        }
-
+        var listed = await client.ListTagsAsync(image.Repository, cancellationToken).ToListAsync(cancellationToken);
         return await tags.DecideAsync(run.Claimed, image, run.Plan.Version, current, listed, cancellationToken);
     }
 

@@ -10,12 +10,12 @@ internal sealed record WorkQueued
 }
 
 /// <summary>Wakes whoever is free and lets the message go at once: no work of minutes is ever tied to a message.</summary>
-internal sealed class WorkQueuedConsumer(WorkerWakeUp slots, TagWakeUp tags) : IConsumer<WorkQueued>
+internal sealed class WorkQueuedConsumer(WorkerWakeUps wakeUps) : IConsumer<WorkQueued>
 {
     public Task Consume(ConsumeContext<WorkQueued> context)
     {
-        slots.Set();
-        tags.Set();
+        wakeUps.Slots.Set();
+        wakeUps.Tags.Set();
         return Task.CompletedTask;
     }
 }

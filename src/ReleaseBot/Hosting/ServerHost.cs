@@ -66,7 +66,7 @@ internal static class ServerHost
         builder.Services.AddReleaseBotBus(settings.Bus, roles);
         if (roles.HasFlag(Roles.Worker))
         {
-            builder.Services.AddReleaseBotWorker(settings).AddReleaseBotHealth();
+            builder.Services.AddReleaseBotWorker(settings);
             // The web role of the same process takes hooks without an engine as well.
             builder.Services.AddSingleton<IReadinessProbe>(provider => new EngineProbe(provider.GetRequiredService<DockerEngine>(), isEssential: roles == Roles.Worker));
         }
@@ -75,6 +75,11 @@ internal static class ServerHost
         {
             builder.Services.AddNotifications();
             builder.Services.AddReleaseBotWeb().AddReleaseBotBackground();
+        }
+
+        if (roles == Roles.Worker)
+        {
+            builder.Services.AddReleaseBotHealth();
         }
 
         if (roles == Roles.All)

@@ -24,16 +24,16 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
         var row = await ReadAsync(id);
         (row.Fence, row.Status, row.Owner).ShouldBe((run.Fence, ReleaseStatus.Building, "worker"));
         row.Stages.Single(stage => stage.Name == StageName.Queue).Status.ShouldBe(StageStatus.Done);
-        (await History.Runs.ClaimAsync("other", History.Lease, Token)).ShouldBeNull();
+        (await History.Runs.ClaimAsync("other", engine: null, History.Lease, Token)).ShouldBeNull();
     }
 
     [Fact]
     public async Task A_Lease_That_Ends_Gives_The_Release_To_Another()
     {
         await QueueTagAsync(7, "v1.0.0", 1);
-        var dead = (await History.Runs.ClaimAsync("dead", History.ShortLease, Token)).ShouldNotBeNull();
+        var dead = (await History.Runs.ClaimAsync("dead", engine: null, History.ShortLease, Token)).ShouldNotBeNull();
 
-        var next = await History.UntilAsync(() => History.Runs.ClaimAsync("next", History.Lease, Token));
+        var next = await History.UntilAsync(() => History.Runs.ClaimAsync("next", engine: null, History.Lease, Token));
 
         next.Release.Id.ShouldBe(dead.Release.Id);
         next.Fence.ShouldBe(dead.Fence + 1);
@@ -45,13 +45,13 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
     public async Task A_Lease_That_Has_Ended_Cannot_Be_Renewed_Since_Its_Repository_May_Be_Anothers()
     {
         await QueueTagAsync(7, "v1.0.0", 1, "shared/app");
-        var late = (await History.Runs.ClaimAsync("late", TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
+        var late = (await History.Runs.ClaimAsync("late", engine: null, TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
         var other = await QueueTagAsync(8, "v1.0.0", 2, "shared/app");
         (await ClaimRunAsync()).Release.Id.ShouldBe(other);
 
         (await History.Runs.RenewAsync(late, History.Lease, Token)).ShouldBe(LeaseState.Lost);
 
-        (await History.Runs.ClaimAsync("third", History.Lease, Token)).ShouldBeNull();
+        (await History.Runs.ClaimAsync("third", engine: null, History.Lease, Token)).ShouldBeNull();
     }
 
     [Fact]
@@ -64,7 +64,7 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
         var locks = await History.RowsAsync<ResourceLock>();
 
         locks.ShouldHaveSingleItem().Until.ShouldBeGreaterThan(History.Time.GetUtcNow() + TimeSpan.FromMinutes(50));
-        (await History.Runs.ClaimAsync("other", History.Lease, Token)).ShouldBeNull();
+        (await History.Runs.ClaimAsync("other", engine: null, History.Lease, Token)).ShouldBeNull();
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
         }
 
         List<Guid> served = [];
-        while (await History.Runs.ClaimAsync("worker", History.Lease, Token) is { } run)
+        while (await History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token) is { } run)
         {
             served.Add(run.Release.Id);
             await FailAsync(run);
@@ -128,7 +128,7 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
         {
             while (ran.Count < Releases)
             {
-                if (await host.Runs.ClaimAsync(name, TimeSpan.FromMinutes(5), Token) is not { } run)
+                if (await host.Runs.ClaimAsync(name, engine: null, TimeSpan.FromMinutes(5), Token) is not { } run)
                 {
                     await Task.Yield();
                     continue;

@@ -35,7 +35,7 @@ public abstract class FenceTests(IDatabases databases) : HistoryTest(databases)
     public async Task A_Write_Under_A_Stale_Fence_Is_Refused(string write)
     {
         await QueueTagAsync(7, "v1.0.0", 1);
-        var dead = (await History.Runs.ClaimAsync("dead", TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
+        var dead = (await History.Runs.ClaimAsync("dead", engine: null, TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
         var next = await ClaimRunAsync();
         next.Release.Id.ShouldBe(dead.Release.Id);
         var before = await SnapshotAsync();
@@ -51,7 +51,7 @@ public abstract class FenceTests(IDatabases databases) : HistoryTest(databases)
     public async Task A_Hand_Back_Under_A_Stale_Fence_Takes_Nothing_From_The_New_Owner()
     {
         await QueueTagAsync(7, "v1.0.0", 1);
-        var dead = (await History.Runs.ClaimAsync("dead", TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
+        var dead = (await History.Runs.ClaimAsync("dead", engine: null, TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
         var next = await ClaimRunAsync();
 
         await History.Runs.HandBackAsync(dead, Token);

@@ -99,7 +99,7 @@ public abstract class HistoryTest(IDatabases databases) : IAsyncLifetime
         return id;
     }
 
-    protected async Task<ClaimedRun> ClaimRunAsync() => (await History.Runs.ClaimAsync("worker", History.Lease, Token)).ShouldNotBeNull();
+    protected async Task<ClaimedRun> ClaimRunAsync() => (await History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token)).ShouldNotBeNull();
 
     /// <summary>Carries a claimed release to its good end.</summary>
     protected async Task PublishAsync(ClaimedRun run, OverwritePolicy overwrite = OverwritePolicy.Refuse)

@@ -89,7 +89,7 @@ public abstract partial class QueryPlanTests(IDatabases databases) : IAsyncLifet
     public async Task A_Claim_Looks_At_What_Is_Active_Only()
     {
         _plans.Begin();
-        (await _history!.Runs.ClaimAsync("worker", TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
+        (await _history!.Runs.ClaimAsync("worker", engine: null, TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
         (await _history.Verification.ClaimAsync("web", TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
 
         (await _history.Queries.ActiveAsync(50, Token)).ShouldBeEmpty();

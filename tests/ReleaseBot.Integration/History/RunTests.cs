@@ -68,12 +68,12 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         parked.WaitingSince.ShouldNotBeNull();
         (await History.RowsAsync<ResourceLock>()).ShouldBeEmpty();
 
-        var again = await History.UntilAsync(() => History.Runs.ClaimAsync("worker", History.Lease, Token));
+        var again = await History.UntilAsync(() => History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token));
         (again.Release.Id, again.Release.Status, again.Release.ImageId).ShouldBe((id, ReleaseStatus.Pushing, "sha256:a"));
         await History.Ledger.ParkAsync(again, Away, TimeSpan.FromHours(1), Token);
         (await ReadAsync(id)).WaitingSince.ShouldBe(parked.WaitingSince);
         (await ReadAsync(id)).Tries.ShouldBe(2);
-        (await History.Runs.ClaimAsync("worker", History.Lease, Token)).ShouldBeNull();
+        (await History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token)).ShouldBeNull();
     }
 
     [Fact]
@@ -89,7 +89,7 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         other.Release.Id.ShouldNotBe(id);
         await FailAsync(other);
 
-        var again = await History.UntilAsync(() => History.Runs.ClaimAsync("worker", History.Lease, Token));
+        var again = await History.UntilAsync(() => History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token));
         again.Release.Id.ShouldBe(id);
         await History.Ledger.EndWaitAsync(again, Token);
         var release = await ReadAsync(id);
@@ -115,7 +115,7 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         var dead = await ClaimRunAsync();
         await AcceptAsync(8, GitRef.Tag("v1"), Object(2));
         await ClaimVerificationAsync();
-        (await History.Runs.ClaimAsync("worker", History.Lease, Token)).ShouldBeNull();
+        (await History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token)).ShouldBeNull();
 
         (await History.Runs.TakeBackAllAsync(Token)).ShouldBe(2);
 
@@ -148,7 +148,7 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         var parked = await QueueTagAsync(7, "v1.0.0", 1);
         await History.Ledger.ParkAsync(await ClaimRunAsync(), Away, TimeSpan.FromHours(1), Token);
         var orphan = await QueueTagAsync(8, "v1.0.0", 2);
-        (await History.Runs.ClaimAsync("dead", TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
+        (await History.Runs.ClaimAsync("dead", engine: null, TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
 
         await History.Operations.CancelAsync(parked, "ops", Token);
         await History.Operations.CancelAsync(orphan, "ops", Token);
@@ -164,7 +164,7 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         for (var number = 0; number < 20; number++)
         {
             var id = await QueueTagAsync(7, $"v1.0.{number}", number);
-            var claiming = History.Runs.ClaimAsync("worker", History.Lease, Token);
+            var claiming = History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token);
             await Task.WhenAll(claiming, History.Operations.CancelAsync(id, "ops", Token));
 
             var run = await claiming;

@@ -236,7 +236,7 @@ internal sealed class TagModelRun(HistoryHost history, string[] versions, int[] 
     /// <summary>What a worker does with a release: the stages' own calls on the store, and a registry that is a dictionary.</summary>
     private async IAsyncEnumerable<bool> ReleaseAsync()
     {
-        if (await history.Runs.ClaimAsync("worker", TimeSpan.FromMinutes(10), token) is not { } run)
+        if (await history.Runs.ClaimAsync("worker", engine: null, TimeSpan.FromMinutes(10), token) is not { } run)
         {
             yield return false;
             yield break;
@@ -365,7 +365,7 @@ internal sealed class TagModelRun(HistoryHost history, string[] versions, int[] 
             owner?.Digest.ShouldBe(expected is null ? null : DigestOf(expected).Value, $"{tag} in the history\n{_story}");
         }
 
-        (await history.Runs.ClaimAsync("worker", TimeSpan.FromMinutes(1), token)).ShouldBeNull(_story.ToString());
+        (await history.Runs.ClaimAsync("worker", engine: null, TimeSpan.FromMinutes(1), token)).ShouldBeNull(_story.ToString());
     }
 
     private ImageRef Image(string tag) => new(new ImageRepository(Host, RepositoryName), tag);

@@ -125,7 +125,7 @@ public abstract class VerificationTests(IDatabases databases) : HistoryTest(data
             await AcceptAsync(7, main, Object(number * 2 + 1), Object(number * 2));
             var job = await ClaimVerificationAsync();
 
-            var claiming = History.Runs.ClaimAsync("worker", History.Lease, Token);
+            var claiming = History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token);
             await Task.WhenAll(claiming, History.Verification.QueueAsync(job, Verified(job, tags: "edge"), Token));
 
             var run = (await claiming) ?? await ClaimRunAsync();

@@ -39,7 +39,7 @@ internal static class Steps
     public static async Task<ClaimedRun> StartRunAsync(this WebFixture web)
     {
         await web.QueueAsync();
-        return (await web.Get<RunQueue>().ClaimAsync("worker-1", Lease, WebFixture.Cancellation)).ShouldNotBeNull();
+        return (await web.Get<RunQueue>().ClaimAsync("worker-1", engine: null, Lease, WebFixture.Cancellation)).ShouldNotBeNull();
     }
 
     public static Task LogAsync(this WebFixture web, ClaimedRun run, string text) =>
