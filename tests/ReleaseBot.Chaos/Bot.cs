@@ -7,7 +7,6 @@ namespace ReleaseBot.Chaos;
 internal sealed class Bot(string name, string role, Uri address, Fleet fleet) : IAsyncDisposable
 {
     private readonly List<string> _outputs = [];
-    private readonly SemaphoreSlim _turn = new(1);
     private ServerProcess? _process;
 
     public string Name => name;
@@ -22,18 +21,7 @@ internal sealed class Bot(string name, string role, Uri address, Fleet fleet) : 
     /// <summary>As the history knows it: host and process.</summary>
     public string Owner => string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}/{_process?.Id}");
 
-    public async Task StartAsync(CancellationToken cancellationToken)
-    {
-        await _turn.WaitAsync(cancellationToken);
-        try
-        {
-            _process = fleet.Launch(this);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-    }
+    public void Start() => _process = fleet.Launch(this);
 
     public async Task KillAsync()
     {
@@ -68,7 +56,6 @@ internal sealed class Bot(string name, string role, Uri address, Fleet fleet) : 
         }
 
         _process?.Dispose();
-        _turn.Dispose();
     }
 
     private void Bury()

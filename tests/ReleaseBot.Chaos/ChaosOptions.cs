@@ -5,18 +5,6 @@ namespace ReleaseBot.Chaos;
 /// <summary>What is to happen. The same seed makes the same tags, in the same order, and chooses the same faults; when they strike depends on the machine.</summary>
 internal sealed record ChaosOptions
 {
-    public const string Usage =
-        """
-        usage: chaos [--releases N] [--projects N] [--seed N] [--fault-every SECONDS] [--limit MINUTES] [--keep-logs DIR]
-
-          --releases N           protected tags that have to be published (30)
-          --projects N           projects that they are spread over (4)
-          --seed N               of tags and faults (random, printed)
-          --fault-every SECONDS  mean time between two faults (4)
-          --limit MINUTES        for the releases to end in (6)
-          --keep-logs DIR        where what every process printed is left
-        """;
-
     public int Releases { get; init; } = 30;
 
     public int Projects { get; init; } = 4;

@@ -30,7 +30,7 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
             var kind = all[_random.Next(all.Count)];
             var fault = kind[_random.Next(kind.Count)];
             var lasts = fault.Longest * _random.NextDouble();
-            if (until.IsCancellationRequested || _struck.Count >= AtOnce || !_struck.Add(fault.Part))
+            if (until.IsCancellationRequested || !TryStrike(fault.Part))
             {
                 continue;
             }
@@ -43,6 +43,14 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
         }
 
         await Task.WhenAll(_healing);
+    }
+
+    private bool TryStrike(string part)
+    {
+        lock (_struck)
+        {
+            return _struck.Count < AtOnce && _struck.Add(part);
+        }
     }
 
     private async Task HealAsync(Fault fault, TimeSpan lasts, CancellationToken until)
@@ -82,7 +90,11 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
             await bot.KillAsync();
             takeOvers.Watch(owner);
         },
-        () => bot.StartAsync(CancellationToken.None));
+        () =>
+        {
+            bot.Start();
+            return Task.CompletedTask;
+        });
 
     private static Fault Freeze(Bot bot, TimeSpan longest) => new(
         $"{bot.Role}-freeze", bot.Name, longest,

@@ -51,7 +51,7 @@ internal sealed class Fleet : IAsyncDisposable
             await fleet.MigrateAsync(cancellationToken);
             foreach (var bot in fleet.All)
             {
-                await bot.StartAsync(cancellationToken);
+                bot.Start();
             }
 
             foreach (var bot in fleet.All)
@@ -110,7 +110,7 @@ internal sealed class Fleet : IAsyncDisposable
         _http.Dispose();
     }
 
-    private Bot NewBot(string name, string role) => new(name, role, new Uri($"http://127.0.0.1:{World.FreePort()}"), this);
+    private Bot NewBot(string name, string role) => new(name, role, new Uri($"http://127.0.0.1:{Ports.Free()}"), this);
 
     private async Task MigrateAsync(CancellationToken cancellationToken)
     {

@@ -7,7 +7,7 @@ try
 }
 catch (ArgumentException exception)
 {
-    Console.Error.WriteLine($"{exception.Message}\n\n{ChaosOptions.Usage}");
+    Console.Error.WriteLine($"{exception.Message} See ops/chaos.sh --help.");
     return 2;
 }
 

@@ -63,11 +63,6 @@ internal sealed class Run(ChaosOptions options)
         }
 
         var holds = await new Verdict(world, fleet, traffic, watcher, registries, releases).LookAsync(api, cancellationToken);
-        foreach (var bot in fleet.All)
-        {
-            await bot.StopAsync();
-        }
-
         Say(holds ? "every promise was kept" : $"not every promise was kept; the same again: ops/chaos.sh --seed {options.Seed} --releases {options.Releases} --projects {options.Projects}");
         return holds;
     }

@@ -26,7 +26,10 @@ internal sealed partial class Verdict(
         Say("every outcome was told once", NotToldOnce());
         Say("every log is whole", await CutLogsAsync(api, cancellationToken));
         Say("no container and no step is left on an engine", await LeftOnEnginesAsync(cancellationToken));
-        Say("no process ended by itself, and each drains at SIGTERM", [.. fleet.Complaints, .. fleet.All.Where(bot => bot.HasDied).Select(bot => $"{bot.Name} has died:\n{Tail(bot.Output)}")]);
+        Say("no process ended by itself", [.. fleet.All.Where(bot => bot.HasDied).Select(bot => $"{bot.Name} has died:\n{Tail(bot.Output)}")]);
+        // The last of all: nobody answers after it.
+        await Task.WhenAll(fleet.All.Where(bot => !bot.HasDied).Select(bot => bot.StopAsync()));
+        Say("each process drains at SIGTERM", [.. fleet.Complaints]);
         Say("no process printed a secret", Secrets());
         Say("GitLab was asked nothing that it does not know", [.. world.GitLab.UnexpectedRequests.Select(request => $"{request.Method} {request.Path}")]);
         return _failures == 0;

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using ReleaseBot.Parts;
 using ReleaseBot.StandIns.Chat;
@@ -100,7 +98,7 @@ internal sealed class World : IAsyncDisposable
         var (server, client) = (Path.Combine(Folder, name, "server"), Path.Combine(Folder, name, "client"));
         _authority.Issue(server, "localhost");
         _authority.Issue(client, "client");
-        var port = FreePort();
+        var port = Ports.Free();
         var daemon = Own(await DockerDaemon.StartAsync(new DockerDaemonOptions
         {
             Arguments =
@@ -117,12 +115,5 @@ internal sealed class World : IAsyncDisposable
     {
         _parts.Push(part);
         return part;
-    }
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
