@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Npgsql;
 
 namespace ReleaseBot.Parts;
@@ -119,7 +117,7 @@ public sealed class PostgresServer : IAsyncDisposable
             await RunProgramAsync("chown", ["postgres", _folder], cancellationToken);
         }
 
-        _port = FreePort();
+        _port = Ports.Free();
         await RunAsync("initdb", ["-D", DataFolder, "-E", "UTF8", "--locale=C.UTF-8", "--auth=trust", "-U", "postgres", "--no-sync"], cancellationToken);
     }
 
@@ -174,12 +172,5 @@ public sealed class PostgresServer : IAsyncDisposable
             var said = await process.StandardError.ReadToEndAsync(either.Token) + (File.Exists(log) ? await File.ReadAllTextAsync(log, either.Token) : "");
             throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {said}");
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
@@ -17,9 +15,9 @@ public sealed class RabbitMqServer : IAsyncDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("rb-mq-").FullName;
     private readonly string _node = $"rb{RandomNumberGenerator.GetHexString(6, lowercase: true)}@localhost";
-    private readonly int _port = FreePort();
-    private readonly int _distributionPort = FreePort();
-    private readonly int _mapperPort = FreePort();
+    private readonly int _port = Ports.Free();
+    private readonly int _distributionPort = Ports.Free();
+    private readonly int _mapperPort = Ports.Free();
     private ServerProcess? _mapper;
     private ServerProcess? _server;
 
@@ -127,12 +125,5 @@ public sealed class RabbitMqServer : IAsyncDisposable
 
             await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, cancellationToken);
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -11,7 +11,7 @@ public sealed class ServerProcess : IDisposable
     private const int Stop = 19;
     private const int Terminate = 15;
 
-    private static readonly TimeSpan ExitLimit = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan ExitLimit = TimeSpan.FromSeconds(30);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();

@@ -1,7 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -13,19 +9,18 @@ namespace ReleaseBot.EndToEnd.Parts;
 internal sealed class BotProcess : IAsyncDisposable
 {
     private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "ReleaseBot.dll");
-    private static readonly TimeSpan ExitLimit = TimeSpan.FromSeconds(30);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("releasebot-");
     private readonly StringBuilder _output = new();
     private readonly JsonObject _settings;
     private readonly IReadOnlyDictionary<string, string> _secrets;
-    private Process? _process;
+    private ServerProcess? _process;
 
     /// <param name="settings">Read at each start; without Urls, Storage and Access, which are made here.</param>
     /// <param name="secrets">Environment variables, read at each start.</param>
     public BotProcess(JsonObject settings, IReadOnlyDictionary<string, string> secrets)
     {
-        Address = new Uri($"http://127.0.0.1:{FreePort()}");
+        Address = new Uri($"http://127.0.0.1:{Ports.Free()}");
         AccessToken = RandomNumberGenerator.GetHexString(40, lowercase: true);
         _secrets = secrets;
         _settings = settings;
@@ -44,16 +39,7 @@ internal sealed class BotProcess : IAsyncDisposable
     public string DatabasePath => Path.Combine(Folder, "releasebot.db");
 
     /// <summary>Standard output and error of all its runs.</summary>
-    public string Output
-    {
-        get
-        {
-            lock (_output)
-            {
-                return _output.ToString();
-            }
-        }
-    }
+    public string Output => _output + _process?.Output;
 
     private string SettingsPath => Path.Combine(Folder, "releasebot.json");
 
@@ -70,7 +56,9 @@ internal sealed class BotProcess : IAsyncDisposable
             ["Access__Tokens__0__Scopes__0"] = "read",
             ["Access__Tokens__0__Scopes__1"] = "operate",
         };
-        _process = Run(environment, _output, ["serve", "--config", SettingsPath]);
+        _output.Append(_process?.Output);
+        _process?.Dispose();
+        _process = Run(environment, ["serve", "--config", SettingsPath]);
         await Poll.UntilAsync(
             "the bot to answer",
             async () => _process.HasExited ? throw new InvalidOperationException($"The bot ended with {_process.ExitCode}:\n{Output}") : await Api.AnswersAsync(health),
@@ -79,32 +67,16 @@ internal sealed class BotProcess : IAsyncDisposable
     }
 
     /// <summary>kill -9.</summary>
-    public async Task KillAsync()
-    {
-        _process.ShouldNotBeNull().Kill();
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
-    }
+    public Task KillAsync() => _process.ShouldNotBeNull().KillAsync();
 
     /// <summary>SIGTERM.</summary>
     /// <returns>The exit code.</returns>
-    public async Task<int> StopAsync()
-    {
-        using (var kill = Process.Start("kill", ["-TERM", _process.ShouldNotBeNull().Id.ToString(CultureInfo.InvariantCulture)]))
-        {
-            await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
-        }
-
-        using var limit = new CancellationTokenSource(ExitLimit, TimeProvider.System);
-        await _process.WaitForExitAsync(limit.Token);
-        return _process.ExitCode;
-    }
+    public Task<int> StopAsync() => _process.ShouldNotBeNull().TerminateAsync();
 
     /// <summary>Runs another command of the program against this bot.</summary>
     public async Task<(int ExitCode, string Output)> CommandAsync(params string[] arguments)
     {
-        var output = new StringBuilder();
-        using var command = Run(
-            new Dictionary<string, string> { ["RELEASEBOT_TOKEN"] = AccessToken, ["RELEASEBOT_SERVER"] = Address.AbsoluteUri }, output, arguments);
+        using var command = Run(new Dictionary<string, string> { ["RELEASEBOT_TOKEN"] = AccessToken, ["RELEASEBOT_SERVER"] = Address.AbsoluteUri }, arguments);
         using var limit = new CancellationTokenSource(Poll.Limit, TimeProvider.System);
         try
         {
@@ -112,19 +84,18 @@ internal sealed class BotProcess : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            command.Kill();
-            throw new TimeoutException($"releasebot {string.Join(' ', arguments)} did not end: {output}");
+            await command.KillAsync();
+            throw new TimeoutException($"releasebot {string.Join(' ', arguments)} did not end: {command.Output}");
         }
 
-        return (command.ExitCode, output.ToString());
+        return (command.ExitCode, command.Output);
     }
 
     public async ValueTask DisposeAsync()
     {
         if (_process is { HasExited: false })
         {
-            _process.Kill(entireProcessTree: true);
-            await _process.WaitForExitAsync();
+            await _process.KillTreeAsync();
         }
 
         _process?.Dispose();
@@ -132,42 +103,7 @@ internal sealed class BotProcess : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private Process Run(IReadOnlyDictionary<string, string> environment, StringBuilder output, string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet", [Program, .. arguments])
-        {
-            WorkingDirectory = Folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+    private ServerProcess Run(IReadOnlyDictionary<string, string> environment, string[] arguments) =>
         // A run of seconds is compiled for nothing but those.
-        start.Environment["DOTNET_TieredPGO"] = "0";
-        foreach (var (name, value) in environment)
-        {
-            start.Environment[name] = value;
-        }
-
-        var process = new Process { StartInfo = start };
-        process.OutputDataReceived += (_, line) => Keep(line.Data);
-        process.ErrorDataReceived += (_, line) => Keep(line.Data);
-        process.Start();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        return process;
-
-        void Keep(string? line)
-        {
-            lock (output)
-            {
-                output.AppendLine(line);
-            }
-        }
-    }
+        ServerProcess.Start("dotnet", [Program, .. arguments], new Dictionary<string, string>(environment) { ["DOTNET_TieredPGO"] = "0" }, Folder);
 }

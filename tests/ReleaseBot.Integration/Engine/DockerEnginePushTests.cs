@@ -2,6 +2,7 @@ using System.Net;
 using System.Runtime.Versioning;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
+using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 
@@ -66,7 +67,7 @@ public sealed class DockerEnginePushTests(DockerEngineFixture fixture) : IAsyncL
     [Fact]
     public async Task A_Registry_That_Is_Down_Is_Unavailable()
     {
-        var nobody = new ImageRepository($"127.0.0.1:{PrivateRegistry.FreePort()}", "shop/app").WithTag("1.0.0");
+        var nobody = new ImageRepository($"127.0.0.1:{Ports.Free()}", "shop/app").WithTag("1.0.0");
         var fault = await FaultAsync(nobody, Registry.Bob);
         fault.Fault.ShouldBe(PushFault.Unavailable);
         fault.Message.ShouldContain("connection refused");

@@ -14,7 +14,7 @@ namespace ReleaseBot.Integration.Engine;
 public sealed class DockerEngineTlsTests : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rbt-");
-    private readonly int _port = PrivateRegistry.FreePort();
+    private readonly int _port = Ports.Free();
     private readonly EngineAuthority _authority = new();
     private DockerDaemon? _daemon;
 

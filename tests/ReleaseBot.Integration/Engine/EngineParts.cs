@@ -2,12 +2,12 @@ using System.Diagnostics;
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.Versioning;
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
+using ReleaseBot.Parts;
 using Xunit;
 
 namespace ReleaseBot.Integration.Engine;
@@ -142,16 +142,9 @@ internal sealed class PrivateRegistry : IAsyncDisposable
 
     public RegistryCredential Bob => new(Host, "bob", new Secret(Password));
 
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
     public static async Task<PrivateRegistry> StartAsync(CancellationToken cancellationToken)
     {
-        var registry = new PrivateRegistry(FreePort());
+        var registry = new PrivateRegistry(Ports.Free());
         try
         {
             registry.StartProcess();
