@@ -80,7 +80,7 @@ public sealed class TagChangeQueue(HistoryDatabase database)
                 var owner = await TagLedger.OwnerAsync(context, change.Image, token);
                 return change.Kind switch
                 {
-                    TagChangeKind.Move => await DecideMoveAsync(context, change, token),
+                    TagChangeKind.Move => await DecideMoveAsync(context, change, owner, current, token),
                     TagChangeKind.Settle => await DecideSettleAsync(context, change, owner, current, registryTags, token),
                     TagChangeKind.Restore => DecideRestore(change, owner, current),
                     _ => throw new System.Diagnostics.UnreachableException(),
@@ -159,7 +159,8 @@ public sealed class TagChangeQueue(HistoryDatabase database)
             },
             cancellationToken);
 
-    private static async Task<ChangeDecision> DecideMoveAsync(HistoryContext context, TagChange change, CancellationToken cancellationToken)
+    private static async Task<ChangeDecision> DecideMoveAsync(
+        HistoryContext context, TagChange change, TagOwner? owner, Digest? current, CancellationToken cancellationToken)
     {
         var (host, repository) = (change.Host, change.Repository);
         var later = await context.TagMoves.Of(change.Image).ThatMoved().Where(move => move.Id > change.Id && move.ChangeId == null)
@@ -179,7 +180,10 @@ public sealed class TagChangeQueue(HistoryDatabase database)
 
         var retraction = await context.TagRetractions.FirstOrDefaultAsync(
             row => row.Host == host && row.Repository == repository && (row.Tag == target.Tag || row.Version != null && row.Version == target.Version), cancellationToken);
-        return retraction is null
+        // A worker that was killed may have put it before the retraction, without writing it down. It is written down now, so that the
+        // retraction's own wish, which comes after this one, knows the tag and takes it off.
+        var wasPut = current?.Value == digest && owner?.Digest != digest;
+        return retraction is null || wasPut
             ? new ChangeDecision.Put(digest, target.ReleaseId, target.Version, change.Reason)
             : new ChangeDecision.Refuse($"{change.To} was retracted by {retraction.By} meanwhile: {retraction.Reason}");
     }

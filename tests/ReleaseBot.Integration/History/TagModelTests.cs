@@ -333,6 +333,11 @@ internal sealed class TagModelRun(HistoryHost history, string[] versions, int[] 
             await history.Changes.IntendAsync(claimed, to, token);
             yield return true;
             _registry[tag] = to;
+            if (change.Kind == TagChangeKind.Move)
+            {
+                _model.Tags[tag] = (Version(change.To!), true);
+            }
+
             yield return true;
         }
 

@@ -170,6 +170,22 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
     }
 
     [Fact]
+    public async Task What_A_Killed_Worker_Put_Before_A_Retraction_Is_Written_Down_And_Taken_Off()
+    {
+        var first = await PublishTagAsync("v1.0.0", 1);
+        var second = await PublishTagAsync("v2.0.0", 2);
+        await WishAsync("v1.0.0");
+        // It is put, and the worker is killed before it can say so.
+        await RetractAsync(first);
+
+        (await CarryOutAsync(found: DigestOf(1))).ShouldBeOfType<ChangeDecision.Put>();
+        await ShouldPointToAsync(DigestOf(1), first, "1.0.0");
+
+        (await CarryOutAsync()).ShouldBeOfType<ChangeDecision.Put>().Source.ShouldBe(DigestOf(2).Value);
+        await ShouldPointToAsync(DigestOf(2), second, "2.0.0");
+    }
+
+    [Fact]
     public async Task A_Wish_And_A_Release_Never_Hold_A_Tag_Together()
     {
         await PublishTagAsync("v1.0.0", 1);
@@ -249,12 +265,15 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
     }
 
     /// <summary>Carries the one wish out that is due, as a worker does on a registry that holds what the history says.</summary>
-    private async Task<ChangeDecision> CarryOutAsync(params string[] listed)
+    private Task<ChangeDecision> CarryOutAsync(params string[] listed) => CarryOutAsync(null, listed);
+
+    /// <param name="found">What the registry says that the tag points to; null for what history has.</param>
+    private async Task<ChangeDecision> CarryOutAsync(Digest? found, params string[] listed)
     {
         var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
         (await History.Changes.TryLockAsync(claimed, History.Lease, Token)).ShouldBeTrue();
         var owner = await History.Queries.TagOwnerAsync(claimed.Change.Image, Token);
-        var current = owner?.Digest is { } text ? Digest.Parse(text) : null;
+        var current = found ?? (owner?.Digest is { } text ? Digest.Parse(text) : null);
         var decision = await History.Changes.DecideAsync(claimed, current, listed, Token);
         var to = decision is ChangeDecision.Put put ? Digest.TryParse(put.Source, out var digest) ? digest : Digest.Of("a stranger's"u8) : current;
         await History.Changes.FinishAsync(claimed, decision, current, to, Token);
