@@ -73,7 +73,7 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
         [.. fleet.Workers.Select(bot => Freeze(bot, TimeSpan.FromSeconds(50)))],
         [new Fault("rabbitmq-stop", "rabbitmq", TimeSpan.FromSeconds(15), world.RabbitMq.StopAsync, () => world.RabbitMq.ResumeAsync(CancellationToken.None))],
         [new Fault("postgres-stop", "postgres", TimeSpan.FromSeconds(10), world.Postgres.StopAsync, () => world.Postgres.ResumeAsync(CancellationToken.None))],
-        [new Fault("postgres-cut", "postgres", TimeSpan.FromSeconds(1), () => world.Postgres.CutConnectionsAsync(CancellationToken.None), () => Task.CompletedTask)],
+        [new Fault("postgres-cut", "postgres", TimeSpan.FromSeconds(1), () => world.Postgres.CutConnectionsAsync(world.Database, CancellationToken.None), () => Task.CompletedTask)],
         [.. world.Engines.Select((engine, i) => new Fault(
             "engine-kill", Name("engine", i), TimeSpan.FromSeconds(8), engine.Daemon.KillWithAllAsync, engine.Daemon.StartAsync))],
         [.. world.Proxies.Select((proxy, i) => Answering(proxy, i, 500))],

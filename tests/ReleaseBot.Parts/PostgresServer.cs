@@ -63,9 +63,9 @@ public sealed class PostgresServer : IAsyncDisposable
         _isStopped = false;
     }
 
-    /// <summary>Cuts every connection to its databases but our own.</summary>
-    public Task CutConnectionsAsync(CancellationToken cancellationToken) =>
-        ExecuteAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'", cancellationToken);
+    /// <summary>Cuts every connection to one database; other tests have theirs on the same server.</summary>
+    public Task CutConnectionsAsync(string connectionString, CancellationToken cancellationToken) => ExecuteAsync(
+        $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{new NpgsqlConnectionStringBuilder(connectionString).Database}'", cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

@@ -87,7 +87,7 @@ public sealed class WorkersOnPostgres(PostgresServer server) : WorkerTests(new P
         (await heard.Task.WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, Token)).ShouldBe(id);
 
         // A server that throws everybody out is listened to again.
-        await server.CutConnectionsAsync(Token);
+        await server.CutConnectionsAsync(History.Storage.ConnectionString.Reveal(), Token);
         await WaitAsync(queued);
         await neighbour.Signals.StopAsync(Token);
     }
