@@ -61,7 +61,8 @@ internal sealed class Failures(RegistrySettings registry, TimeProvider time)
             : new RegistryException(RegistryFault.Unavailable, $"{about}: nothing came for {limit.TotalSeconds:0.#} s.", new TimeoutException()) { IsSilence = isSilence };
 
     public static RegistryException Silent(string about, string host, DateTimeOffset since) => new(
-        RegistryFault.Unavailable, $"{about}: {host} takes connections and answers nothing, seen since {since.UtcDateTime:HH:mm:ss} UTC.") { IsSilence = true };
+        RegistryFault.Unavailable, $"{about}: {host} takes connections and answers nothing, seen since {since.UtcDateTime:HH:mm:ss} UTC.")
+    { IsSilence = true };
 
     public RegistryException Refused(RegistryRequest request, string why) => new(RegistryFault.Refused, Masked($"{About(request)}: {why}."));
 
