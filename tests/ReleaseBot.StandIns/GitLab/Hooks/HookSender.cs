@@ -76,6 +76,7 @@ internal sealed class HookSender(GitLabStandInOptions options, Uri instance) : I
             delivery = delivery with { Error = e.Message };
         }
 
+        delivery = delivery with { Took = TimeProvider.System.GetUtcNow() - now };
         lock (_lock)
         {
             _deliveries.Add(delivery);
