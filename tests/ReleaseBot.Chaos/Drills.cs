@@ -37,11 +37,12 @@ internal sealed class BusAway(World world, TimeSpan away) : ITroubles
 }
 
 /// <summary>
-/// Every process is ended by SIGTERM and started again, one after another, round after round, as an upgrade does it. Somebody asks the API all
+/// Every process is ended by SIGTERM and started again, one after another, twice, as an upgrade does it. Somebody asks the API all
 /// the time, as through a proxy that takes the other web process where one does not listen; no request may fail.
 /// </summary>
 internal sealed class RollingRestart(Fleet fleet) : ITroubles
 {
+    private const int Rounds = 2;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private readonly Dictionary<string, int> _counts = new(StringComparer.Ordinal) { ["requests"] = 0 };
     private readonly ConcurrentQueue<string> _complaints = new();
@@ -54,7 +55,7 @@ internal sealed class RollingRestart(Fleet fleet) : ITroubles
     {
         using var over = new CancellationTokenSource();
         var asking = AskAsync(over.Token);
-        while (!until.IsCancellationRequested)
+        for (var round = 0; round < Rounds && !until.IsCancellationRequested; round++)
         {
             foreach (var bot in fleet.All)
             {
