@@ -22,14 +22,15 @@ usage() {
     cat <<'TEXT'
 usage: ops/test.sh [--unit] [--filter TEXT] [--no-install]
 
-Installs what is missing, builds with warnings as errors, checks the format and that the migrations fit the model, runs the tests
-and ends with a line "N passed, N failed, N skipped". It exits with 0 only if everything is as it should be.
+Installs what is missing, builds with warnings as errors, checks the format and that the migrations fit the model, runs the tests and
+a fleet under faults (ops/chaos.sh, 30 releases from a fixed seed), and ends with a line "N passed, N failed, N skipped" of the tests.
+It exits with 0 only if everything is as it should be.
 
   --unit         only the build and the unit tests: nothing is installed, and it needs no root
   --filter TEXT  only the build and the test classes whose full name contains TEXT
   --no-install   fails on what is missing instead of installing it
 
-Reports (TRX) are left in artifacts/test-results.
+Reports (TRX) are left in artifacts/test-results, the words of the fleet's processes in artifacts/chaos.
 TEXT
 }
 
@@ -56,6 +57,10 @@ main() {
     fi
     step "Tests"
     run_tests
+    if [[ -z $FILTER && ${PROJECTS[*]} != Unit ]]; then
+        step "Chaos"
+        run_chaos
+    fi
     step "What the tests left behind"
     check_leftovers
     conclude
@@ -167,6 +172,22 @@ run_project() {
         fault "$project: $(count failed "$trx") of $total tests failed (exit code $code)"
     elif ((total > 0)); then
         good "$project: $(count passed "$trx") of $total tests passed"
+    fi
+}
+
+# A whole fleet under faults from a fixed seed; whatever its processes printed is left in artifacts/chaos.
+run_chaos() {
+    local from log=artifacts/chaos/out.log
+    from=$(now)
+    rm -rf artifacts/chaos
+    mkdir -p artifacts/chaos
+    if RELEASEBOT_TEST_RUN=$RUN_DIR TMPDIR=$RUN_DIR/t timeout --kill-after=30 9m \
+        artifacts/bin/ReleaseBot.Chaos/debug/ReleaseBot.Chaos --releases 30 --seed 20 --limit 6 --keep-logs artifacts/chaos >"$log" 2>&1; then
+        grep -E 'faults: |releases: ' "$log" | dim
+        good "every promise was kept ($(seconds_since "$from") s)"
+    else
+        tail -n 60 "$log" | dim
+        fault "chaos: a promise was not kept; see artifacts/chaos"
     fi
 }
 

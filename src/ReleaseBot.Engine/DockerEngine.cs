@@ -67,14 +67,15 @@ public sealed class DockerEngine : IAsyncDisposable
     /// afterwards, and an image without a tag is deleted with it. Two pushes of one name at the same time are the caller's to prevent.
     /// </summary>
     /// <param name="credential">Null to push anonymously.</param>
+    /// <param name="patience">How long the push may make no progress before it is ended as <see cref="PushFault.Unavailable"/>.</param>
     /// <param name="progress">What the engine tells, e.g. <c>5f70bf18a086: Layer already exists</c>, as it comes.</param>
     /// <returns>The digest of the manifest in the registry.</returns>
     /// <exception cref="EnginePushException">The push did not succeed.</exception>
     public Task<Digest> PushAsync(
-        string imageId, ImageRef target, RegistryCredential? credential, Action<string>? progress, CancellationToken cancellationToken)
+        string imageId, ImageRef target, RegistryCredential? credential, TimeSpan patience, Action<string>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(target);
-        return _pusher.PushAsync(imageId, target, credential, progress, cancellationToken);
+        return _pusher.PushAsync(imageId, target, credential, patience, progress, cancellationToken);
     }
 
     /// <param name="imageId">An id or a tag.</param>

@@ -82,6 +82,7 @@ public sealed class RegistryClient : IDisposable
         var request = ManifestRequest(HttpMethod.Put, repository, reference, "put the manifest") with
         {
             Answers = [],
+            Limit = _limits.PutManifest,
             Content = _ => new ReadOnlyMemoryContent(manifest.Bytes) { Headers = { ContentType = new MediaTypeHeaderValue(manifest.MediaType) } },
         };
         var confirmed = await Retries.ExecuteAsync(

@@ -10,9 +10,10 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     private const string Tag = "v1.0.0";
 
     [Theory]
-    [InlineData("first", "second")]
-    [InlineData("second", "first")]
-    public async Task Registry_That_Is_Down_Is_Waited_For_Without_A_Slot_And_Served_Without_A_Rebuild(string down, string up)
+    [InlineData("first", "second", false)]
+    [InlineData("second", "first", false)]
+    [InlineData("first", "second", true)]
+    public async Task Registry_That_Is_Away_Is_Waited_For_Without_A_Slot_And_Served_Without_A_Rebuild(string down, string up, bool hangs)
     {
         await using var shop = await ReleaseScenario.CreateAsync(parts);
         shop.Settings["Engine"]!["Concurrency"] = 1;
@@ -22,7 +23,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
         shop.Settings["Projects"]!.AsArray().Insert(0, otherRule);
         var other = await shop.AddProjectAsync($"{shop.Namespace}/other");
         var proxy = down == "first" ? shop.First : shop.Second;
-        proxy.On(_ => true, new ProxyFault.Cut(), times: 10_000);
+        proxy.On(_ => true, hangs ? new ProxyFault.Silence() : new ProxyFault.Cut(), times: 10_000);
         await shop.Bot.StartAsync();
 
         await shop.PushTagAsync(Tag);
@@ -42,6 +43,21 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
         published.Images.ShouldAllBe(image => image.Status == "pushed");
         published.Reason.ShouldBeNull();
         (await shop.Api.LogAsync(published.Id)).Split("built sha256:").Length.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Registry_That_Never_Takes_A_Layer_From_The_Engine_Gets_A_Copy()
+    {
+        await using var shop = await ReleaseScenario.StartAsync(parts);
+        // The engine's way to upload a layer, and not that of a copy.
+        shop.First.On(request => request.Is("PATCH", "/blobs/uploads/"), new ProxyFault.Silence(), times: 1000);
+
+        var release = await shop.PublishAsync(Tag);
+
+        (await shop.DigestAsync("latest")).ShouldBe(await shop.DigestAsync(Tag));
+        var log = await shop.Api.LogAsync(release.Id);
+        log.ShouldContain("first is away: ");
+        log.Split("built sha256:").Length.ShouldBe(2);
     }
 
     [Theory]

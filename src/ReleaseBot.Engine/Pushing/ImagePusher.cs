@@ -7,22 +7,27 @@ namespace ReleaseBot.Engine.Pushing;
 
 /// <summary>
 /// Pushes an image under one name. The engine pushes by local tag, so the image bears its name-to-be for the time of the push, and loses it again
-/// whatever happens.
+/// whatever happens. A push that is left while the registry says nothing ends here, but not at the engine: up to 20.10 at least, an upload does
+/// not end with its request, and the next push of the same layer to the same repository waits for it (moby, distribution/xfer/transfer.go), for
+/// as long as the connection lives. Other repositories are not held up by it.
 /// </summary>
 internal sealed partial class ImagePusher(EngineClient engine, DockerCalls docker, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan TagLimit = TimeSpan.FromSeconds(30);
 
-    /// <summary>Longer than a layer waits for one of the engine's upload slots behind a slow registry.</summary>
-    private static readonly TimeSpan SilenceLimit = TimeSpan.FromMinutes(15);
+    /// <summary>
+    /// Seconds that the engine waits before its first retry of a layer; with each it waits so much longer, for a minute in all (moby,
+    /// distribution/xfer/upload.go). After the first our own waits are better, for they hold no slot and another registry can be had first.
+    /// </summary>
+    private const int FirstRetry = 5;
 
     public async Task<Digest> PushAsync(
-        string imageId, ImageRef target, RegistryCredential? credential, Action<string>? progress, CancellationToken cancellationToken)
+        string imageId, ImageRef target, RegistryCredential? credential, TimeSpan patience, Action<string>? progress, CancellationToken cancellationToken)
     {
         await TagAsync(imageId, target, cancellationToken);
         try
         {
-            return await SendAsync(target, credential, progress, cancellationToken);
+            return await SendAsync(target, credential, patience, progress, cancellationToken);
         }
         finally
         {
@@ -49,10 +54,11 @@ internal sealed partial class ImagePusher(EngineClient engine, DockerCalls docke
         }
     }
 
-    private async Task<Digest> SendAsync(ImageRef target, RegistryCredential? credential, Action<string>? progress, CancellationToken cancellationToken)
+    private async Task<Digest> SendAsync(
+        ImageRef target, RegistryCredential? credential, TimeSpan patience, Action<string>? progress, CancellationToken cancellationToken)
     {
         var path = $"images/{target.Repository}/push?tag={Uri.EscapeDataString(target.Tag)}";
-        using var silence = new CancellationTokenSource(SilenceLimit, time);
+        using var silence = new CancellationTokenSource(patience, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(silence.Token, cancellationToken);
         string? error = null;
         Digest? digest = null;
@@ -61,10 +67,10 @@ internal sealed partial class ImagePusher(EngineClient engine, DockerCalls docke
             using var response = await engine.SendAsync(HttpMethod.Post, path, content: null, [RegistryHeaders.Auth(credential)], linked.Token);
             await foreach (var message in engine.ReadMessagesAsync(response, linked.Token))
             {
-                silence.CancelAfter(SilenceLimit);
+                silence.CancelAfter(patience);
                 error = message.Error() ?? error;
                 digest = Digest.TryParse(message.Aux("Digest"), out var pushed) ? pushed : digest;
-                if (progress is not null && message.Text("status") is { } status && message.Text("progress") is not { Length: > 0 })
+                if (Worth(message.Text("status"), target) is { } status && progress is not null && message.Text("progress") is not { Length: > 0 })
                 {
                     progress(PushFaults.Redact(message.Text("id") is { } layer ? $"{layer}: {status}" : status, credential));
                 }
@@ -76,7 +82,7 @@ internal sealed partial class ImagePusher(EngineClient engine, DockerCalls docke
         }
         catch (OperationCanceledException) when (silence.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new EnginePushException(PushFault.Unavailable, $"The push of {target} made no progress for {SilenceLimit.TotalMinutes:0} minutes.");
+            throw new EnginePushException(PushFault.Unavailable, $"The push of {target} made no progress for {patience.TotalSeconds:0} s.");
         }
 
         if (error is not null)
@@ -86,6 +92,15 @@ internal sealed partial class ImagePusher(EngineClient engine, DockerCalls docke
 
         return digest ?? throw new EnginePushException(PushFault.Unavailable, $"The push of {target} ended without a digest and without an error.");
     }
+
+    /// <summary>What is worth a line: of a countdown, its beginning.</summary>
+    private static string? Worth(string? status, ImageRef target) => PushFaults.Countdown(status) switch
+    {
+        null or FirstRetry => status,
+        < FirstRetry => null,
+        _ => throw new EnginePushException(
+            PushFault.Unavailable, $"The push of {target} broke off twice; the engine would say why after its fifth try alone, and its own log may."),
+    };
 
     private async Task UntagAsync(ImageRef target)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using ReleaseBot.Engine.Building;
@@ -12,6 +13,10 @@ internal static partial class PushFaults
         : Missing().IsMatch(message) ? PushFault.ImageMissing
         : NotAllowed().IsMatch(message) ? PushFault.Denied
         : PushFault.Refused;
+
+    /// <summary>The seconds that are left before the engine tries a layer again, of <c>Retrying in 10 seconds</c>; null for any other status.</summary>
+    public static int? Countdown(string? status) =>
+        status is not null && Retrying().Match(status) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : null;
 
     /// <summary>The registry's words without what we logged in with, and on one line.</summary>
     public static string Redact(string message, RegistryCredential? credential)
@@ -37,6 +42,9 @@ internal static partial class PushFaults
         @"^(?:toomanyrequests|unavailable|unknown):|connection refused|connection reset|connection timed out|broken pipe|\bEOF\b|i/o timeout|no such host|handshake timeout|deadline exceeded|Client\.Timeout|request canceled|server misbehaving|temporary failure in name resolution|network is unreachable|no route to host|use of closed network connection|server closed|\b(?:HTTP|HTTP status|status code|status)[: ]+(?:408|429|5\d\d)\b|\b(?:408 Request Timeout|429 Too Many|50[0234] [A-Z])",
         RegexOptions.IgnoreCase)]
     private static partial Regex Away();
+
+    [GeneratedRegex(@"^Retrying in (\d{1,4}) seconds?$")]
+    private static partial Regex Retrying();
 
     [GeneratedRegex("does not exist locally|no such image|No such image", RegexOptions.IgnoreCase)]
     private static partial Regex Missing();

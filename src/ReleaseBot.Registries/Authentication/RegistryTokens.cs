@@ -10,7 +10,7 @@ namespace ReleaseBot.Registries;
 /// (https://distribution.github.io/distribution/spec/auth/token/). Tokens are kept per scope and replaced before they end.
 /// </summary>
 internal sealed class RegistryTokens(
-    RegistrySettings registry, TrustedRealms realms, HttpMessageInvoker http, Failures failures, RegistryLimits limits, TimeProvider time) : IDisposable
+    RegistrySettings registry, TrustedRealms realms, HttpMessageInvoker http, Failures failures, Silences silences, RegistryLimits limits, TimeProvider time) : IDisposable
 {
     // What the specification has a client assume where the answer does not say.
     private static readonly TimeSpan DefaultLifetime = TimeSpan.FromSeconds(60);
@@ -89,6 +89,7 @@ internal sealed class RegistryTokens(
     private async Task<AuthenticationHeaderValue> FetchAsync(Realm realm, string scope, CancellationToken cancellationToken)
     {
         _tokens.Remove(scope);
+        silences.ThrowIfSilent(realm.Address, failures.AboutToken(realm.Address));
         using var message = new HttpRequestMessage(HttpMethod.Get, realm.For(scope, registry.Username));
         message.Headers.Authorization = Basic();
         using var watchdog = new Watchdog(limits.Headers, time, cancellationToken);
@@ -111,7 +112,7 @@ internal sealed class RegistryTokens(
         }
         catch (OperationCanceledException exception) when (watchdog.HasBitten)
         {
-            throw Failures.TimedOut(failures.AboutToken(realm.Address), watchdog.Limit, exception);
+            throw silences.Begin(realm.Address, Failures.TimedOut(failures.AboutToken(realm.Address), watchdog.Limit, exception));
         }
         catch (Exception exception) when (Transient.IsNetwork(exception))
         {

@@ -67,6 +67,6 @@ internal sealed class BlobContent : HttpContent
             ArrayPool<byte>.Shared.Return(buffer);
         }
 
-        _watchdog.Renew(_limits.Commit);
+        _watchdog.Renew(_limits.Commit(_source.Blob.Size));
     }
 }

@@ -2,7 +2,7 @@ namespace ReleaseBot.Registries;
 
 /// <summary>A blob on its way from a registry: read only, bounded by inactivity, and telling its failures as the registry's.</summary>
 internal sealed class BlobStream(
-    Stream body, HttpResponseMessage response, RegistryRequest request, Failures failures, TimeSpan inactivity, TimeProvider time) : Stream
+    Stream body, HttpResponseMessage response, RegistryRequest request, Failures failures, Silences silences, TimeSpan inactivity, TimeProvider time) : Stream
 {
     public override bool CanRead => true;
 
@@ -27,7 +27,8 @@ internal sealed class BlobStream(
         }
         catch (OperationCanceledException exception) when (watchdog.HasBitten)
         {
-            throw Failures.TimedOut(failures.About(request), inactivity, exception);
+            var fault = Failures.TimedOut(failures.About(request), inactivity, exception, isSilence: false);
+            throw response.RequestMessage?.RequestUri is { } address ? silences.Begin(address, fault) : fault;
         }
         catch (Exception exception) when (Transient.IsNetwork(exception))
         {

@@ -54,10 +54,15 @@ internal sealed class Failures(RegistrySettings registry, TimeProvider time)
     }
 
     /// <param name="cancellation">How it showed; the HTTP stack hides its own timeout, that of a connection, inside.</param>
-    public static RegistryException TimedOut(string about, TimeSpan limit, OperationCanceledException cancellation) =>
+    /// <param name="isSilence">False for a transfer that stood still, which may go well over another connection.</param>
+    public static RegistryException TimedOut(string about, TimeSpan limit, OperationCanceledException cancellation, bool isSilence = true) =>
         cancellation.InnerException is TimeoutException connect
-            ? new RegistryException(RegistryFault.Unavailable, $"{about}: no connection was made in time.", connect)
-            : new RegistryException(RegistryFault.Unavailable, $"{about}: nothing came for {limit.TotalSeconds:0.#} s.", new TimeoutException());
+            ? new RegistryException(RegistryFault.Unavailable, $"{about}: no connection was made in time.", connect) { IsSilence = isSilence }
+            : new RegistryException(RegistryFault.Unavailable, $"{about}: nothing came for {limit.TotalSeconds:0.#} s.", new TimeoutException()) { IsSilence = isSilence };
+
+    public static RegistryException Silent(string about, string host, DateTimeOffset since) => new(
+        RegistryFault.Unavailable, $"{about}: {host} takes connections and answers nothing, seen since {since.UtcDateTime:HH:mm:ss} UTC.")
+    { IsSilence = true };
 
     public RegistryException Refused(RegistryRequest request, string why) => new(RegistryFault.Refused, Masked($"{About(request)}: {why}."));
 

@@ -30,6 +30,9 @@ public sealed class RegistryException(RegistryFault fault, string message, Excep
     /// <summary>How long the registry asks to be left alone, where it says so.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>Nothing came within the limit: asking again at once would only wait as long again.</summary>
+    internal bool IsSilence { get; init; }
+
     /// <summary>The HTTP status; null where there was no answer.</summary>
     public int? StatusCode { get; init; }
 

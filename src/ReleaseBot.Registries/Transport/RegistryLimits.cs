@@ -7,14 +7,29 @@ internal sealed record RegistryLimits
 
     public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Until the answer's headers are there.</summary>
-    public TimeSpan Headers { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>Until the answer's headers are there. A slot is held meanwhile, so not longer than a busy registry needs to look something up.</summary>
+    public TimeSpan Headers { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Until a manifest's arrival is confirmed: the registry looks for each blob in its storage first.</summary>
+    public TimeSpan PutManifest { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Between two questions to a host that does not answer.</summary>
+    public TimeSpan SilencePause { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Questions to a host that does not answer, before it is left for the next request to find out.</summary>
+    public int SilenceProbes { get; init; } = 30;
 
     /// <summary>Without a byte of a blob, in either direction. There is no limit on the whole: layers of many gigabytes are legal.</summary>
-    public TimeSpan Inactivity { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan Inactivity { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>From a blob's last byte to the answer: registries on object storage copy the whole blob once more in that time.</summary>
-    public TimeSpan Commit { get; init; } = TimeSpan.FromMinutes(5);
+    public TimeSpan Commit(long bytes) => CommitBase + TimeSpan.FromSeconds((double)bytes / CommitRate);
+
+    /// <summary>What even the smallest blob is given.</summary>
+    public TimeSpan CommitBase { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Bytes that a slow storage copies in a second.</summary>
+    public long CommitRate { get; init; } = 10_000_000;
 
     /// <summary>For the whole body of a manifest, a tag list or an error.</summary>
     public TimeSpan SmallBody { get; init; } = TimeSpan.FromSeconds(60);

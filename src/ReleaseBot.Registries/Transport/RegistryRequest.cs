@@ -23,6 +23,9 @@ internal sealed record RegistryRequest
     /// <summary>Makes the body, once for each time that the request is sent.</summary>
     public Func<Watchdog, HttpContent>? Content { get; init; }
 
+    /// <summary>Until the answer's headers are there; null for the usual <see cref="RegistryLimits.Headers"/>.</summary>
+    public TimeSpan? Limit { get; init; }
+
     /// <summary>Statuses besides 2xx that are an answer and not a failure.</summary>
     public IReadOnlyList<HttpStatusCode> Answers { get; init; } = [];
 }

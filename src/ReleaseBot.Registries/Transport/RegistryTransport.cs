@@ -15,6 +15,7 @@ internal sealed class RegistryTransport : IDisposable
 
     private readonly HttpMessageInvoker _http;
     private readonly RegistryTokens _tokens;
+    private readonly Silences _silences;
     private readonly RegistryLimits _limits;
     private readonly TimeProvider _time;
 
@@ -30,7 +31,8 @@ internal sealed class RegistryTransport : IDisposable
         _limits = limits;
         _time = time;
         _http = new HttpMessageInvoker(RegistryHandler.Create(registry, limits));
-        _tokens = new RegistryTokens(registry, realms, _http, Failures, limits, time);
+        _silences = new Silences(_http, limits, time);
+        _tokens = new RegistryTokens(registry, realms, _http, Failures, _silences, limits, time);
     }
 
     public Uri Root { get; }
@@ -73,7 +75,8 @@ internal sealed class RegistryTransport : IDisposable
         }
         catch (OperationCanceledException exception) when (watchdog.HasBitten)
         {
-            throw Failures.TimedOut(Failures.About(request), watchdog.Limit, exception);
+            var fault = Failures.TimedOut(Failures.About(request), watchdog.Limit, exception);
+            throw response.RequestMessage?.RequestUri is { } address ? _silences.Begin(address, fault) : fault;
         }
         catch (Exception exception) when (Transient.IsNetwork(exception))
         {
@@ -85,7 +88,7 @@ internal sealed class RegistryTransport : IDisposable
     public async Task<Stream> OpenAsync(RegistryRequest request, HttpResponseMessage response, CancellationToken cancellationToken)
     {
         var body = await response.Content.ReadAsStreamAsync(cancellationToken);
-        return new BlobStream(body, response, request, Failures, _limits.Inactivity, _time);
+        return new BlobStream(body, response, request, Failures, _silences, _limits.Inactivity, _time);
     }
 
     /// <summary>
@@ -110,6 +113,7 @@ internal sealed class RegistryTransport : IDisposable
 
     public void Dispose()
     {
+        _silences.Dispose();
         _tokens.Dispose();
         _http.Dispose();
     }
@@ -151,7 +155,8 @@ internal sealed class RegistryTransport : IDisposable
     private async Task<HttpResponseMessage> SendOnceAsync(
         RegistryRequest request, Uri address, AuthenticationHeaderValue? authorization, CancellationToken cancellationToken)
     {
-        using var watchdog = new Watchdog(_limits.Headers, _time, cancellationToken);
+        _silences.ThrowIfSilent(address, Failures.About(request));
+        using var watchdog = new Watchdog(request.Limit ?? _limits.Headers, _time, cancellationToken);
         using var message = new HttpRequestMessage(request.Method, address) { Content = request.Content?.Invoke(watchdog) };
         message.Headers.Authorization = authorization;
         message.Headers.UserAgent.Add(UserAgent);
@@ -168,7 +173,7 @@ internal sealed class RegistryTransport : IDisposable
         }
         catch (OperationCanceledException exception) when (watchdog.HasBitten)
         {
-            throw Failures.TimedOut(Failures.About(request), watchdog.Limit, exception);
+            throw _silences.Begin(address, Failures.TimedOut(Failures.About(request), watchdog.Limit, exception, isSilence: message.Content is not BlobContent));
         }
         catch (Exception exception) when (Transient.IsNetwork(exception))
         {

@@ -13,7 +13,7 @@ internal static partial class Retries
             {
                 MaxRetryAttempts = limits.Tries - 1,
                 ShouldHandle = arguments => ValueTask.FromResult(
-                    arguments.Outcome.Exception is RegistryException { IsTransient: true } fault
+                    arguments.Outcome.Exception is RegistryException { IsTransient: true, IsSilence: false } fault
                     && (fault.RetryAfter ?? TimeSpan.Zero) <= limits.LongestRetryAfter),
                 DelayGenerator = arguments => ValueTask.FromResult<TimeSpan?>(
                     (arguments.Outcome.Exception as RegistryException)?.RetryAfter ?? Wait(arguments.AttemptNumber, limits)),

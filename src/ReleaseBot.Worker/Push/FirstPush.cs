@@ -11,6 +11,11 @@ namespace ReleaseBot.Worker;
 /// </summary>
 internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentials, RegistryClients registries, TagLedger tags, RunLedger ledger)
 {
+    private static readonly TimeSpan FirstPatience = TimeSpan.FromMinutes(1);
+
+    /// <summary>Sixteen minutes.</summary>
+    private const int LongestPatience = 4;
+
     /// <returns>Why the release ends here, or null when the image is in the registry and was read back.</returns>
     public async Task<StageResult?> RunAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
     {
@@ -20,7 +25,7 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
         Digest digest;
         try
         {
-            digest = await engine.PushAsync(run.ImageId!, image.Image, credentials.Of(image.Registry), run.Log.Say, cancellationToken);
+            digest = await engine.PushAsync(run.ImageId!, image.Image, credentials.Of(image.Registry), Patience(run.Release.Tries), run.Log.Say, cancellationToken);
         }
         catch (EnginePushException exception) when (exception.Fault == PushFault.ImageMissing)
         {
@@ -41,4 +46,10 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
         run.Log.Say($"pushed {image.Image} as {digest}");
         return null;
     }
+
+    /// <summary>
+    /// How long a push may say nothing. A registry that hangs must not hold the slot for long; one whose storage takes minutes to take in a
+    /// layer, or an engine whose upload slots are busy, is served at a later try.
+    /// </summary>
+    private static TimeSpan Patience(int tries) => FirstPatience * Math.Pow(2, Math.Min(tries, LongestPatience));
 }

@@ -38,13 +38,6 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
         return ends.FirstOrDefault(end => end is not null);
     }
 
-    /// <summary>Notes on an image why it is not there yet.</summary>
-    public Task NoteAsync(ReleaseRun run, ReleaseImage image, string message, CancellationToken cancellationToken)
-    {
-        run.Log.Say($"{image.Registry} is away: {message}");
-        return ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pending, null, new Reason(ReasonCode.RegistryUnavailable, message), cancellationToken);
-    }
-
     public static TagVerdict VerdictOf(ReleaseImage image, Digest? before, Digest after)
     {
         if (before is null)
@@ -89,11 +82,7 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
             }
             catch (RegistryException exception) when (exception.IsTransient)
             {
-                await NoteAsync(run, image, exception.Message, cancellationToken);
-                lock (troubles)
-                {
-                    troubles.Add(image, exception.Message, exception.RetryAfter);
-                }
+                await troubles.NoteAsync(image, exception.Message, exception.RetryAfter, cancellationToken);
             }
             catch (RegistryException exception)
             {

@@ -8,11 +8,23 @@ namespace ReleaseBot.Worker;
 /// <summary>Looks at what the registries hold under a release's names, and decides what that means for it.</summary>
 internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, RunLedger ledger, DockerEngine engine)
 {
-    /// <summary>Before the build: every name is free or ours, and we may push. A registry that is away is no obstacle yet.</summary>
+    /// <summary>
+    /// Before the build, the registries side by side: every name is free or ours, and we may push. A registry that is away is no obstacle yet,
+    /// but is noted on its images.
+    /// </summary>
     /// <returns>Why the release ends here, or null.</returns>
     public async Task<StageResult?> ExamineAllAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
-        foreach (var image in run.Carriers.Where(image => image.Status != ImageStatus.Pushed))
+        var away = new PushTroubles(run, ledger);
+        var ends = await Task.WhenAll(run.Carriers.Where(image => image.Status != ImageStatus.Pushed).GroupBy(image => image.Registry)
+            .Select(group => ExamineRegistryAsync(run, [.. group], away, cancellationToken)));
+        return ends.FirstOrDefault(end => end is not null);
+    }
+
+    private async Task<StageResult?> ExamineRegistryAsync(
+        ReleaseRun run, IReadOnlyList<ReleaseImage> images, PushTroubles away, CancellationToken cancellationToken)
+    {
+        foreach (var image in images)
         {
             try
             {
@@ -25,7 +37,7 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
             }
             catch (RegistryException exception) when (exception.IsTransient)
             {
-                run.Log.Say($"{image.Registry} does not answer now ({exception.Message}); going on without it");
+                await away.NoteAsync(image, exception.Message, exception.RetryAfter, cancellationToken);
             }
             catch (RegistryException exception)
             {

@@ -10,7 +10,7 @@ namespace ReleaseBot.Worker;
 /// Asks GitLab once more, takes the names, and brings the bytes everywhere: the engine pushes to the first registry that can take them, the
 /// others get the same manifest and blobs from there. What an earlier attempt pushed is not pushed again.
 /// </summary>
-internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, ImageSurvey survey, FirstPush firstPush, ImageSpread spread) : IReleaseStage
+internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, RunLedger ledger, ImageSurvey survey, FirstPush firstPush, ImageSpread spread) : IReleaseStage
 {
     public StageName Name => StageName.Push;
 
@@ -54,7 +54,7 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, ImageSurvey
 
     private async Task<StageResult> PushAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
-        var troubles = new PushTroubles();
+        var troubles = new PushTroubles(run, ledger);
         foreach (var image in run.Carriers)
         {
             if (run.IsHeldByARegistry)
@@ -89,14 +89,12 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, ImageSurvey
         }
         catch (RegistryException exception) when (exception.IsTransient)
         {
-            await spread.NoteAsync(run, image, exception.Message, cancellationToken);
-            troubles.Add(image, exception.Message, exception.RetryAfter);
+            await troubles.NoteAsync(image, exception.Message, exception.RetryAfter, cancellationToken);
             return null;
         }
         catch (EnginePushException exception) when (exception.Fault == PushFault.Unavailable)
         {
-            await spread.NoteAsync(run, image, exception.Message, cancellationToken);
-            troubles.Add(image, exception.Message, null);
+            await troubles.NoteAsync(image, exception.Message, null, cancellationToken);
             return null;
         }
         catch (EngineUnavailableException exception)

@@ -3,12 +3,33 @@ using ReleaseBot.History;
 
 namespace ReleaseBot.Worker;
 
-/// <summary>Registries that were away in this attempt. With none, the stage is done; else the release waits for them.</summary>
-internal sealed class PushTroubles
+/// <summary>
+/// Registries that were away in this attempt: noted in the log and on each image's row at once, so that whoever looks sees what is waited
+/// for. With none, the stage is done; else the release waits for them.
+/// </summary>
+internal sealed class PushTroubles(ReleaseRun run, RunLedger ledger)
 {
-    private readonly List<(ReleaseImage Image, string Message, TimeSpan? Asked)> _all = [];
+    private readonly List<Trouble> _all = [];
+    private readonly Lock _lock = new();
 
-    public void Add(ReleaseImage image, string message, TimeSpan? asked) => _all.Add((image, message, asked));
+    /// <param name="message">What the registry, or the engine on its way there, said.</param>
+    /// <param name="asked">How long the registry asks to be left alone, where it says so.</param>
+    public async Task NoteAsync(ReleaseImage image, string message, TimeSpan? asked, CancellationToken cancellationToken)
+    {
+        run.Log.Say($"{image.Registry} is away: {message}");
+        Add(image, message, asked);
+        var reason = new Reason(ReasonCode.RegistryUnavailable, message);
+        await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pending, null, reason, cancellationToken);
+    }
+
+    /// <summary>Counts a wait that is not the image's own.</summary>
+    public void Add(ReleaseImage image, string message, TimeSpan? asked)
+    {
+        lock (_lock)
+        {
+            _all.Add(new Trouble(image, message, asked));
+        }
+    }
 
     public StageResult Result()
     {
@@ -21,4 +42,6 @@ internal sealed class PushTroubles
         var reason = new Reason(ReasonCode.RegistryUnavailable, $"Waiting for {registries}: {_all[0].Message}");
         return new StageResult.Wait(reason, _all.Max(trouble => trouble.Asked));
     }
+
+    private sealed record Trouble(ReleaseImage Image, string Message, TimeSpan? Asked);
 }

@@ -13,7 +13,7 @@ internal sealed class TagsStage(TagMover mover, RunLedger ledger) : IReleaseStag
 
     public async Task<StageResult> RunAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
-        var troubles = new PushTroubles();
+        var troubles = new PushTroubles(run, ledger);
         foreach (var image in run.Followers.Where(image => image.Status is ImageStatus.Pending or ImageStatus.Failed))
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -26,10 +26,7 @@ internal sealed class TagsStage(TagMover mover, RunLedger ledger) : IReleaseStag
             }
             catch (RegistryException exception) when (exception.IsTransient)
             {
-                run.Log.Say($"{image.Registry} is away: {exception.Message}");
-                var reason = new Reason(ReasonCode.RegistryUnavailable, exception.Message);
-                await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pending, null, reason, cancellationToken);
-                troubles.Add(image, exception.Message, exception.RetryAfter);
+                await troubles.NoteAsync(image, exception.Message, exception.RetryAfter, cancellationToken);
             }
             catch (RegistryException exception)
             {

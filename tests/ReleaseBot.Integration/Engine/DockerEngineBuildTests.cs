@@ -198,7 +198,7 @@ public sealed class DockerEngineBuildTests(DockerEngineFixture fixture) : IAsync
         var name = $"base-{builder}".ToLowerInvariant();
         var made = await _engine.BuildAsync(new Repository(Repository.Busybox + $"RUN echo {name} > /name\n").Request(name), _log, Token);
         ImageRef.TryParse($"{registry.Host}/private/{name}:1", out var reference).ShouldBeTrue();
-        await _engine.PushAsync(made.ImageId, reference, registry.Bob, progress: null, Token);
+        await _engine.PushAsync(made.ImageId, reference, registry.Bob, TimeSpan.FromMinutes(1), progress: null, Token);
         var repository = new Repository($"FROM {reference}\nRUN cat /name\n");
 
         await engine.BuildAsync(repository.Request($"{name}-user") with { PullCredentials = [registry.Bob] }, _log, Token);

@@ -3,6 +3,7 @@ using System.Runtime.Versioning;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
 using ReleaseBot.Parts;
+using ReleaseBot.StandIns.Registry;
 using Shouldly;
 using Xunit;
 
@@ -13,6 +14,8 @@ namespace ReleaseBot.Integration.Engine;
 [Collection(EngineCollection.Name)]
 public sealed class DockerEnginePushTests(DockerEngineFixture fixture) : IAsyncLifetime
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly DockerEngine _engine = Engines.To(fixture.Endpoint);
     private PrivateRegistry? _registry;
     private string? _imageId;
@@ -40,14 +43,14 @@ public sealed class DockerEnginePushTests(DockerEngineFixture fixture) : IAsyncL
     {
         var progress = new List<string>();
 
-        var digest = await _engine.PushAsync(ImageId, Target("shop/app", "1.0.0"), Registry.Bob, progress.Add, Token);
+        var digest = await _engine.PushAsync(ImageId, Target("shop/app", "1.0.0"), Registry.Bob, Patience, progress.Add, Token);
 
         using var client = Registry.Client();
         Digest.Of(await client.GetByteArrayAsync("shop/app/manifests/1.0.0", Token)).ShouldBe(digest);
         progress.ShouldContain(line => line.EndsWith(": Pushed", StringComparison.Ordinal), string.Join('\n', progress));
         (await LocalTagsAsync()).ShouldBe(["releasebot/pushed:build"]);
         // Again, as after a crash: nothing is harmed.
-        (await _engine.PushAsync(ImageId, Target("shop/app", "1.0.0"), Registry.Bob, progress: null, Token)).ShouldBe(digest);
+        (await _engine.PushAsync(ImageId, Target("shop/app", "1.0.0"), Registry.Bob, Patience, progress: null, Token)).ShouldBe(digest);
     }
 
     [Fact]
@@ -75,10 +78,32 @@ public sealed class DockerEnginePushTests(DockerEngineFixture fixture) : IAsyncL
     }
 
     [Fact]
+    public async Task A_Push_That_Stands_Still_Is_Left_And_Does_Not_Keep_The_Image_From_Other_Registries()
+    {
+        var proxy = await FaultProxy.StartAsync(Registry.Host, Token);
+        await using var _ = proxy;
+        proxy.On(request => request.Is("PATCH", "/blobs/uploads/"), new ProxyFault.Silence());
+        var target = new ImageRepository(proxy.Host, "shop/app").WithTag("1.0.0");
+
+        var fault = await Should.ThrowAsync<EnginePushException>(() =>
+            _engine.PushAsync(ImageId, target, Registry.Bob, TimeSpan.FromSeconds(2), progress: null, Token));
+
+        fault.Fault.ShouldBe(PushFault.Unavailable);
+        fault.Message.ShouldContain("made no progress for 2 s");
+        (await LocalTagsAsync()).ShouldBe(["releasebot/pushed:build"]);
+        proxy.Pending.ShouldBe(0);
+        var digest = await _engine.PushAsync(ImageId, Target("shop/other", "1.0.0"), Registry.Bob, Patience, progress: null, Token);
+        // The connection ends at last.
+        await proxy.DisposeAsync();
+        await using var after = await FaultProxy.StartAsync(Registry.Host, Token, new Uri($"http://{target.Repository.Host}").Port);
+        (await _engine.PushAsync(ImageId, target, Registry.Bob, Patience, progress: null, Token)).ShouldBe(digest);
+    }
+
+    [Fact]
     public async Task An_Image_The_Engine_Does_Not_Hold_Is_Said_To_Be_Missing()
     {
         var fault = await Should.ThrowAsync<EnginePushException>(() =>
-            _engine.PushAsync($"sha256:{new string('0', 64)}", Target("shop/app", "1"), Registry.Bob, progress: null, Token));
+            _engine.PushAsync($"sha256:{new string('0', 64)}", Target("shop/app", "1"), Registry.Bob, Patience, progress: null, Token));
         fault.Fault.ShouldBe(PushFault.ImageMissing);
     }
 
@@ -86,7 +111,7 @@ public sealed class DockerEnginePushTests(DockerEngineFixture fixture) : IAsyncL
     public async Task Pushes_Side_By_Side_Do_Not_Disturb_Each_Other()
     {
         var digests = await Task.WhenAll(Enumerable.Range(1, 3).Select(number =>
-            _engine.PushAsync(ImageId, Target($"side/app-{number}", "1.0.0"), Registry.Bob, progress: null, Token)));
+            _engine.PushAsync(ImageId, Target($"side/app-{number}", "1.0.0"), Registry.Bob, Patience, progress: null, Token)));
 
         digests.Distinct().ShouldHaveSingleItem();
         using var client = Registry.Client();
@@ -96,7 +121,7 @@ public sealed class DockerEnginePushTests(DockerEngineFixture fixture) : IAsyncL
     private ImageRef Target(string name, string tag) => new ImageRepository(Registry.Host, name).WithTag(tag);
 
     private Task<EnginePushException> FaultAsync(ImageRef target, RegistryCredential? credential) =>
-        Should.ThrowAsync<EnginePushException>(() => _engine.PushAsync(ImageId, target, credential, progress: null, Token));
+        Should.ThrowAsync<EnginePushException>(() => _engine.PushAsync(ImageId, target, credential, Patience, progress: null, Token));
 
     private async Task<string?[]> LocalTagsAsync() =>
         [.. (await fixture.Daemon.GetAsync($"images/{ImageId}/json", Token)).GetProperty("RepoTags").EnumerateArray().Select(tag => tag.GetString())];

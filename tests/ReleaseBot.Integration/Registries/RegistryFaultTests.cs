@@ -179,6 +179,59 @@ public sealed class RegistryFaultTests : RegistryTestBase
         fault.Fault.ShouldBe(RegistryFault.Unavailable);
         fault.InnerException.ShouldBeOfType<TimeoutException>();
         fault.Message.ShouldContain("0.3 s");
+        proxy.Count("HEAD", "/manifests/").ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task What_Is_Wanted_Of_A_Silent_Registry_Fails_At_Once_Until_It_Answers_Anything()
+    {
+        var (proxy, image) = await StartWithImageAsync();
+        proxy.On(_ => true, new ProxyFault.Silence(), times: 1000);
+        var client = Client(Settings(proxy), Quick with { Headers = TimeSpan.FromSeconds(1), SilencePause = TimeSpan.FromMilliseconds(20) });
+        await Should.ThrowAsync<RegistryException>(client.HeadManifestAsync("acme/app", "1", Stop));
+
+        foreach (var repository in new[] { "acme/app", "acme/other" })
+        {
+            var fault = await Should.ThrowAsync<RegistryException>(client.GetManifestAsync(repository, "1", Stop));
+            fault.Fault.ShouldBe(RegistryFault.Unavailable);
+            fault.Message.ShouldStartWith($"{proxy.Host}/{repository}: could not read the manifest 1: ");
+            fault.Message.ShouldContain("answers nothing");
+        }
+
+        // Neither was sent.
+        proxy.Count("GET", "/manifests/").ShouldBe(0);
+        proxy.Heal();
+        (await UntilHeardAsync(client)).ShouldBe(image.Manifest.Digest);
+    }
+
+    [Fact]
+    public async Task One_Request_That_Stands_Still_Does_Not_Keep_Others_From_A_Registry_That_Answers()
+    {
+        var (proxy, image) = await StartWithImageAsync();
+        proxy.On(Manifest, new ProxyFault.Silence());
+        var client = Client(Settings(proxy), Quick with { Headers = TimeSpan.FromSeconds(0.3), SilencePause = TimeSpan.FromHours(1) });
+        await Should.ThrowAsync<RegistryException>(client.HeadManifestAsync("acme/app", "1", Stop));
+
+        (await UntilHeardAsync(client)).ShouldBe(image.Manifest.Digest);
+
+        proxy.Count("GET", "/v2/").ShouldBe(1);
+    }
+
+    private static async Task<Digest?> UntilHeardAsync(RegistryClient client)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Stop);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        while (true)
+        {
+            try
+            {
+                return await client.HeadManifestAsync("acme/app", "1", limit.Token);
+            }
+            catch (RegistryException exception) when (exception.IsTransient)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, limit.Token);
+            }
+        }
     }
 
     [Fact]
