@@ -25,9 +25,9 @@ internal static class ReleasePages
             <td>{PageFrame.Status(release.Status)}</td>
             <td><a href="{release.Links.Page}">{release.Project.Path} {release.Ref.Name}</a>{PageFrame.Reason(release.Reason)}</td>
             <td><code>{release.Commit?[..8]}</code></td>
-            <td>{release.Trigger.User ?? release.Trigger.Kind}</td>
+            <td class="whole">{release.Trigger.User ?? release.Trigger.Kind}</td>
             <td>{PageFrame.Time(release.CreatedAt)}</td>
-            <td>{PageFrame.Duration(release.StartedAt, release.FinishedAt)}</td>
+            <td class="whole">{PageFrame.Duration(release.StartedAt, release.FinishedAt)}</td>
             </tr>
             """));
         var list = page.Items.Count == 0
