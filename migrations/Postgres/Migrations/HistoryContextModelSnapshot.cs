@@ -137,9 +137,6 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.HasIndex("Outcome", "Id")
                         .HasDatabaseName("ix_deliveries_outcome_id");
 
-                    b.HasIndex("ProjectPath", "Id")
-                        .HasDatabaseName("ix_deliveries_project_path_id");
-
                     b.ToTable("deliveries");
                 });
 
@@ -536,9 +533,6 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
 
                     b.HasIndex("ProjectId", "Id")
                         .HasDatabaseName("ix_releases_project_id_id");
-
-                    b.HasIndex("ProjectPath", "Id")
-                        .HasDatabaseName("ix_releases_project_path_id");
 
                     b.HasIndex("RefName", "Id")
                         .HasDatabaseName("ix_releases_ref_name_id");

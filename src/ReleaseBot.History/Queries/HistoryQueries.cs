@@ -57,7 +57,8 @@ public sealed class HistoryQueries(HistoryDatabase database)
 
                 if (filter.Project is { } project)
                 {
-                    rows = rows.Where(delivery => delivery.ProjectPath == project);
+                    var path = project.ToLowerInvariant();
+                    rows = rows.Where(delivery => delivery.ProjectPath!.ToLower() == path);
                 }
 
                 if (filter.Outcome is { } outcome)

@@ -49,7 +49,7 @@ internal static class ReleaseNarrowing
         {
             rows = long.TryParse(project, NumberStyles.None, CultureInfo.InvariantCulture, out var projectId)
                 ? rows.Where(release => release.ProjectId == projectId)
-                : rows.Where(release => release.ProjectPath == project);
+                : ByPath(rows, project);
         }
 
         if (filter.Ref is { } name)
@@ -82,6 +82,13 @@ internal static class ReleaseNarrowing
         }
 
         return filter.Image is { } reference ? OfImages(rows, Named(context, reference), filter.Before) : rows;
+    }
+
+    /// <summary>GitLab's paths are the same in any case. An index on the lower-case path serves; see the migration ProjectPathsInAnyCase.</summary>
+    private static IQueryable<Release> ByPath(IQueryable<Release> rows, string path)
+    {
+        var lower = path.ToLowerInvariant();
+        return rows.Where(release => release.ProjectPath.ToLower() == lower);
     }
 
     private static IQueryable<ReleaseImage> Named(HistoryContext context, string reference)

@@ -71,13 +71,12 @@ internal static class ReleaseEndpoints
 {
     public static void MapReleases(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/api/v1/releases").WithTags("Releases").Requires(AccessScope.Read).WithAccessProblems();
+        var group = routes.MapGroup("/api/v1/releases").WithTags("Releases").Requires(AccessScope.Read).WithApiProblems();
         group.MapGet("/", ListAsync)
             .WithName("ListReleases")
             .WithSummary("List releases, newest first")
             .WithDescription("All filters can be combined. A page costs the same however deep it is.")
-            .Produces<PageJson<ReleaseJson>>()
-            .ProducesProblem(StatusCodes.Status400BadRequest);
+            .Produces<PageJson<ReleaseJson>>();
         group.MapGet("/{id:guid}", GetAsync)
             .WithName("GetRelease")
             .WithSummary("Get one release with its images and stages")

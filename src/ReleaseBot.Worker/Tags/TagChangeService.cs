@@ -5,10 +5,14 @@ using ReleaseBot.History;
 namespace ReleaseBot.Worker;
 
 /// <summary>Claims wishes at a wake-up and every few seconds. Two hands, so that a registry that does not answer holds up nobody else's tag.</summary>
-internal sealed partial class TagChangeService(TagChangeQueue queue, TagChangeRunner runner, WorkerWakeUps wakeUps, ILogger<TagChangeService> logger) : BackgroundService
+internal sealed class TagChangeService(
+    TagChangeQueue queue, TagChangeRunner runner, WorkerWakeUps wakeUps, TimeProvider time, ILogger<TagChangeService> logger) : BackgroundService
 {
     private const int Hands = 2;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan WaitCap = TimeSpan.FromSeconds(30);
+
+    private readonly LoopPace _pace = new("Working on wishes about tags", Poll, WaitCap, time, logger);
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll(Enumerable.Range(0, Hands).Select(_ => WorkAsync(stoppingToken)));
@@ -24,12 +28,14 @@ internal sealed partial class TagChangeService(TagChangeQueue queue, TagChangeRu
                     // Another may be waiting.
                     wakeUps.Tags.Set();
                     await runner.RunAsync(claimed, stoppingToken);
+                    _pace.Succeeded();
                     continue;
                 }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                Log.Failed(logger, exception);
+                await Task.Delay(_pace.Failed(exception), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                continue;
             }
             catch (OperationCanceledException)
             {
@@ -39,11 +45,5 @@ internal sealed partial class TagChangeService(TagChangeQueue queue, TagChangeRu
 
             await wakeUps.Tags.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "Wishes about tags could not be worked on; trying again in a few seconds.")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

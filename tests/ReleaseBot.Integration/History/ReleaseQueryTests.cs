@@ -20,6 +20,7 @@ public abstract class ReleaseQueryTests(IDatabases databases) : HistoryTest(data
     [
         (filter => filter with { Project = "2" }, row => row.ProjectId == 2),
         (filter => filter with { Project = "acme/app-1" }, row => row.ProjectPath == "acme/app-1"),
+        (filter => filter with { Project = "ACME/App-1" }, row => row.ProjectPath == "acme/app-1"),
         (filter => filter with { Ref = "v1.0.4" }, row => row.RefName == "v1.0.4"),
         (filter => filter with { Ref = "refs/tags/v1.0.4" }, row => row is { RefName: "v1.0.4", RefKind: RefKind.Tag }),
         (filter => filter with { Version = "1.0.4" }, row => row.Version == "1.0.4"),
