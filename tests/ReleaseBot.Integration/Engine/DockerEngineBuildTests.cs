@@ -77,6 +77,21 @@ public sealed class DockerEngineBuildTests(DockerEngineFixture fixture) : IAsync
         again.Lines.ShouldContain(line => line.EndsWith(" CACHED", StringComparison.Ordinal), again.Text);
     }
 
+    [Theory]
+    [InlineData(BuilderKind.BuildKit, "/nowhere/at-all")]
+    [InlineData(BuilderKind.Classic, "/nowhere/at-all")]
+    [InlineData(BuilderKind.BuildKit, "../../outside")]
+    public async Task A_Symbolic_Link_Comes_Into_The_Image_As_It_Is(BuilderKind builder, string target)
+    {
+        await using var engine = Engines.To(fixture.Endpoint, builder);
+        var repository = new Repository(Repository.Busybox + "COPY app /app\nRUN echo it is \"$(readlink /app/link)\"\n")
+            .File("app/file", "x").Link("app/link", target);
+
+        await engine.BuildAsync(repository.Request("links"), _log, Token);
+
+        _log.Lines.ShouldContain(line => line.EndsWith($"it is {target}", StringComparison.Ordinal), _log.Text);
+    }
+
     [Fact]
     public async Task A_Context_Whose_First_Name_Is_Long_Is_Still_Taken_For_An_Archive()
     {
