@@ -87,7 +87,7 @@ public sealed class SecretTests(ServiceParts parts)
 
         var log = await shop.Api.LogAsync(release.Id);
         log.ShouldContain("value *** and ***");
-        log.ShouldContain(" longer");
+        log.Split("[line cut]").Length.ShouldBe(3);
         foreach (var part in new[] { "_authToken", "npm_7d1f", "h0rse-b", "MIIEvQ", "hkiG9w0B" })
         {
             log.ShouldNotContain(part, Case.Sensitive);

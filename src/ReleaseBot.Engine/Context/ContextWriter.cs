@@ -8,6 +8,8 @@ namespace ReleaseBot.Engine;
 /// </summary>
 internal sealed class ContextWriter : IDisposable
 {
+    public const string IgnoreFile = ".dockerignore";
+
     private const int MostNames = 10;
 
     private readonly ContextOptions _options;
@@ -172,7 +174,8 @@ internal sealed class ContextWriter : IDisposable
         _dockerfilesSeen.Add(entry.Path.ToString());
     }
 
-    private static string Relative(string path, string name)
+    /// <exception cref="ArgumentException">The path leads out of the repository.</exception>
+    internal static string Relative(string path, string name)
     {
         var segments = path.Split('/').Where(segment => segment is not ("" or ".")).ToArray();
         return path.StartsWith('/') || segments.Contains("..")

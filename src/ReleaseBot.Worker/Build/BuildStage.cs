@@ -61,6 +61,7 @@ internal sealed class BuildStage(DockerEngine engine, RunLedger ledger, EngineCr
             BuildId = ReleaseRun.BuildId(run.Release.Id, run.Claimed.Fence),
             LocalTag = run.LocalTag,
             WriteContext = async (output, token) => run.Log.Say(Describe(await run.Source!.WriteAsync(output, token))),
+            HiddenFiles = run.Source!.Options.Hidden,
             Dockerfile = run.Rule.Dockerfile,
             Target = run.Rule.Target,
             BuildArgs = buildArgs,

@@ -78,6 +78,8 @@ internal sealed class Repository
                 writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, Folder + path)
                 {
                     Mode = (UnixFileMode)0b111_101_101,
+                    // As git archive has it: of the commit, and so the same for all files.
+                    ModificationTime = DateTimeOffset.UnixEpoch.AddYears(50),
                     DataStream = new MemoryStream(content),
                 });
             }
