@@ -89,7 +89,7 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
         modelBuilder.Entity<ReleaseImage>(image =>
         {
             image.HasKey(row => new { row.ReleaseId, row.Ordinal });
-            image.Ignore(row => row.Image).Ignore(row => row.FloatingScope);
+            image.Ignore(row => row.Image).Ignore(row => row.FloatingScope).Ignore(row => row.Reason);
             image.HasIndex(row => new { row.Reference, row.ReleaseId });
             image.HasIndex(row => new { row.Digest, row.ReleaseId });
             image.HasIndex(row => new { row.Host, row.Repository, row.ReleaseId });

@@ -78,7 +78,8 @@ internal static class ReleaseNarrowing
 
         if (filter.Digest is { } digest)
         {
-            rows = OfImages(rows, context.ReleaseImages.Where(image => image.Digest == digest), filter.Before);
+            // Who put it there: a floating tag that rightly did not move bears another release's digest.
+            rows = OfImages(rows, context.ReleaseImages.Where(image => image.Digest == digest && image.Status == ImageStatus.Pushed), filter.Before);
         }
 
         return filter.Image is { } reference ? OfImages(rows, Named(context, reference), filter.Before) : rows;

@@ -26,7 +26,7 @@ internal sealed record ReleaseListQuery
     [FromQuery(Name = "status"), Description("May be repeated: verifying, queued, building, pushing, published, rejected, failed, canceled, superseded.")]
     public string[]? Status { get; init; }
 
-    [FromQuery(Name = "digest"), Description("sha256: and 64 hex digits, of any image of the release.")]
+    [FromQuery(Name = "digest"), Description("sha256: and 64 hex digits: the releases that pushed it, under any of their tags.")]
     public string? Digest { get; init; }
 
     [FromQuery(Name = "image"), Description("HOST/REPOSITORY:TAG, or HOST/REPOSITORY for any tag of it.")]

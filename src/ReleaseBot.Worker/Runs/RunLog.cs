@@ -45,7 +45,13 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     /// <summary>A line of a tool's output.</summary>
     public void WriteLine(string line)
     {
-        var text = _mask.Apply(line.Length > MaxLineLength ? line[..MaxLineLength] + " [line cut]" : line);
+        var text = _mask.Apply(line);
+        if (line.Length > MaxLineLength)
+        {
+            // Masked first, since half a secret is not recognised; and the builder's own cut may have left such a half at the very end.
+            text = text[..Math.Clamp(text.Length - _mask.Reach, 0, MaxLineLength)] + " [line cut]";
+        }
+
         if (!_lines.Writer.TryWrite(new Entry(text, null)))
         {
             Interlocked.Increment(ref _dropped);

@@ -53,7 +53,9 @@ public abstract partial class QueryPlanTests(IDatabases databases) : IAsyncLifet
                     var row = Samples.Queued(number, number % 100, Now);
                     row.Status = number % 50 == 0 ? ReleaseStatus.Failed : number % 51 == 0 ? ReleaseStatus.Rejected : ReleaseStatus.Published;
                     context.Releases.Add(row);
-                    context.ReleaseImages.Add(Samples.Image(row.Id, 0, $"app-{number % 100}", $"v{number}", DigestOf(number)));
+                    var image = Samples.Image(row.Id, 0, $"app-{number % 100}", $"v{number}", DigestOf(number));
+                    image.Status = ImageStatus.Pushed;
+                    context.ReleaseImages.Add(image);
                 }
 
                 return await context.SaveChangesAsync(token);
