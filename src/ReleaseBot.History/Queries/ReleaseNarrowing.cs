@@ -89,7 +89,9 @@ internal static class ReleaseNarrowing
     private static IQueryable<Release> ByPath(IQueryable<Release> rows, string path)
     {
         var lower = path.ToLowerInvariant();
+#pragma warning disable CA1862 // EF Core turns this into lower(project_path); a comparison of .NET's it can't.
         return rows.Where(release => release.ProjectPath.ToLower() == lower);
+#pragma warning restore CA1862
     }
 
     private static IQueryable<ReleaseImage> Named(HistoryContext context, string reference)
