@@ -10,6 +10,7 @@ internal sealed class FrontDoor(GitLabStandIn gitLab)
     private readonly ApiRoutes _api = new(gitLab);
     private readonly SmartHttp _git = new(gitLab);
     private readonly ControlRoutes _control = new(gitLab);
+    private readonly RequestLimit? _limit = gitLab.Options.RequestLimit is { } limit ? new(limit, gitLab.Options.RequestWindow) : null;
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -49,6 +50,11 @@ internal sealed class FrontDoor(GitLabStandIn gitLab)
         if (!path.StartsWith(ApiRoot, StringComparison.Ordinal))
         {
             return await _git.HandleAsync(context, Uri.UnescapeDataString(path));
+        }
+
+        if (_limit is not null && !await _limit.AdmitAsync(context))
+        {
+            return true;
         }
 
         var token = context.Request.Headers["PRIVATE-TOKEN"].ToString();
