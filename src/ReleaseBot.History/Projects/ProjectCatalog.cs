@@ -70,16 +70,18 @@ public sealed class ProjectCatalog(HistoryDatabase database)
             },
             cancellationToken);
 
-    /// <summary>Writes down what was looked at.</summary>
-    /// <param name="lookedAt">From before GitLab was asked; null where the tags were not.</param>
-    /// <param name="nextHooksAt">Null where the hooks were not asked for.</param>
-    public Task MarkLookedAtAsync(long projectId, DateTimeOffset? lookedAt, DateTimeOffset nextLookAt, DateTimeOffset? nextHooksAt, CancellationToken cancellationToken) =>
+    /// <summary>Writes down that a project's tags were looked at.</summary>
+    /// <param name="lookedAt">From before GitLab was asked.</param>
+    public Task MarkLookedAtAsync(long projectId, DateTimeOffset lookedAt, DateTimeOffset nextLookAt, CancellationToken cancellationToken) =>
         database.WriteAsync(
             (context, token) => context.Projects.Where(project => project.Id == projectId)
-                .ExecuteUpdateAsync(
-                    project => project.SetProperty(row => row.ReconciledAt, row => lookedAt ?? row.ReconciledAt)
-                        .SetProperty(row => row.NextLookAt, nextLookAt)
-                        .SetProperty(row => row.NextHooksAt, row => nextHooksAt ?? row.NextHooksAt),
-                    token),
+                .ExecuteUpdateAsync(project => project.SetProperty(row => row.ReconciledAt, lookedAt).SetProperty(row => row.NextLookAt, nextLookAt), token),
+            cancellationToken);
+
+    /// <summary>Writes down that a project's hooks were looked at.</summary>
+    public Task MarkHooksSeenAsync(long projectId, DateTimeOffset nextHooksAt, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            (context, token) => context.Projects.Where(project => project.Id == projectId)
+                .ExecuteUpdateAsync(project => project.SetProperty(row => row.NextHooksAt, nextHooksAt), token),
             cancellationToken);
 }

@@ -51,10 +51,10 @@ public abstract class ProjectTests(IDatabases databases) : HistoryTest(databases
         unknown.Skip(5).ShouldBe(many);
         (await History.Projects.AllAsync(Token)).Single(project => project.Id == 7).BaselineAt.ShouldNotBeNull();
         var (looked, next) = (Second(1), Second(2));
-        await History.Projects.MarkLookedAtAsync(7, looked, next, next, Token);
-        await History.Projects.MarkLookedAtAsync(7, null, Second(3), null, Token);
+        await History.Projects.MarkLookedAtAsync(7, looked, next, Token);
+        await History.Projects.MarkHooksSeenAsync(7, Second(3), Token);
         var project = (await History.Projects.AllAsync(Token)).Single(project => project.Id == 7);
-        (project.ReconciledAt, project.NextLookAt, project.NextHooksAt).ShouldBe((looked, Second(3), next));
+        (project.ReconciledAt, project.NextLookAt, project.NextHooksAt).ShouldBe((looked, next, Second(3)));
     }
 
     private static DateTimeOffset Second(int number) => DateTimeOffset.UnixEpoch.AddYears(50).AddSeconds(number);
