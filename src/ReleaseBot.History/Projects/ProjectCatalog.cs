@@ -31,7 +31,8 @@ public sealed class ProjectCatalog(HistoryDatabase database)
 
     /// <summary>Takes the tags that a project has now as its baseline, which is also its first look. Only the first call counts. A name that comes twice, as it may from a listing in pages, counts once.</summary>
     /// <param name="lookedAt">From before GitLab was asked for them.</param>
-    public Task SetBaselineAsync(long projectId, DateTimeOffset lookedAt, IReadOnlyCollection<(string Name, string Target)> tags, CancellationToken cancellationToken) =>
+    public Task SetBaselineAsync(
+        long projectId, DateTimeOffset lookedAt, DateTimeOffset nextLookAt, IReadOnlyCollection<(string Name, string Target)> tags, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
@@ -42,7 +43,7 @@ public sealed class ProjectCatalog(HistoryDatabase database)
                 }
 
                 project.BaselineAt = await database.NowAsync(context, token);
-                project.ReconciledAt = lookedAt;
+                (project.ReconciledAt, project.NextLookAt) = (lookedAt, nextLookAt);
                 context.BaselineTags.AddRange(tags.DistinctBy(tag => tag.Name).Select(tag => new BaselineTag { ProjectId = projectId, Name = tag.Name, Target = tag.Target }));
                 await context.SaveChangesAsync(token);
                 return true;

@@ -101,7 +101,7 @@ internal sealed partial class Reconciler(
             known = await catalog.EnsureAsync(project.Id, project.Path, project.WebUrl.AbsoluteUri, cancellationToken);
         }
 
-        var (found, hasOpenTags) = (0, false);
+        var found = 0;
         if (!isDue)
         {
             report.Unchanged();
@@ -113,14 +113,10 @@ internal sealed partial class Reconciler(
         }
         else
         {
-            (found, hasOpenTags) = await FeedAsync(project, rule, await parts.Baseline.TagsAsync(project.Id, cancellationToken), report, cancellationToken);
-            report.Looked();
-        }
-
-        // Before the hooks, so that a fault there does not have the tags looked at again.
-        if (isDue)
-        {
+            (found, var hasOpenTags) = await FeedAsync(project, rule, await parts.Baseline.TagsAsync(project.Id, cancellationToken), report, cancellationToken);
+            // Before the hooks, so that a fault there does not have the tags looked at again.
             await catalog.MarkLookedAtAsync(project.Id, now, LookPolicy.NextLook(project.Id, hasOpenTags, now), cancellationToken);
+            report.Looked();
         }
 
         if (hasDisabledHook || found > 0 || known.NextHooksAt is not { } next || next <= now)

@@ -15,7 +15,8 @@ internal sealed partial class TagBaseline(GitLabClient gitLab, ProjectCatalog ca
         // From before they are asked for: a tag pushed meanwhile is for the next look.
         var lookedAt = time.GetUtcNow();
         var tags = await TagsAsync(project.Id, cancellationToken);
-        await catalog.SetBaselineAsync(project.Id, lookedAt, [.. tags.Select(tag => (tag.Name, tag.Target.Value))], cancellationToken);
+        await catalog.SetBaselineAsync(
+            project.Id, lookedAt, LookPolicy.NextLook(project.Id, hasOpenTags: false, lookedAt), [.. tags.Select(tag => (tag.Name, tag.Target.Value))], cancellationToken);
         Log.Taken(logger, project.Path, tags.Count);
     }
 

@@ -32,8 +32,8 @@ public abstract class ProjectTests(IDatabases databases) : HistoryTest(databases
     public async Task Only_What_Is_Neither_Baseline_Nor_Release_Is_Unknown()
     {
         await History.Projects.EnsureAsync(7, "acme/app-7", null, Token);
-        await History.Projects.SetBaselineAsync(7, History.Time.GetUtcNow(), [("v1", Object(1).Value), ("v2", Object(2).Value), ("v2", Object(2).Value)], Token);
-        await History.Projects.SetBaselineAsync(7, History.Time.GetUtcNow(), [("v9", Object(9).Value)], Token);
+        await History.Projects.SetBaselineAsync(7, Second(1), Second(2), [("v1", Object(1).Value), ("v2", Object(2).Value), ("v2", Object(2).Value)], Token);
+        await History.Projects.SetBaselineAsync(7, Second(1), Second(2), [("v9", Object(9).Value)], Token);
         await AcceptAsync(7, GitRef.Tag("v3"), Object(3));
         await AcceptAsync(8, GitRef.Tag("v4"), Object(4));
         await AcceptAsync(7, GitRef.Branch("v5"), Object(5));

@@ -60,9 +60,17 @@ internal sealed class WebFixture : IAsyncDisposable
         where T : notnull =>
         _app.Services.GetRequiredService<T>();
 
-    public static async Task<WebFixture> StartAsync(AccessSettings? access = null, GitLabSettings? gitLab = null, string url = "http://127.0.0.1:0")
+    /// <summary>One that the fixture does not run by itself.</summary>
+    public T Create<T>()
+        where T : notnull =>
+        ActivatorUtilities.CreateInstance<T>(_app.Services);
+
+    /// <param name="onDisk">False for a test that commits more often than a disk would bear in its time.</param>
+    public static async Task<WebFixture> StartAsync(AccessSettings? access = null, GitLabSettings? gitLab = null, string url = "http://127.0.0.1:0", bool onDisk = true)
     {
-        var directory = Directory.CreateTempSubdirectory("releasebot-web-");
+        var directory = onDisk || !Directory.Exists("/dev/shm")
+            ? Directory.CreateTempSubdirectory("releasebot-web-")
+            : Directory.CreateDirectory(System.IO.Path.Combine("/dev/shm", $"releasebot-web-{System.IO.Path.GetRandomFileName()}"));
         var settings = Settings(access ?? Tokens, gitLab, System.IO.Path.Combine(directory.FullName, "history.db"));
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrel().UseUrls(url);

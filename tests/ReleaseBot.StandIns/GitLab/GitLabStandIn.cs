@@ -30,6 +30,7 @@ public sealed class GitLabStandIn : IAsyncDisposable
     {
         _app = app;
         Options = options;
+        RequestLimit = options.RequestLimit is { } limit ? new RequestLimit(limit, options.RequestWindow) : null;
         _data = options.DataDirectory is { } data
             ? Directory.CreateDirectory(Path.GetFullPath(data)).FullName
             : Directory.CreateTempSubdirectory("gitlab-stand-in-").FullName;
@@ -53,6 +54,11 @@ public sealed class GitLabStandIn : IAsyncDisposable
 
     /// <summary>While true a push fires no hook, as for a disabled one.</summary>
     public bool LosesHooks { get; set; }
+
+    /// <summary>The most API requests in one window of the rate limit.</summary>
+    public int MostRequestsInAWindow => RequestLimit?.Most ?? 0;
+
+    internal RequestLimit? RequestLimit { get; }
 
     internal FaultSwitches Faults { get; } = new();
 

@@ -10,7 +10,8 @@ internal sealed class FrontDoor(GitLabStandIn gitLab)
     private readonly ApiRoutes _api = new(gitLab);
     private readonly SmartHttp _git = new(gitLab);
     private readonly ControlRoutes _control = new(gitLab);
-    private readonly RequestLimit? _limit = gitLab.Options.RequestLimit is { } limit ? new(limit, gitLab.Options.RequestWindow) : null;
+    private readonly RequestLimit? _limit = gitLab.RequestLimit;
+    private long _arrivals;
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -25,6 +26,7 @@ internal sealed class FrontDoor(GitLabStandIn gitLab)
         }
 
         var isKnown = true;
+        var arrival = Interlocked.Increment(ref _arrivals);
         try
         {
             var faults = gitLab.Faults.For($"{context.Request.Method} {Uri.UnescapeDataString(target)}");
@@ -40,7 +42,7 @@ internal sealed class FrontDoor(GitLabStandIn gitLab)
         }
         finally
         {
-            gitLab.Record(new StandInRequest(context.Request.Method, target, context.Request.QueryString.Value ?? "", context.Response.StatusCode), isKnown);
+            gitLab.Record(new StandInRequest(context.Request.Method, target, context.Request.QueryString.Value ?? "", context.Response.StatusCode, arrival), isKnown);
         }
     }
 

@@ -12,6 +12,9 @@ internal sealed class RequestLimit(int limit, TimeSpan window)
     private long _window;
     private int _observed;
 
+    /// <summary>The most that came in one window.</summary>
+    public int Most { get; private set; }
+
     /// <summary>Counts the request. False when it was answered with 429.</summary>
     public async Task<bool> AdmitAsync(HttpContext context)
     {
@@ -26,6 +29,7 @@ internal sealed class RequestLimit(int limit, TimeSpan window)
             }
 
             observed = ++_observed;
+            Most = Math.Max(Most, observed);
         }
 
         var reset = (now / seconds + 1) * seconds;
