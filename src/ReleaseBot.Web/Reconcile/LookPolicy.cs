@@ -1,4 +1,3 @@
-using ReleaseBot.GitLab;
 using ReleaseBot.History;
 
 namespace ReleaseBot.Web;

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using ReleaseBot.Core;
 using ReleaseBot.GitLab;
 using ReleaseBot.History;
 

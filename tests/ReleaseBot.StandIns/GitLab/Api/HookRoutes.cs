@@ -89,7 +89,7 @@ internal sealed class HookRoutes(GitLabStandIn gitLab)
             case "push_events" or "tag_push_events" when project is not null
                 && await project.Repository.FindAsync("refs/heads/main", cancellationToken) is { } head:
                 var commits = await project.Repository.NewestAsync(head.Commit, 3, cancellationToken);
-                var tag = (await project.Repository.ListAsync("refs/tags/", cancellationToken)).FirstOrDefault()?.FullName ?? "refs/tags/v1.0.0";
+                var tag = await project.Repository.ListAsync("refs/tags/", cancellationToken) is [var newest, ..] ? newest.FullName : "refs/tags/v1.0.0";
                 var change = new RefChange(trigger == "push_events" ? "refs/heads/main" : tag, commits[^1], commits[0]);
                 var sample = await HookPayloads.BuildAsync(project, change, "releasebot", hook.Scope, cancellationToken);
                 return await gitLab.SendTestAsync(hook, change.IsTag ? "Tag Push Hook" : "Push Hook", project, change.Ref, sample);
