@@ -35,6 +35,8 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
     public DbSet<OutboxMessage> OutboxMessages => Set<OutboxMessage>();
     public DbSet<Project> Projects => Set<Project>();
     public DbSet<BaselineTag> BaselineTags => Set<BaselineTag>();
+    public DbSet<ReconcileRound> ReconcileRounds => Set<ReconcileRound>();
+    public DbSet<DisabledHook> DisabledHooks => Set<DisabledHook>();
     public DbSet<WorkerHeartbeat> WorkerHeartbeats => Set<WorkerHeartbeat>();
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
@@ -149,6 +151,12 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
             project.HasIndex(row => row.Path);
         });
         modelBuilder.Entity<BaselineTag>().HasKey(row => new { row.ProjectId, row.Name });
+        modelBuilder.Entity<ReconcileRound>(round =>
+        {
+            round.HasKey(row => row.Number);
+            round.Property(row => row.Number).ValueGeneratedNever();
+        });
+        modelBuilder.Entity<DisabledHook>().HasKey(row => new { row.IsGroup, row.OwnerId, row.HookId });
         modelBuilder.Entity<WorkerHeartbeat>().HasKey(row => row.Name);
         UseSnakeCase(modelBuilder);
     }

@@ -59,6 +59,7 @@ public static class ReleaseBotWeb
         app.MapTagOperations();
         app.MapDeliveries();
         app.MapQueue();
+        app.MapReconcile();
         app.MapWorkers();
         app.MapHealth();
         app.MapMetrics();

@@ -10,7 +10,8 @@ internal static class ReleasePages
 {
     private const int MaxPieces = 64;
 
-    public static async Task<IResult> ListAsync([AsParameters] ReleaseListQuery query, HttpContext context, HistoryQueries history)
+    public static async Task<IResult> ListAsync(
+        [AsParameters] ReleaseListQuery query, HttpContext context, HistoryQueries history, ReconcileRounds rounds, DisabledHooks hooks)
     {
         var (filter, problem) = query.Read();
         if (filter is null)
@@ -40,7 +41,8 @@ internal static class ReleasePages
                 </table></div>
                 {PageFrame.Next("/?cursor=", PageCursor.Write(page.Next))}
                 """);
-        return PageFrame.Of("Releases", Html.Of($"{Search(query)}<div id=\"live\" data-refresh=\"5\">{list}</div>")).ToResult();
+        var reconciling = ReconcileLine.Of(await ReconcileEndpoints.ReadAsync(rounds, hooks, context.RequestAborted));
+        return PageFrame.Of("Releases", Html.Of($"{Search(query)}<div id=\"live\" data-refresh=\"5\">{reconciling}{list}</div>")).ToResult();
     }
 
     public static async Task<IResult> ShowAsync(Guid id, HttpContext context, HistoryQueries history, ReleaseLogStore logs)
