@@ -20,6 +20,7 @@ public sealed class DockerEngine : IAsyncDisposable
     /// <summary>Deleting layers and cache takes the disk's time.</summary>
     private static readonly TimeSpan DeleteLimit = TimeSpan.FromMinutes(10);
 
+    private readonly EngineSettings _settings;
     private readonly EngineClient _engine;
     private readonly DockerCalls _docker;
     private readonly ImageBuilder _builder;
@@ -28,6 +29,7 @@ public sealed class DockerEngine : IAsyncDisposable
     public DockerEngine(EngineSettings settings, TimeProvider time, ILogger<DockerEngine> logger)
     {
         ArgumentNullException.ThrowIfNull(settings);
+        _settings = settings;
         var dialer = new EngineDialer(settings, time);
         _engine = new EngineClient(dialer, time);
         _docker = new DockerCalls(_engine, dialer.HttpAddress);
@@ -46,10 +48,27 @@ public sealed class DockerEngine : IAsyncDisposable
         (await _docker.CallAsync(VersionLimit, (docker, token) => docker.System.GetSystemInfoAsync(token), cancellationToken)).ID;
 
     /// <summary>
+    /// The bytes that are free on the engine's disk, as far as this process can see it: below <see cref="EngineSettings.DiskPath"/>, or, of an engine
+    /// behind a socket of this machine, where it says that its data is. The Engine API itself tells only what it uses (/info, /system/df).
+    /// </summary>
+    /// <returns>Null where the disk can't be seen from here.</returns>
+    public async Task<long?> GetFreeBytesAsync(CancellationToken cancellationToken)
+    {
+        var path = _settings.DiskPath;
+        if (path is null && _settings.Endpoint.Scheme == "unix")
+        {
+            path = (await _docker.CallAsync(VersionLimit, (docker, token) => docker.System.GetSystemInfoAsync(token), cancellationToken)).DockerRootDir;
+        }
+
+        return Directory.Exists(path) ? new DriveInfo(path).AvailableFreeSpace : null;
+    }
+
+    /// <summary>
     /// Builds an image; it bears <see cref="BuildRequest.LocalTag"/> until that is removed. Bounded by the caller's token alone, since a step may
     /// be silent for long. Canceled, the build is ended in order at the engine, and within about four seconds in any case.
     /// </summary>
     /// <exception cref="BuildFailedException">The Dockerfile did not build.</exception>
+    /// <exception cref="EngineFullException">The engine's disk did not suffice.</exception>
     public async Task<BuiltImage> BuildAsync(BuildRequest request, IBuildLog log, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);

@@ -6,6 +6,9 @@ public class EngineException(string message, Exception? inner = null) : Exceptio
 /// <summary>The engine cannot be reached, or went away in the middle of a call. Another try may succeed.</summary>
 public sealed class EngineUnavailableException(string message, Exception? inner = null) : EngineException(message, inner);
 
+/// <summary>The engine's disk has no room left for what it was to do. Another try may succeed once something was deleted there.</summary>
+public sealed class EngineFullException(string message) : EngineException(message);
+
 /// <summary>The engine answered with an error status; the message is the engine's own.</summary>
 public sealed class EngineRefusedException(int statusCode, string message, Exception? inner = null) : EngineException(message, inner)
 {

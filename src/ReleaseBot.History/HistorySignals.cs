@@ -22,14 +22,14 @@ public sealed partial class HistorySignals(StorageSettings storage, TimeProvider
     /// <summary>A piece of this release's log is on disk.</summary>
     public event Action<Guid>? LogAppended;
 
-    /// <summary>Releases were queued.</summary>
+    /// <summary>Releases were queued, or a tag's wish was handed back.</summary>
     public event Action? Queued;
 
     /// <summary>Within the transaction of a piece of a log.</summary>
     internal Task SendLogAppendedAsync(HistoryContext context, Guid releaseId, CancellationToken cancellationToken) =>
         SendAsync(context, LogChannel, releaseId.ToString("N", CultureInfo.InvariantCulture), cancellationToken);
 
-    /// <summary>Within the transaction that dispatches a batch of releases.</summary>
+    /// <summary>Within the transaction that dispatches a batch of releases, or hands a wish back.</summary>
     internal Task SendQueuedAsync(HistoryContext context, CancellationToken cancellationToken) => SendAsync(context, QueueChannel, "", cancellationToken);
 
     /// <summary>In this process, after the commit; on SQLite there is no other.</summary>

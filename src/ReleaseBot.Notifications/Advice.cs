@@ -25,6 +25,7 @@ internal static class Advice
         ReasonCode.BuildTimeout => "Read the log for the slow step; retry it, or raise the rule's Timeout.",
         ReasonCode.PushDenied => "Check the registry's credentials and their right to push there, then retry the release.",
         ReasonCode.PushFailed or ReasonCode.RegistryUnavailable => "When the registry is well again, retry the release.",
+        ReasonCode.EngineFull => "Give the Docker engine more disk, or lower Engine:CacheBudget, then retry the release.",
         ReasonCode.EngineUnavailable => "Check the Docker engine, then retry the release.",
         ReasonCode.SourceUnavailable or ReasonCode.GitlabUnavailable => "When GitLab is well again, retry the release.",
         ReasonCode.GitlabDenied => "Check the GitLab token's scopes and the project's members, then retry the release.",

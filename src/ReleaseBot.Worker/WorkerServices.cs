@@ -37,6 +37,7 @@ public static class WorkerServices
         services.AddSingleton<RunExecutor>();
         services.AddSingleton<EngineUpkeep>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<EngineUpkeep>());
+        services.AddSingleton<EngineRoom>();
         services.AddSingleton<WorkerPresence>();
         services.AddHostedService(provider => provider.GetRequiredService<WorkerPresence>());
         services.AddHostedService<WorkerService>();

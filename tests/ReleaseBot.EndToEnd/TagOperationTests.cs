@@ -87,6 +87,27 @@ public sealed class TagOperationTests(ServiceParts parts)
     }
 
     [Fact]
+    public async Task Wish_Of_A_Stopped_Bot_Is_Handed_Back_With_The_Tags_Lock()
+    {
+        await using var shop = await ReleaseScenario.StartAsync(parts);
+        var good = await PublishAsync(shop, "v1.0.0");
+        await PublishAsync(shop, "v2.0.0");
+        var reached = ReleaseScenario.StallAsync(shop.First, request => request.Is("PUT", "/manifests/latest"));
+        await shop.Api.PostAsync("api/v1/images/move", new { reference = shop.ReferenceInFirst("latest"), to = "v1.0.0", reason = "2.0.0 eats carts" });
+        await reached;
+        (await SqlAsync(shop, "SELECT count(*) FROM tag_changes WHERE lease_until IS NOT NULL")).ShouldBe(1);
+
+        (await shop.Bot.StopAsync()).ShouldBe(0, shop.Bot.Output);
+
+        (await SqlAsync(shop, "SELECT count(*) FROM tag_changes WHERE lease_until IS NOT NULL")).ShouldBe(0, shop.Bot.Output);
+        (await SqlAsync(shop, "SELECT count(*) FROM resource_locks")).ShouldBe(0, shop.Bot.Output);
+        shop.First.Heal();
+        await shop.Bot.StartAsync();
+        var history = await WishEndsAsync(shop, "latest");
+        (history.Wishes[0].Status, history.Digest, history.RegistryDigest).ShouldBe(("done", good, good));
+    }
+
+    [Fact]
     public async Task Wish_Waits_For_A_Registry_That_Is_Away()
     {
         await using var shop = await ReleaseScenario.StartAsync(parts);

@@ -15,6 +15,9 @@ public sealed record DockerDaemonOptions
     /// </summary>
     public string? Root { get; init; } = Environment.GetEnvironmentVariable("RELEASEBOT_ENGINE_ROOT") is { Length: > 0 } root ? root : null;
 
+    /// <summary>Bytes of a disk of its own for the engine's data, made in memory; null for the disk of /tmp.</summary>
+    public long? DiskSize { get; init; }
+
     /// <summary>More of dockerd's options.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 }
@@ -57,6 +60,9 @@ public sealed class DockerDaemon : IAsyncDisposable
     /// <summary>Everything of this engine is below it.</summary>
     public string Folder { get; }
 
+    /// <summary>What it holds on disk.</summary>
+    public string DataFolder => $"{Folder}/data";
+
     public Uri Endpoint => new($"unix://{Folder}/d.sock");
 
     public static async Task<DockerDaemon> StartAsync(DockerDaemonOptions options)
@@ -70,6 +76,12 @@ public sealed class DockerDaemon : IAsyncDisposable
         try
         {
             await daemon.AddBridgeAsync();
+            if (options.DiskSize is { } size)
+            {
+                Directory.CreateDirectory(daemon.DataFolder);
+                await RunAsync("mount", "-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={size},mode=711"), "tmpfs", daemon.DataFolder);
+            }
+
             await daemon.StartAsync();
             return daemon;
         }
@@ -162,7 +174,7 @@ public sealed class DockerDaemon : IAsyncDisposable
         Directory.CreateDirectory(Folder);
         List<string> command =
         [
-            "dockerd", "--data-root", $"{Folder}/data", "--exec-root", $"{Folder}/exec", "--pidfile", $"{Folder}/pid", "-H", Endpoint.ToString(),
+            "dockerd", "--data-root", DataFolder, "--exec-root", $"{Folder}/exec", "--pidfile", $"{Folder}/pid", "-H", Endpoint.ToString(),
             $"--bridge={_name}", "--iptables=false", "--ip-masq=false", "--max-concurrent-uploads=20", $"--cgroup-parent=/{_name}", .. _arguments,
         ];
         if (_root is not null)

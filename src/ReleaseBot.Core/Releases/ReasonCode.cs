@@ -26,6 +26,7 @@ public enum ReasonCode
     PushFailed,
     RegistryUnavailable,
     EngineUnavailable,
+    EngineFull,
     SourceUnavailable,
     GitlabUnavailable,
     GitlabDenied,

@@ -93,6 +93,12 @@ public sealed record EngineSettings
 
     /// <summary>Bytes of build cache that are kept.</summary>
     public long CacheBudget { get; init; } = 20_000_000_000;
+
+    /// <summary>Bytes that must be free on the engine's disk before a build begins.</summary>
+    public long MinimumFree { get; init; } = 1_000_000_000;
+
+    /// <summary>Where this process sees the engine's disk; null for what a local engine says itself.</summary>
+    public string? DiskPath { get; init; }
 }
 
 public enum StorageProvider

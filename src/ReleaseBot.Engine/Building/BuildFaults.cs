@@ -23,11 +23,24 @@ internal static partial class BuildFaults
     ];
 
     /// <param name="lacksHeredocs">The engine is older than 23.0, whose built-in Dockerfile frontend is the first to know them.</param>
-    public static Exception Sort(string message, bool lacksHeredocs)
+    /// <param name="stepFoundNoSpace">The last lines of the log say so; a failed step's message is its exit code alone.</param>
+    public static Exception Sort(string message, bool lacksHeredocs, bool stepFoundNoSpace = false)
     {
         message = LogText.Clean(message.ReplaceLineEndings(" ")).Trim();
-        if (!ComesFromStep().IsMatch(message))
+        if (ComesFromStep().IsMatch(message))
         {
+            if (stepFoundNoSpace)
+            {
+                return new EngineFullException($"A step found no space left on the device: {message}");
+            }
+        }
+        else
+        {
+            if (NoSpace.IsIn(message))
+            {
+                return new EngineFullException($"The engine has no space left for the build: {message}");
+            }
+
             if (EngineTrouble().IsMatch(message))
             {
                 return new EngineUnavailableException($"The engine gave up on the build: {message}");
@@ -73,7 +86,7 @@ internal static partial class BuildFaults
     [GeneratedRegex(@"\blookup (?<host>[^\s:]+)(?: on \S+)?: no such host\b")]
     private static partial Regex HostLookup();
 
-    [GeneratedRegex("context canceled|no active session|no space left on device|transport is closing|code = Unavailable|error reading from server|shutting down|layer does not exist", RegexOptions.IgnoreCase)]
+    [GeneratedRegex("context canceled|no active session|transport is closing|code = Unavailable|error reading from server|shutting down|layer does not exist", RegexOptions.IgnoreCase)]
     private static partial Regex EngineTrouble();
 
     [GeneratedRegex(

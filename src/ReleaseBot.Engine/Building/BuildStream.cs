@@ -9,14 +9,25 @@ namespace ReleaseBot.Engine.Building;
 /// Reads the answer to a build, of either builder, into the log, the image's id and the error. The engine answers 200 before it builds, so only
 /// the end of the stream tells.
 /// </summary>
-internal sealed class BuildStream(IBuildLog log)
+internal sealed class BuildStream
 {
-    private readonly BuildTrace _trace = new(log);
-    private readonly LineBuffer _classic = new(log.WriteLine);
+    private readonly NoSpace _log;
+    private readonly BuildTrace _trace;
+    private readonly LineBuffer _classic;
+
+    public BuildStream(IBuildLog log)
+    {
+        _log = new NoSpace(log);
+        _trace = new BuildTrace(_log);
+        _classic = new LineBuffer(_log.WriteLine);
+    }
 
     public string? ImageId { get; private set; }
 
     public string? Error { get; private set; }
+
+    /// <summary>The last lines tell of a full disk.</summary>
+    public bool FoundNoSpace => _log.WasSaid;
 
     public void Read(JsonElement message)
     {
@@ -55,7 +66,7 @@ internal sealed class BuildStream(IBuildLog log)
         catch (Exception fault) when (fault is FormatException or InvalidProtocolBufferException)
         {
             // Progress alone; an engine that words it differently builds all the same.
-            log.WriteLine("(a line of the engine's progress could not be read)");
+            _log.WriteLine("(a line of the engine's progress could not be read)");
         }
     }
 

@@ -219,7 +219,7 @@ internal sealed partial class ImageBuilder(
 
         if (stream.Error is { } error)
         {
-            throw SaysNoBuildKit(error) ? new EngineRefusedException(501, error) : BuildFaults.Sort(error, LacksHeredocs(about));
+            throw SaysNoBuildKit(error) ? new EngineRefusedException(501, error) : BuildFaults.Sort(error, LacksHeredocs(about), stream.FoundNoSpace);
         }
 
         return stream.ImageId is { } id

@@ -21,7 +21,7 @@ public abstract record ChangeDecision(string Why)
 }
 
 /// <summary>The wishes that wait for a worker: claimed under a lease, decided under the tag's lock, and written down with what they did.</summary>
-public sealed class TagChangeQueue(HistoryDatabase database)
+public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals signals)
 {
     // Wishes for one tag are carried out one after another, in the order in which they came.
     private const string ClaimSql =
@@ -156,6 +156,20 @@ public sealed class TagChangeQueue(HistoryDatabase database)
                 change.LeaseUntil = null;
                 change.Outcome = why;
                 return await context.SaveChangesAsync(token);
+            },
+            cancellationToken);
+
+    /// <summary>Gives a wish back undecided, with the tag's lock, to be claimed at once by whoever is free: at a shutdown. Without effect on one that another holds.</summary>
+    public Task HandBackAsync(ClaimedChange claimed, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var (id, fence) = (claimed.Change.Id, claimed.Fence);
+                await context.ResourceLocks.Where(held => held.ReleaseId == id && held.Fence == fence).ExecuteDeleteAsync(token);
+                await context.TagChanges.Where(row => row.Id == id && row.Fence == fence)
+                    .ExecuteUpdateAsync(row => row.SetProperty(change => change.LeaseUntil, (DateTimeOffset?)null), token);
+                await signals.SendQueuedAsync(context, token);
+                return id;
             },
             cancellationToken);
 

@@ -7,7 +7,7 @@ using ReleaseBot.History;
 namespace ReleaseBot.Worker;
 
 /// <summary>Builds the image, once for all registries, streaming the source through. The image's id is written down before anything is pushed.</summary>
-internal sealed class BuildStage(DockerEngine engine, RunLedger ledger, EngineCredentials credentials, TimeProvider time) : IReleaseStage
+internal sealed class BuildStage(DockerEngine engine, EngineRoom room, RunLedger ledger, EngineCredentials credentials, TimeProvider time) : IReleaseStage
 {
     /// <summary>Long enough for a name server that starts, or has just lost its zone; short for a name that is misspelt.</summary>
     private static readonly TimeSpan UnknownHostLimit = TimeSpan.FromMinutes(2);
@@ -41,6 +41,10 @@ internal sealed class BuildStage(DockerEngine engine, RunLedger ledger, EngineCr
         catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             return StageResult.Fail(ReasonCode.BuildTimeout, $"Source and build took longer than the rule's Timeout of {run.Rule.Timeout}.");
+        }
+        catch (EngineFullException exception)
+        {
+            return await room.AfterFullAsync(run, exception, cancellationToken);
         }
         catch (Exception exception) when (Classify(exception) is { } result)
         {

@@ -4,10 +4,10 @@ using ReleaseBot.GitLab;
 namespace ReleaseBot.Worker;
 
 /// <summary>
-/// Looks before it leaps: may we push there, and is the version still free? Then opens the source. A release whose image exists already,
+/// Looks before it leaps: may we push there, is the version still free, and has the engine room? Then opens the source. A release whose image exists already,
 /// at this engine or in a registry, needs none.
 /// </summary>
-internal sealed class SourceStage(ImageSurvey survey, SourceFetcher fetcher, TimeProvider time) : IReleaseStage
+internal sealed class SourceStage(ImageSurvey survey, EngineRoom room, SourceFetcher fetcher, TimeProvider time) : IReleaseStage
 {
     public StageName Name => StageName.Source;
 
@@ -25,6 +25,11 @@ internal sealed class SourceStage(ImageSurvey survey, SourceFetcher fetcher, Tim
         {
             run.Log.Say($"the image is built already ({run.ImageId?[..19]}): no source is needed");
             return StageResult.Done;
+        }
+
+        if (await room.FindLackAsync(run.Log, cancellationToken) is { } lack)
+        {
+            return lack;
         }
 
         run.Log.Say($"fetching {run.Release.ProjectPath} at {run.Commit.Short}");

@@ -15,13 +15,27 @@ internal sealed partial class TagChangeRunner(
     /// <summary>Longer than all that is done under it.</summary>
     public static readonly TimeSpan Lease = TagLock.Lease + TimeSpan.FromSeconds(30);
 
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(5);
 
     /// <summary>What fails for no reason of the registry's is not tried for hours.</summary>
     private const int MaxOwnFaults = 5;
 
+    /// <summary>Carries out a wish, puts it off, or hands it back where the token ends first.</summary>
     public async Task RunAsync(ClaimedChange claimed, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await TryOrWaitAsync(claimed, cancellationToken);
+        }
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        {
+            await HandBackAsync(claimed);
+        }
+    }
+
+    private async Task TryOrWaitAsync(ClaimedChange claimed, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(TagLock.Lease, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
@@ -52,6 +66,21 @@ internal sealed partial class TagChangeRunner(
             await (claimed.Change.Tries >= MaxOwnFaults
                 ? EndAsync(claimed, new ChangeDecision.Refuse(why), null, null, cancellationToken)
                 : WaitAsync(claimed, why, null, cancellationToken));
+        }
+    }
+
+    private async Task HandBackAsync(ClaimedChange claimed)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(LastWords, time);
+            await queue.HandBackAsync(claimed, limit.Token);
+            Log.HandedBack(logger, claimed.Change.Image.ToString());
+        }
+        catch (Exception exception)
+        {
+            // The lease runs out, and whoever is free takes the wish over.
+            Log.NotHandedBack(logger, claimed.Change.Image.ToString(), exception);
         }
     }
 
@@ -168,5 +197,11 @@ internal sealed partial class TagChangeRunner(
 
         [LoggerMessage(EventId = 6, Level = LogLevel.Error, Message = "A wish for {Image} met an unexpected fault.")]
         public static partial void Failed(ILogger logger, string image, Exception exception);
+
+        [LoggerMessage(EventId = 7, Level = LogLevel.Information, Message = "A wish for {Image} was handed back undecided; the next worker takes it.")]
+        public static partial void HandedBack(ILogger logger, string image);
+
+        [LoggerMessage(EventId = 8, Level = LogLevel.Warning, Message = "A wish for {Image} could not be handed back; its lease will run out.")]
+        public static partial void NotHandedBack(ILogger logger, string image, Exception exception);
     }
 }

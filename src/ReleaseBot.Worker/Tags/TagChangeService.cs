@@ -4,18 +4,40 @@ using ReleaseBot.History;
 
 namespace ReleaseBot.Worker;
 
-/// <summary>Claims wishes at a wake-up and every few seconds. Two hands, so that a registry that does not answer holds up nobody else's tag.</summary>
+/// <summary>
+/// Claims wishes at a wake-up and every few seconds. Two hands, so that a registry that does not answer holds up nobody else's tag. At a shutdown
+/// no more is claimed; a put under way may end, and what still runs after the drain is handed back.
+/// </summary>
 internal sealed class TagChangeService(
-    TagChangeQueue queue, TagChangeRunner runner, WorkerWakeUps wakeUps, TimeProvider time, ILogger<TagChangeService> logger) : BackgroundService
+    TagChangeQueue queue, TagChangeRunner runner, WorkerWakeUps wakeUps, HistorySignals signals, TimeProvider time, ILogger<TagChangeService> logger)
+    : BackgroundService
 {
     private const int Hands = 2;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan WaitCap = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Drain = TimeSpan.FromSeconds(10);
 
     private readonly LoopPace _pace = new("Working on wishes about tags", Poll, WaitCap, time, logger);
+    private readonly CancellationTokenSource _abort = new();
 
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, Hands).Select(_ => WorkAsync(stoppingToken)));
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        _abort.CancelAfter(Drain);
+        signals.Queued -= wakeUps.Tags.Set;
+        await base.StopAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        _abort.Dispose();
+        base.Dispose();
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        signals.Queued += wakeUps.Tags.Set;
+        return Task.WhenAll(Enumerable.Range(0, Hands).Select(_ => WorkAsync(stoppingToken)));
+    }
 
     private async Task WorkAsync(CancellationToken stoppingToken)
     {
@@ -27,7 +49,7 @@ internal sealed class TagChangeService(
                 {
                     // Another may be waiting.
                     wakeUps.Tags.Set();
-                    await runner.RunAsync(claimed, stoppingToken);
+                    await runner.RunAsync(claimed, _abort.Token);
                     _pace.Succeeded();
                     continue;
                 }
@@ -39,7 +61,6 @@ internal sealed class TagChangeService(
             }
             catch (OperationCanceledException)
             {
-                // What was under way is another's when its lease has run out.
                 return;
             }
 

@@ -14,6 +14,7 @@ internal sealed partial class EngineUpkeep(
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
 
     private readonly WakeUp _pruneSoon = new(time);
+    private readonly SemaphoreSlim _makingRoom = new(1);
 
     /// <summary>Removes the image that the release kept at the engine, unless the release is only waiting. Never throws.</summary>
     public async Task AfterReleaseAsync(string localTag, Guid releaseId)
@@ -33,8 +34,25 @@ internal sealed partial class EngineUpkeep(
         }
     }
 
+    /// <summary>Deletes all that can be made again: images of releases that are over, and the whole build cache but for what running builds use.</summary>
+    /// <exception cref="EngineException">The engine could not be asked to.</exception>
+    public async Task MakeRoomAsync(CancellationToken cancellationToken)
+    {
+        await _makingRoom.WaitAsync(cancellationToken);
+        try
+        {
+            await RemoveLeftoversAsync(cancellationToken);
+            Log.Emptied(logger, await engine.PruneBuildCacheAsync(0, cancellationToken) / 1_000_000);
+        }
+        finally
+        {
+            _makingRoom.Release();
+        }
+    }
+
     public override void Dispose()
     {
+        _makingRoom.Dispose();
         _pruneSoon.Dispose();
         base.Dispose();
     }
@@ -79,6 +97,9 @@ internal sealed partial class EngineUpkeep(
     {
         [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "Build cache over its budget: {Megabytes} MB were freed.")]
         public static partial void Pruned(ILogger logger, long megabytes);
+
+        [LoggerMessage(EventId = 3, Level = LogLevel.Information, Message = "The build cache was emptied for want of room: {Megabytes} MB were freed.")]
+        public static partial void Emptied(ILogger logger, long megabytes);
 
         [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "The engine could not be tidied: {Message}")]
         public static partial void NotTidied(ILogger logger, string message);

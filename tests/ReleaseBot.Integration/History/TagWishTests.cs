@@ -170,6 +170,27 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
     }
 
     [Fact]
+    public async Task A_Wish_That_Is_Handed_Back_Is_Anothers_At_Once_With_Its_Tag()
+    {
+        await PublishTagAsync("v1.0.0", 1);
+        await PublishTagAsync("v2.0.0", 2);
+        await WishAsync("v1.0.0");
+        var stopping = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
+        (await History.Changes.TryLockAsync(stopping, History.Lease, Token)).ShouldBeTrue();
+
+        await History.Changes.HandBackAsync(stopping, Token);
+
+        await using var neighbour = History.Neighbour();
+        var heir = (await neighbour.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
+        (heir.Change.Id, heir.Change.Tries).ShouldBe((stopping.Change.Id, 0));
+        (await neighbour.Changes.TryLockAsync(heir, History.Lease, Token)).ShouldBeTrue();
+        // What comes too late takes nothing from the heir.
+        await History.Changes.HandBackAsync(stopping, Token);
+        (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldBeNull();
+        await Should.ThrowAsync<FencedOffException>(History.Changes.PutOffAsync(stopping, TimeSpan.Zero, "late", Token));
+    }
+
+    [Fact]
     public async Task What_A_Killed_Worker_Put_Before_A_Retraction_Is_Written_Down_And_Taken_Off()
     {
         var first = await PublishTagAsync("v1.0.0", 1);

@@ -92,9 +92,39 @@ public sealed class FaultSortingTests
     [Theory]
     [InlineData("failed to solve: Canceled: context canceled")]
     [InlineData("no active session for x: context deadline exceeded")]
-    [InlineData("write /var/lib/docker/tmp/x: no space left on device")]
     public void The_Engines_Own_Trouble_Is_Not_The_Dockerfiles(string message) =>
         BuildFaults.Sort(message, lacksHeredocs: false).ShouldBeOfType<EngineUnavailableException>();
+
+    [Theory]
+    [InlineData("write /var/lib/docker/tmp/x: no space left on device", false)]
+    [InlineData("failed to solve: failed to copy files: copy file range failed: no space left on device", false)]
+    [InlineData("process \"/bin/sh -c make\" did not complete successfully: exit code: 1", true)]
+    [InlineData("The command '/bin/sh -c make' returned a non-zero code: 1", true)]
+    public void A_Full_Disk_Is_Known_By_The_Builders_Words_And_By_A_Failed_Steps(string message, bool stepFoundNoSpace) =>
+        BuildFaults.Sort(message, lacksHeredocs: false, stepFoundNoSpace).ShouldBeOfType<EngineFullException>();
+
+    [Fact]
+    public void A_Step_That_Only_Quotes_A_Full_Disk_Is_The_Users()
+    {
+        BuildFaults.Sort("executor failed running [/bin/sh -c echo no space left on device; false]: exit code: 1", lacksHeredocs: false)
+            .ShouldBeOfType<BuildFailedException>();
+        BuildFaults.Sort("dockerfile parse error line 6: unknown instruction: APT", lacksHeredocs: false, stepFoundNoSpace: true)
+            .ShouldBeOfType<BuildFailedException>();
+    }
+
+    [Fact]
+    public void Only_The_Last_Lines_Of_A_Log_Tell_Of_A_Full_Disk()
+    {
+        var log = new NoSpace(new Silent());
+        log.WriteLine("#5 0.2 dd: error writing '/big': No space left on device");
+        log.WasSaid.ShouldBeTrue();
+        for (var line = 0; line < 40; line++)
+        {
+            log.WriteLine($"#5 0.3 {line}");
+        }
+
+        log.WasSaid.ShouldBeFalse();
+    }
 
     [Fact]
     public void Known_Cures_Are_Told_And_Only_Where_They_Fit()
@@ -119,5 +149,12 @@ public sealed class FaultSortingTests
         RegistryHeaders.Auth(null).Value.ShouldBe("e30=");
         RegistryHeaders.HostOf("registry-1.docker.io").ShouldBe("docker.io");
         RegistryHeaders.HostOf("https://index.docker.io/v1/").ShouldBe("docker.io");
+    }
+
+    private sealed class Silent : IBuildLog
+    {
+        public void WriteLine(string line)
+        {
+        }
     }
 }

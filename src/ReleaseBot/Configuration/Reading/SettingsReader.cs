@@ -103,6 +103,8 @@ internal static class SettingsReader
             Builder = engine.Value(EngineKeys.Builder),
             Concurrency = engine.Value(EngineKeys.Concurrency),
             CacheBudget = engine.Value(EngineKeys.CacheBudget),
+            MinimumFree = engine.Value(EngineKeys.MinimumFree),
+            DiskPath = engine.Value(EngineKeys.DiskPath),
         };
     }
 

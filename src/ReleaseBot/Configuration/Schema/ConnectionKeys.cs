@@ -64,8 +64,14 @@ internal static class EngineKeys
     { Default = nameof(BuilderKind.Auto) };
     public static readonly Setting<int> Concurrency = new("Concurrency", SettingTypes.Number(1, 256), "Releases that a worker builds at the same time.") { Default = "2" };
     public static readonly Setting<long> CacheBudget = new("CacheBudget", SettingTypes.Size(1, long.MaxValue), "Build cache that the engine keeps.") { Default = "20GB" };
+    public static readonly Setting<long> MinimumFree = new("MinimumFree", SettingTypes.Size(0, long.MaxValue),
+        "What must be free on the engine's disk before a build begins, where the disk can be seen; else the release waits with `engine-full`.")
+    { Default = "1GB" };
+    public static readonly Setting<string> DiskPath = new("DiskPath", SettingTypes.ExistingFolder,
+        "A folder on the engine's disk as this process sees it, for an engine at tcp://…. One behind a socket says itself where its data is.");
 
-    public static readonly Section Node = new("Engine", "Where images are built. For the worker role.", Endpoint, CertificatePath, Builder, Concurrency, CacheBudget);
+    public static readonly Section Node = new("Engine", "Where images are built. For the worker role.",
+        Endpoint, CertificatePath, Builder, Concurrency, CacheBudget, MinimumFree, DiskPath);
 }
 
 internal static class StorageKeys

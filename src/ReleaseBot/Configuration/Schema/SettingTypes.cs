@@ -26,6 +26,9 @@ internal static partial class SettingTypes
 
     public static SettingType<string> ExistingFile { get; } = new("file", "a file that exists and that this process may read", CheckFile);
 
+    public static SettingType<string> ExistingFolder { get; } = new("folder", "a folder that exists",
+        path => Directory.Exists(path) ? Parsed<string>.Of(path) : Parsed<string>.Illegal($"{path} does not exist or is no folder"));
+
     public static SettingType<string> CertificateFolder { get; } = new("folder", "a folder with the readable files ca.pem, cert.pem and key.pem",
         text => new[] { "ca.pem", "cert.pem", "key.pem" }.Select(name => CheckFile(Path.Combine(text, name))).FirstOrDefault(file => !file.IsLegal) is { Why: { } why }
             ? Parsed<string>.Illegal(why)

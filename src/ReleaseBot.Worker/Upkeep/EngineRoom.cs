@@ -1,0 +1,75 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+
+namespace ReleaseBot.Worker;
+
+/// <summary>
+/// Sees to it that a build begins only where the engine's disk has room. Where it has none, the engine's cache is emptied once; what still does not
+/// fit then waits, if it has not begun, and fails, if it has: it would fill the disk again.
+/// </summary>
+internal sealed partial class EngineRoom(DockerEngine engine, EngineUpkeep upkeep, EngineSettings settings, ILogger<EngineRoom> logger)
+{
+    /// <summary>Before a build.</summary>
+    /// <returns>Null where there is room, or the disk can't be seen from here.</returns>
+    public async Task<StageResult.Wait?> FindLackAsync(RunLog log, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await MissingAsync(cancellationToken) is not { } before)
+            {
+                return null;
+            }
+
+            Log.TooLittle(logger, before);
+            log.Say($"{before} Emptying the build cache.");
+            await upkeep.MakeRoomAsync(cancellationToken);
+            return await MissingAsync(cancellationToken) is { } after
+                ? new StageResult.Wait(new Reason(ReasonCode.EngineFull, $"{after} Its build cache is empty already."), null)
+                : null;
+        }
+        catch (EngineUnavailableException exception)
+        {
+            return new StageResult.Wait(new Reason(ReasonCode.EngineUnavailable, exception.Message), null);
+        }
+    }
+
+    /// <summary>After a build for which the disk did not suffice.</summary>
+    public async Task<StageResult> AfterFullAsync(ReleaseRun run, EngineFullException exception, CancellationToken cancellationToken)
+    {
+        Log.Full(logger, exception.Message);
+        if (run.Release.ReasonCode == ReasonCode.EngineFull)
+        {
+            return StageResult.Fail(ReasonCode.EngineFull, $"The build does not fit on the engine's disk, though the build cache was emptied before. {exception.Message}");
+        }
+
+        run.Log.Say($"{exception.Message}: emptying the build cache, then trying once more");
+        try
+        {
+            await upkeep.MakeRoomAsync(cancellationToken);
+        }
+        catch (EngineException fault)
+        {
+            run.Log.Say($"the build cache could not be emptied: {fault.Message}");
+        }
+
+        return new StageResult.Wait(new Reason(ReasonCode.EngineFull, exception.Message), TimeSpan.Zero);
+    }
+
+    /// <returns>A sentence that says what is free; null where that is enough.</returns>
+    private async Task<string?> MissingAsync(CancellationToken cancellationToken) =>
+        await engine.GetFreeBytesAsync(cancellationToken) is { } free && free < settings.MinimumFree
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"The engine's disk has {free / 1e6:F0} MB free, and Engine:MinimumFree asks for {settings.MinimumFree / 1e6:F0} MB.")
+            : null;
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "{Lack} The build cache is emptied.")]
+        public static partial void TooLittle(ILogger logger, string lack);
+
+        [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "The engine's disk was full in a build: {Message}")]
+        public static partial void Full(ILogger logger, string message);
+    }
+}
