@@ -1,5 +1,3 @@
-using ReleaseBot.Core;
-using ReleaseBot.History;
 using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
