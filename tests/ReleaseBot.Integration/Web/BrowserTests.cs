@@ -1,5 +1,3 @@
-using ReleaseBot.Core;
-using ReleaseBot.History;
 using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
@@ -7,24 +5,15 @@ using Xunit;
 namespace ReleaseBot.Integration.Web;
 
 /// <summary>The pages as a browser has them: their script runs, nothing is refused, and what should be there is.</summary>
-public sealed class BrowserTests : IAsyncLifetime
+public sealed class BrowserTests(BrowserTests.Browser browser) : IClassFixture<BrowserTests.Browser>, IAsyncLifetime
 {
     private WebFixture _web = null!;
-    private Chromium _browser = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync()
-    {
-        _web = await WebFixture.StartAsync(WebFixture.Tokens with { AnonymousRead = true });
-        _browser = await Chromium.StartAsync(Token);
-    }
+    public async ValueTask InitializeAsync() => _web = await WebFixture.StartAsync(WebFixture.Tokens with { AnonymousRead = true });
 
-    public async ValueTask DisposeAsync()
-    {
-        await _browser.DisposeAsync();
-        await _web.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _web.DisposeAsync();
 
     [Fact]
     public async Task The_List_Has_A_Row_For_Each_Release_And_Keeps_Up()
@@ -76,5 +65,15 @@ public sealed class BrowserTests : IAsyncLifetime
         page.Faults.ShouldBeEmpty();
     }
 
-    private Task<ChromiumPage> OpenAsync(string path) => _browser.OpenAsync(new Uri(_web.Address, path), Token);
+    private Task<ChromiumPage> OpenAsync(string path) => browser.Chromium.OpenAsync(new Uri(_web.Address, path), Token);
+
+    /// <summary>One for all tests: it is the start that takes its time.</summary>
+    public sealed class Browser : IAsyncLifetime
+    {
+        internal Chromium Chromium { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync() => Chromium = await Chromium.StartAsync(Token);
+
+        public ValueTask DisposeAsync() => Chromium.DisposeAsync();
+    }
 }
