@@ -12,7 +12,7 @@ DEMO_NEEDS=(
 )
 # shellcheck disable=SC2034
 TEST_NEEDS=(
-    "${DEMO_NEEDS[@]}" '/usr/lib/postgresql/*/bin/postgres:postgresql' rabbitmq-server:rabbitmq-server
+    "${DEMO_NEEDS[@]}" '/usr/lib/postgresql/*/bin/postgres:postgresql' rabbitmq-server:rabbitmq-server docker-compose:docker-compose
 )
 
 # The services that those packages bring.

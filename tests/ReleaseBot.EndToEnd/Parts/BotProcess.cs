@@ -16,7 +16,7 @@ internal sealed class BotProcess : IAsyncDisposable
     private readonly IReadOnlyDictionary<string, string> _secrets;
     private ServerProcess? _process;
 
-    /// <param name="settings">Read at each start; without Urls, Storage and Access, which are made here.</param>
+    /// <param name="settings">Read at each start; without Urls and Access, which are made here, as is a Storage of SQLite where there is none.</param>
     /// <param name="secrets">Environment variables, read at each start.</param>
     public BotProcess(JsonObject settings, IReadOnlyDictionary<string, string> secrets)
     {
@@ -47,7 +47,7 @@ internal sealed class BotProcess : IAsyncDisposable
     public async Task StartAsync(string health = "healthz/ready")
     {
         _settings["Urls"] = Address.GetLeftPart(UriPartial.Authority);
-        _settings["Storage"] = new JsonObject { ["ConnectionString"] = $"Data Source={DatabasePath}" };
+        _settings["Storage"] ??= new JsonObject { ["ConnectionString"] = $"Data Source={DatabasePath}" };
         await File.WriteAllTextAsync(SettingsPath, _settings.ToJsonString(), TestContext.Current.CancellationToken);
         var environment = new Dictionary<string, string>(_secrets)
         {
