@@ -13,7 +13,7 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
     /// </summary>
     internal const string IsActive = "status IN ('verifying', 'queued', 'building', 'pushing')";
 
-    /// <summary>The version tags whose drift is looked for, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
+    /// <summary>The version and floating tags whose drift is looked for, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
     internal const string IsChecked = "next_check_at IS NOT NULL";
 
     /// <summary>The wishes that are not carried out yet, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>

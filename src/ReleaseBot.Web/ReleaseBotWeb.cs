@@ -23,6 +23,8 @@ public static class ReleaseBotWeb
         services.AddSingleton<LoopbackOnly>();
         services.AddSingleton<LogFollowers>();
         services.AddSingleton<RefLookup>();
+        services.AddSingleton<PlanForecast>();
+        services.AddSingleton<ReplayPlanner>();
         services.AddSingleton<WorkSignal>();
         // A wrong body or parameter is answered by ExceptionToProblem, as any other fault.
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);

@@ -136,6 +136,7 @@ public sealed class TagOperationTests(ServiceParts parts)
         await shop.Bot.StartAsync();
         var first = await PublishAsync(shop, "v1.0.0");
         var second = await PublishAsync(shop, "v2.0.0");
+        await shop.FirstView.TagAsync(shop.Path, "v1.0.0", "latest");
         await shop.FirstView.TagAsync(shop.Path, "v2.0.0", "v1.0.0");
 
         await MakeDueAsync(shop);
@@ -149,12 +150,16 @@ public sealed class TagOperationTests(ServiceParts parts)
         (drift.From, drift.To, drift.By).ShouldBe((first, second, "drift check"));
         (await shop.FirstView.DigestAsync(shop.Path, "v1.0.0")).ShouldBe(restore ? first : second);
         (history.Drift is null).ShouldBe(restore);
-        await Poll.UntilAsync("the chat to be told", () => shop.Told("is no longer what was published").Count > 0, () => shop.Bot.Output);
+        var floating = await Poll.UntilAsync(
+            "the floating tag's drift to be found", () => shop.Api.ImageAsync(shop.ReferenceInFirst("latest")), image => image.Moves[0].Verdict == "drifted",
+            image => image.ToString() + shop.Bot.Output);
+        (floating.Digest, floating.RegistryDigest, floating.Drift?.Digest).ShouldBe((second, first, first));
+        await Poll.UntilAsync("the chat to be told", () => shop.Told("is no longer what was published").Count == 2, () => shop.Bot.Output);
 
         await MakeDueAsync(shop);
         await CheckedAgainAsync(shop);
         (await shop.Api.ImageAsync(reference)).Moves.Count(move => move.Verdict == "drifted").ShouldBe(1);
-        shop.Told("is no longer what was published").Count.ShouldBe(1);
+        shop.Told("is no longer what was published").Count.ShouldBe(2);
     }
 
     private static async Task<string> PublishAsync(ReleaseScenario shop, string tag)

@@ -34,6 +34,10 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 .SingleOrDefaultAsync(release => release.Id == id, token),
             cancellationToken);
 
+    /// <summary>The release that a ref at an object has already; null if there is none.</summary>
+    public Task<Release?> ReleaseOfAsync(NewRelease release, CancellationToken cancellationToken) =>
+        database.ReadAsync((context, token) => context.Releases.SingleOrDefaultAsync(row => row.Key == release.Key, token), cancellationToken);
+
     /// <summary>Whether a release has ended; null if there is none.</summary>
     public Task<ReleaseStatus?> StatusAsync(Guid id, CancellationToken cancellationToken) =>
         database.ReadAsync(

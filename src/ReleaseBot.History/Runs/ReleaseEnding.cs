@@ -34,7 +34,7 @@ internal static class ReleaseEnding
         {
             await context.TagOwners.Where(owner => owner.ReleaseId == release.Id)
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
-            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id && owner.Kind == ImageTagKind.Version)
+            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id && owner.Kind != ImageTagKind.Branch)
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, (DateTimeOffset?)(now + DriftLedger.FirstCheck)), cancellationToken);
             await context.RepositoryOwners.Where(owner => owner.ReleaseId == release.Id)
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);

@@ -3,12 +3,12 @@ using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
 
-/// <summary>A version tag that the registry is to be asked about.</summary>
-/// <param name="Digest">What was published.</param>
-public sealed record DueCheck(ImageRef Image, Digest Digest, Guid ReleaseId, string ProjectPath);
+/// <summary>A version or floating tag that the registry is to be asked about.</summary>
+/// <param name="Digest">What it was put on.</param>
+public sealed record DueCheck(ImageRef Image, ImageTagKind Kind, Digest Digest, Guid ReleaseId, string ProjectPath);
 
 /// <summary>
-/// Compares what registries say of published version tags with what was recorded. The newest tags, and those that a floating tag points to, are
+/// Compares what registries say of published version and floating tags with what was recorded. The newest tags, and those that a floating tag points to, are
 /// asked about most often; the waits grow with a tag's age.
 /// </summary>
 public sealed class DriftLedger(HistoryDatabase database)
@@ -52,7 +52,7 @@ public sealed class DriftLedger(HistoryDatabase database)
                 var paths = await context.Releases.Where(release => ids.Contains(release.Id)).Select(release => new { release.Id, release.ProjectPath })
                     .ToDictionaryAsync(release => release.Id, release => release.ProjectPath, token);
                 return due.ConvertAll(owner => new DueCheck(
-                    new ImageRef(new ImageRepository(owner.Host, owner.Repository), owner.Tag), Digest.Parse(owner.Digest!), owner.ReleaseId!.Value,
+                    new ImageRef(new ImageRepository(owner.Host, owner.Repository), owner.Tag), owner.Kind, Digest.Parse(owner.Digest!), owner.ReleaseId!.Value,
                     paths[owner.ReleaseId.Value]));
             },
             cancellationToken);
@@ -91,7 +91,10 @@ public sealed class DriftLedger(HistoryDatabase database)
             return Task.FromResult(false);
         }, cancellationToken);
 
-    /// <summary>The registry says something else, or nothing. Written down and told once for each thing that it says.</summary>
+    /// <summary>
+    /// The registry says something else, or nothing. Written down and told once for each thing that it says. A floating tag that a release or
+    /// an operator is about to move is left alone, for the move is made before it is written down.
+    /// </summary>
     /// <param name="isRestored">A worker is to put the tag back.</param>
     /// <param name="tellings">Those who hear of failures are told.</param>
     /// <returns>Whether this was news.</returns>
@@ -99,7 +102,7 @@ public sealed class DriftLedger(HistoryDatabase database)
         ChangeAsync(check, async (context, owner, now, token) =>
         {
             owner.NextCheckAt = now + await WaitAsync(context, owner, now, token);
-            if (owner.DriftAt is not null && owner.DriftDigest == seen?.Value)
+            if (owner.DriftAt is not null && owner.DriftDigest == seen?.Value || owner.Kind == ImageTagKind.Floating && await IsMovingAsync(context, check.Image, token))
             {
                 return false;
             }
@@ -114,6 +117,17 @@ public sealed class DriftLedger(HistoryDatabase database)
             await TellAsync(context, owner, why, tellings, now, token);
             return true;
         }, cancellationToken);
+
+    private static async Task<bool> IsMovingAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken)
+    {
+        var reference = image.ToString();
+        return await context.ReleaseImages.AnyAsync(
+                row => row.Reference == reference
+                    && context.Releases.Any(release => release.Id == row.ReleaseId && release.Status == ReleaseStatus.Pushing), cancellationToken)
+            || await context.TagChanges.AnyAsync(
+                change => change.Host == image.Repository.Host && change.Repository == image.Repository.Name && change.Tag == image.Tag
+                    && change.Status == TagChangeStatus.Pending, cancellationToken);
+    }
 
     private static async Task TellAsync(
         HistoryContext context, TagOwner owner, string why, IReadOnlyList<NotifyRule> tellings, DateTimeOffset now, CancellationToken cancellationToken)

@@ -320,6 +320,9 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
         owner.Digest = to.Value;
         owner.IsPublished = true;
         owner.UpdatedAt = now;
+        owner.NextCheckAt = release is null ? null : now + DriftLedger.FirstCheck;
+        owner.DriftAt = null;
+        owner.DriftDigest = null;
     }
 
     private async Task<TagChange> HeldAsync(HistoryContext context, ClaimedChange claimed, CancellationToken cancellationToken)

@@ -15,6 +15,7 @@ namespace ReleaseBot.Web;
 [JsonSerializable(typeof(PublishRequest))]
 [JsonSerializable(typeof(PlanRequest))]
 [JsonSerializable(typeof(PlanJson))]
+[JsonSerializable(typeof(ReplayPlanJson))]
 [JsonSerializable(typeof(ImageJson))]
 [JsonSerializable(typeof(MoveRequest))]
 [JsonSerializable(typeof(RetractRequest))]

@@ -53,6 +53,14 @@ internal sealed record DeliveryDetailJson : DeliveryJson
     public JsonNode? Body { get; init; }
 }
 
+/// <summary>What judging a delivery again would come to.</summary>
+internal sealed record ReplayPlanJson(
+    Guid DeliveryId,
+    [property: Description("accepted, ignored or duplicate.")] string Outcome,
+    ReasonJson? Reason,
+    [property: Description("The release that would be judged again, or stands already.")] Guid? Release,
+    [property: Description("What the release would do; of an accepted delivery.")] PlanJson? Plan);
+
 /// <summary>What GitLab's hooks brought, and what became of it.</summary>
 internal static partial class DeliveryEndpoints
 {
@@ -77,6 +85,7 @@ internal static partial class DeliveryEndpoints
             .Requires(AccessScope.Operate)
             .WithName("ReplayDelivery")
             .WithSummary("Judge a stored delivery again, by the rules of today")
+            .WithDescription("With dryRun=true nothing is changed, and the answer is a ReplayPlanJson with status 200: the outcome and, of an accepted delivery, the plan of its release.")
             .Produces<DeliveryAnswer>(StatusCodes.Status202Accepted)
             .Produces<DeliveryAnswer>()
             .ProducesProblem(StatusCodes.Status404NotFound)
@@ -129,9 +138,17 @@ internal static partial class DeliveryEndpoints
     }
 
     private static async Task<IResult> ReplayAsync(
-        Guid id, HttpContext context, HistoryQueries history, DeliveryReceiver receiver, ReleaseBotSettings settings, TimeProvider time,
+        Guid id, [FromQuery(Name = "dryRun"), Description("true: only say what would become of it.")] string? dryRun, HttpContext context,
+        HistoryQueries history, DeliveryReceiver receiver, ReplayPlanner planner, ReleaseBotSettings settings, TimeProvider time,
         ILogger<DeliveryReceiver> logger)
     {
+        var query = new QueryText();
+        var isDryRun = query.Flag("dryRun", dryRun);
+        if (query.Problem is { } problem)
+        {
+            return problem;
+        }
+
         if (await history.DeliveryAsync(id, context.RequestAborted) is not { } delivery)
         {
             return Problems.DeliveryNotFound(id);
@@ -144,9 +161,13 @@ internal static partial class DeliveryEndpoints
                 $"It was ignored ({delivery.ReasonCode?.ToText() ?? "no reason kept"}) and its body is not kept. Have GitLab send it again.");
         }
 
-        var caller = context.CallerName();
-        Log.Replayed(logger, caller, id);
         var judged = DeliveryJudge.Judge(new DeliveryEnvelope(delivery.Key, time.GetUtcNow(), delivery.Event, delivery.Headers, body), happened, settings.Projects);
+        if (isDryRun)
+        {
+            return await planner.PlanAsync(id, judged, context.RequestAborted);
+        }
+
+        Log.Replayed(logger, context.CallerName(), id);
         if (judged.Ignored is { } reason)
         {
             return IntakeEndpoints.Answer(new StoredDelivery(id, DeliveryOutcome.Ignored, reason, null));

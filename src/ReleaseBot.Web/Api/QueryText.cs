@@ -65,6 +65,13 @@ internal sealed class QueryText
         return EnumText.Parse<T>(value) ?? Refuse<T?>(name, $"one of {string.Join(", ", EnumText.All<T>())} is expected.");
     }
 
+    public bool Flag(string name, string? value) => value switch
+    {
+        null or "" or "false" => false,
+        "true" => true,
+        _ => Refuse<bool>(name, "true or false is expected."),
+    };
+
     public string? Commit(string? value)
     {
         if (string.IsNullOrEmpty(value))

@@ -6,8 +6,9 @@ using ReleaseBot.Registries;
 namespace ReleaseBot.Worker;
 
 /// <summary>
-/// Asks registries whether version tags that we published still hold what we published: one HEAD a tag. What differs is written down and told
-/// once, and put back where a straggler of our own did it, or always with <c>Publishing:RestoreVersions</c>.
+/// Asks registries whether the version and floating tags that we published still hold what we put there: one HEAD a tag. What differs is
+/// written down and told once. A version is put back where a straggler of our own did it, or always with
+/// <c>Publishing:RestoreVersions</c>; a floating tag is set right by its next move.
 /// </summary>
 internal sealed partial class DriftCheck(
     RegistryClients registries, DriftLedger ledger, PublishingSettings publishing, IReadOnlyList<ProjectRule> rules, WorkerWakeUps wakeUps, TimeProvider time,
@@ -92,6 +93,13 @@ internal sealed partial class DriftCheck(
 
     private async Task DriftAsync(RegistryClient client, DueCheck check, Digest? seen, CancellationToken cancellationToken)
     {
+        if (check.Kind == ImageTagKind.Floating)
+        {
+            var past = seen is null ? "is gone from the registry" : $"the registry says {seen.Short}: somebody pushed past us";
+            await WriteAsync(check, seen, false, $"{check.Image} was put on {check.Digest.Short}, and {past}; its next release, or a move by an operator, sets it right", cancellationToken);
+            return;
+        }
+
         var imageId = seen is null ? null : (await client.GetManifestAsync(check.Image.Repository.Name, seen.Value, cancellationToken))?.ConfigDigest?.Value;
         var isOurs = seen is not null && await ledger.IsOursAsync(check.Image, seen, imageId, cancellationToken);
         var isRestored = isOurs || publishing.RestoreVersions;
@@ -99,6 +107,11 @@ internal sealed partial class DriftCheck(
             ? $"{check.Image} was published as {check.Digest.Short} and is gone from the registry"
             : $"{check.Image} was published as {check.Digest.Short}, and the registry says {seen.Short}{(isOurs ? ", of an older attempt of ours" : ": somebody pushed past us")}";
         var why = isRestored ? $"{what}; it is put back" : $"{what}; set Publishing:RestoreVersions to have it put back";
+        await WriteAsync(check, seen, isRestored, why, cancellationToken);
+    }
+
+    private async Task WriteAsync(DueCheck check, Digest? seen, bool isRestored, string why, CancellationToken cancellationToken)
+    {
         var rule = ReleasePlanner.RuleFor(check.ProjectPath, rules);
         if (await ledger.DriftAsync(check, seen, isRestored, why, rule?.Notify ?? [], cancellationToken))
         {

@@ -74,7 +74,25 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
         (handover.FromRef, handover.ToRef, handover.By, handover.Reason).ShouldBe(("refs/tags/v1.0.0+a", "refs/tags/v1.0.0_a", "ops", "it was a slip"));
     }
 
-    private async Task<DueCheck> PublishAndClaimAsync()
+    [Fact]
+    public async Task A_Floating_Tag_That_Somebody_Moved_Is_Told_And_Left_Alone_While_It_Is_Being_Moved()
+    {
+        var check = await PublishAndClaimAsync(ImageTagKind.Floating);
+        var seen = Digest.Of("a stranger's"u8);
+        await QueueTagAsync(7, "v2.0.0", 2);
+        var run = await ClaimRunAsync();
+        await History.Ledger.StartStageAsync(run, StageName.Push, ReleaseStatus.Pushing, Token);
+        (await History.Drift.DriftAsync(check, seen, isRestored: false, "perhaps the next release", TellAll, Token)).ShouldBeFalse();
+        await History.Ledger.FinishAsync(run, ReleaseStatus.Failed, new Reason(ReasonCode.PushFailed, "It broke."), [], Token);
+
+        (await History.Drift.DriftAsync(check, seen, isRestored: false, "somebody pushed past us", TellAll, Token)).ShouldBeTrue();
+
+        (await History.Queries.TagOwnerAsync(check.Image, Token)).ShouldNotBeNull().DriftDigest.ShouldBe(seen.Value);
+        (await History.RowsAsync<TagChange>()).ShouldBeEmpty();
+        (await History.RowsAsync<OutboxMessage>()).Count(message => message.Drift is not null).ShouldBe(1);
+    }
+
+    private async Task<DueCheck> PublishAndClaimAsync(ImageTagKind kind = ImageTagKind.Version)
     {
         await QueueTagAsync(7, "v1.0.0", 1);
         await PublishAsync(await ClaimRunAsync());
@@ -83,7 +101,7 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
             (context, token) => context.TagOwners.Where(owner => owner.NextCheckAt != null).ExecuteUpdateAsync(
                 owner => owner.SetProperty(row => row.NextCheckAt, DateTimeOffset.UnixEpoch), token),
             Token);
-        return (await History.Drift.ClaimAsync(10, Token)).ShouldHaveSingleItem();
+        return (await History.Drift.ClaimAsync(10, Token)).Where(check => check.Kind == kind).ShouldHaveSingleItem();
     }
 }
 

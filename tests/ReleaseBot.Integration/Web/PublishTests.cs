@@ -106,6 +106,35 @@ public sealed class PublishTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Replay_Is_Planned_First_And_Changes_Nothing()
+    {
+        var tag = (await _gitLab.Clone.GitAsync(WebFixture.Cancellation, "rev-parse", "v1.2.3")).Trim();
+        var sent = await _web.HookAsync(Hooks.Tag("v1.2.3", projectId: 42, after: tag));
+        var path = $"/api/v1/deliveries/{sent.Json.GetProperty("deliveryId").GetGuid()}/replay";
+
+        var standing = (await _web.PostAsync($"{path}?dryRun=true")).Json;
+        (standing.GetProperty("outcome").GetString(), standing.GetProperty("release").GetGuid()).ShouldBe(("duplicate", sent.Release));
+        standing.GetProperty("reason").GetProperty("code").GetString().ShouldBe("already-accepted");
+
+        await _web.RejectAsync();
+        (await PlanAsync()).GetProperty("reason").GetProperty("code").GetString().ShouldBe("ref-not-protected");
+        _gitLab.Project.ProtectedTags.Add("v*");
+        (await PlanAsync()).GetProperty("verdict").GetString().ShouldBe("publish");
+        await _web.SqlAsync("UPDATE deliveries SET ref = 'refs/tags/nightly', body = NULL");
+        var ignored = (await _web.PostAsync($"{path}?dryRun=true")).Json;
+        (ignored.GetProperty("outcome").GetString(), ignored.GetProperty("plan").ValueKind).ShouldBe(("ignored", System.Text.Json.JsonValueKind.Null));
+        (await _web.PostAsync($"{path}?dryRun=perhaps")).Problem.ShouldBe("invalid-parameter");
+        (await _web.SqlAsync("SELECT count(*) FROM releases WHERE status = 'rejected' AND attempt = 1")).ShouldBe(1);
+
+        async Task<System.Text.Json.JsonElement> PlanAsync()
+        {
+            var answer = (await _web.PostAsync($"{path}?dryRun=true")).Json;
+            (answer.GetProperty("outcome").GetString(), answer.GetProperty("release").GetGuid()).ShouldBe(("accepted", sent.Release));
+            return answer.GetProperty("plan");
+        }
+    }
+
+    [Fact]
     public async Task Plan_Tells_The_Verdict_Of_Each_Tag_And_Changes_Nothing()
     {
         var unprotected = (await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json;
