@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
-using ReleaseBot.StandIns.GitLab.Git;
 using ReleaseBot.StandIns.GitLab.Hooks;
 
 namespace ReleaseBot.StandIns.GitLab.Api;
