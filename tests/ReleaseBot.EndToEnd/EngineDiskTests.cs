@@ -86,7 +86,7 @@ public sealed class EngineDiskTests(ServiceParts parts) : IAsyncLifetime
         var shop = await ReleaseScenario.CreateAsync(parts);
         try
         {
-            shop.Settings["Engine"] = new JsonObject { ["Endpoint"] = Engine.Endpoint.ToString(), ["Builder"] = builder, ["MinimumFree"] = minimumFree };
+            shop.Settings[nameof(Engine)] = new JsonObject { ["Endpoint"] = Engine.Endpoint.ToString(), ["Builder"] = builder, ["MinimumFree"] = minimumFree };
             await shop.Bot.StartAsync();
             return shop;
         }
