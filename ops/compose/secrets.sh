@@ -11,8 +11,8 @@ MISSING=()
 main() {
     # Only the owner gets in; within a container, where a folder of it is mounted, the bot's user may read.
     umask 077
-    mkdir -p "$DIR"
-    mkdir -p -m 755 "$DIR"/{web,worker,migrate,postgres,rabbitmq}
+    mkdir -p "$DIR"/{web,worker,migrate,postgres,rabbitmq}
+    chmod 755 "$DIR"/*/
 
     local database broker
     database=$(keep postgres/password random)
