@@ -42,7 +42,7 @@ public sealed class HistoryHost : IAsyncDisposable
     public TimeSpan Lease => TimeSpan.FromSeconds(30);
 
     /// <summary>A lease that <see cref="UntilAsync"/> sees end soon.</summary>
-    public TimeSpan ShortLease => _clock is null ? TimeSpan.FromMilliseconds(300) : TimeSpan.FromSeconds(30);
+    public TimeSpan ShortLease => _clock is null ? TimeSpan.FromSeconds(1) : TimeSpan.FromSeconds(30);
 
     public TimeProvider Time => _clock ?? TimeProvider.System;
 

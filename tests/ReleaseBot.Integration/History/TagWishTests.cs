@@ -152,9 +152,9 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
         await PublishTagAsync("v1.0.0", 1);
         await PublishTagAsync("v2.0.0", 2);
         await WishAsync("v1.0.0");
+        await using var neighbour = History.Neighbour();
         var dead = (await History.Changes.ClaimAsync(History.ShortLease, Token)).ShouldNotBeNull();
         (await History.Changes.TryLockAsync(dead, History.ShortLease, Token)).ShouldBeTrue();
-        await using var neighbour = History.Neighbour();
         (await neighbour.Changes.ClaimAsync(History.Lease, Token)).ShouldBeNull();
 
         var heir = await History.UntilAsync(() => neighbour.Changes.ClaimAsync(History.Lease, Token));
