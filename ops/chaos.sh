@@ -11,13 +11,16 @@ source "$ROOT/ops/lib/install.sh"
 
 usage() {
     cat <<'TEXT'
-usage: ops/chaos.sh [--releases N] [--projects N] [--seed N] [--fault-every SECONDS] [--limit MINUTES] [--keep-logs DIR]
+usage: ops/chaos.sh [--drill NAME] [--releases N] [--projects N] [--seed N] [--fault-every SECONDS] [--limit MINUTES] [--keep-logs DIR]
 
 Starts two web processes, three workers, two Docker engines behind TLS, two registries, PostgreSQL and RabbitMQ, all real, and a
 stand-in for GitLab, and tags releases in several projects while faults strike: processes killed and frozen, RabbitMQ and
 PostgreSQL stopped, connections cut, an engine killed, a registry that answers 500 or 429 or hangs, GitLab away. At the end it
 looks from outside whether each promise was kept. It exits with 0 only if all were.
 
+  --drill NAME           chaos: all faults at random; bus-away: RabbitMQ is stopped while the hooks arrive; rolling-restart: each
+                         process is restarted in turn while somebody asks the API (chaos)
+  --away MINUTES         how long RabbitMQ is away in bus-away (10)
   --releases N           protected tags that have to be published (30)
   --projects N           projects that they are spread over (4)
   --seed N               of the tags and the faults (random; it is printed)

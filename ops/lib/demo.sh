@@ -450,7 +450,7 @@ no_secret_in() {
 tell_where() {
     [[ -n ${KEEP:-} ]] || return 0
     printf '\n'
-    say "dashboard    $BOT_URL/"
+    say "dashboard    $BOT_URL/ (any user; the password is in $(secret access-token))"
     say "API          curl -H @$(secret access-header) $BOT_URL/api/v1/releases"
     say "repository   $WORK, to be pushed with GIT_ASKPASS=$PARTS_DIR/askpass"
     say "engine       docker -H unix://$PARTS_DIR/d/docker.sock images"

@@ -12,7 +12,8 @@ DEMO_NEEDS=(
 )
 # shellcheck disable=SC2034
 TEST_NEEDS=(
-    "${DEMO_NEEDS[@]}" '/usr/lib/postgresql/*/bin/postgres:postgresql' rabbitmq-server:rabbitmq-server docker-compose:docker-compose
+    "${DEMO_NEEDS[@]}" '/usr/lib/postgresql/*/bin/postgres:postgresql' rabbitmq-server:rabbitmq-server /usr/bin/chromium:chromium
+    docker-compose:docker-compose
 )
 
 # The services that those packages bring.

@@ -22,6 +22,9 @@ public sealed class SecretMask
             .OrderByDescending(form => form.Length)];
     }
 
+    /// <summary>The length of the longest text that is masked: where a text was cut, a secret may have been cut that is not recognised any more.</summary>
+    public int Reach => _forms.Length == 0 ? 0 : _forms[0].Length;
+
     /// <summary>Works on whole lines: a secret is masked wherever it stands in <paramref name="text"/>.</summary>
     public string Apply(string text)
     {
@@ -40,11 +43,12 @@ public sealed class SecretMask
         {
             yield return line;
             yield return Uri.EscapeDataString(line);
+            yield return Base64(line);
         }
 
-        if (secret.Length >= MinLength)
-        {
-            yield return Convert.ToBase64String(Encoding.UTF8.GetBytes(secret));
-        }
+        yield return Base64(secret);
     }
+
+    /// <summary>Nothing for what is too short to be masked: its base64 would be long enough.</summary>
+    private static string Base64(string text) => text.Length < MinLength ? "" : Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 }

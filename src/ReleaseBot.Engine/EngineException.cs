@@ -21,6 +21,9 @@ public sealed class BuildFailedException(string message, bool isTransient = fals
 {
     /// <summary>True where the cause is the network or the registry of a base image, so that the same build may succeed later. False for everything the user has to mend.</summary>
     public bool IsTransient { get; } = isTransient;
+
+    /// <summary>The host of a base image that DNS does not know; null for every other cause. Mostly a typo, so not worth a long wait.</summary>
+    public string? UnknownHost { get; init; }
 }
 
 /// <summary>What kind of trouble a push ran into.</summary>

@@ -48,6 +48,9 @@ public sealed class GitLabException : Exception
     /// <summary>How long GitLab asks to wait, an hour at the most.</summary>
     public TimeSpan? RetryAfter { get; }
 
+    /// <summary>GitLab limits how often we may ask (429).</summary>
+    public bool IsRateLimited { get; init; }
+
     /// <summary>May go away by itself.</summary>
     public bool IsTransient => Fault is GitLabFault.Unavailable or GitLabFault.RateLimitedArchive;
 }

@@ -25,8 +25,11 @@ public sealed partial class HistoryDatabase(
     // A unique violation means that somebody else was first: the next try sees their row and decides anew.
     private const string UniqueViolation = "23505";
 
+    private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(5);
+
     private readonly IdSequence _ids = new();
     private readonly SemaphoreSlim _writer = new(storage.Provider == StorageProvider.Sqlite ? 1 : 64);
+    private long _toldAt;
 
     public bool IsSqlite => storage.Provider == StorageProvider.Sqlite;
 
@@ -56,6 +59,18 @@ public sealed partial class HistoryDatabase(
     /// <summary>Throws what keeps the database from being read, at once: whoever asks wants to know how it is now.</summary>
     public Task PingAsync(CancellationToken cancellationToken) =>
         ReadOnceAsync((context, token) => context.Database.ExecuteSqlRawAsync("SELECT 1", token), cancellationToken);
+
+    /// <summary>
+    /// Writes a little and commits it, at once; throws what keeps the database from being written, which <see cref="StoreFault.Explain"/> has words for.
+    /// </summary>
+    public Task ProbeWriteAsync(CancellationToken cancellationToken) =>
+        WriteOnceAsync(
+            async (context, token) =>
+            {
+                await StoreProbing.WriteAsync(context, storage, token);
+                return true;
+            },
+            cancellationToken);
 
     /// <summary>After a transient fault it reads again, on a fresh context.</summary>
     public Task<T> ReadAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
@@ -122,9 +137,19 @@ public sealed partial class HistoryDatabase(
             catch (Exception exception) when (IsTransient(exception) && !cancellationToken.IsCancellationRequested
                 && (attempt < ConflictTries || (IsAway(exception) && time.GetElapsedTime(started) < Patience)))
             {
-                Log.Repeated(logger, attempt, Cause(exception));
+                TellRepeated(attempt, exception);
                 await Task.Delay(Backoff.Next(attempt - 1, FirstWait, LongestWait, null), time, cancellationToken);
             }
+        }
+    }
+
+    /// <summary>Many may be waiting for a database that is away; a line every few seconds says it for all.</summary>
+    private void TellRepeated(int attempt, Exception exception)
+    {
+        var told = Interlocked.Read(ref _toldAt);
+        if ((told == 0 || time.GetElapsedTime(told) >= BetweenLines) && Interlocked.CompareExchange(ref _toldAt, time.GetTimestamp(), told) == told)
+        {
+            Log.Repeated(logger, attempt, Cause(exception));
         }
     }
 

@@ -29,6 +29,8 @@ public static class HistoryServices
             .AddSingleton<OutboxStore>()
             .AddSingleton<ReleaseOperations>()
             .AddSingleton<ProjectCatalog>()
+            .AddSingleton<ReconcileRounds>()
+            .AddSingleton<DisabledHooks>()
             .AddSingleton<HistoryQueries>()
             .AddSingleton<QueueView>()
             .AddSingleton<TagForecast>()

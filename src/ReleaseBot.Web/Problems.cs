@@ -9,9 +9,16 @@ namespace ReleaseBot.Web;
 internal static class Problems
 {
     private const string Urn = "urn:releasebot:";
+    private const int LongestName = 64;
 
     public static ProblemHttpResult InvalidParameter(string name, string legal) =>
         Of(StatusCodes.Status400BadRequest, "invalid-parameter", "A parameter is not legal", $"{name}: {legal}", ("parameter", name));
+
+    public static ProblemHttpResult UnknownParameter(string name, string? nearest, IReadOnlyCollection<string> known) =>
+        Of(StatusCodes.Status400BadRequest, "unknown-parameter", "A parameter is not known",
+            $"{Shown(name)} is no parameter of this route.{(nearest is null ? "" : $" Did you mean {nearest}?")} "
+            + (known.Count == 0 ? "It takes none." : $"It takes {string.Join(", ", known)}."),
+            ("parameter", Shown(name)), ("nearest", nearest));
 
     public static ProblemHttpResult UnreadableBody(string detail) =>
         Of(StatusCodes.Status400BadRequest, "unreadable-body", "The body can't be read", detail);
@@ -115,6 +122,9 @@ internal static class Problems
         StatusCodes.Status503ServiceUnavailable => Of(status, "store-unavailable", "The history can't be reached", "Try again."),
         _ => Of(status, "error", ReasonPhrases.GetReasonPhrase(status), null),
     };
+
+    /// <summary>A name as it was sent, which may be anything at all.</summary>
+    private static string Shown(string name) => name.Length <= LongestName ? name : $"{name[..LongestName]}…";
 
     private static string? Seconds(TimeSpan? wait) => wait is { } span ? Math.Ceiling(span.TotalSeconds).ToString(CultureInfo.InvariantCulture) : null;
 

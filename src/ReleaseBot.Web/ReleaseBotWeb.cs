@@ -43,11 +43,12 @@ public static class ReleaseBotWeb
         return services;
     }
 
-    /// <summary>Builds the pipeline. The order is the protection: headers on every answer, faults turned into problems, the gate, and then the routes.</summary>
+    /// <summary>Builds the pipeline. The order is the protection: headers on every answer, faults turned into problems, the gate, what the route does not know, and then the routes.</summary>
     public static WebApplication UseReleaseBotWeb(this WebApplication app)
     {
         app.UseAnswers();
         app.UseMiddleware<AccessGate>();
+        app.UseMiddleware<UnknownParameters>();
 
         app.MapIntake();
         app.MapReleases();
@@ -58,6 +59,7 @@ public static class ReleaseBotWeb
         app.MapTagOperations();
         app.MapDeliveries();
         app.MapQueue();
+        app.MapReconcile();
         app.MapWorkers();
         app.MapHealth();
         app.MapMetrics();

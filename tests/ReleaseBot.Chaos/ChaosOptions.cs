@@ -2,6 +2,15 @@ using System.Globalization;
 
 namespace ReleaseBot.Chaos;
 
+/// <summary>What befalls the fleet.</summary>
+internal enum Drill
+{
+    /// <summary>Faults of every kind at random.</summary>
+    Chaos,
+    BusAway,
+    RollingRestart,
+}
+
 /// <summary>What is to happen. The same seed makes the same tags, in the same order, and chooses the same faults; when they strike depends on the machine.</summary>
 internal sealed record ChaosOptions
 {
@@ -14,6 +23,11 @@ internal sealed record ChaosOptions
     public TimeSpan FaultEvery { get; init; } = TimeSpan.FromSeconds(4);
 
     public TimeSpan Limit { get; init; } = TimeSpan.FromMinutes(6);
+
+    public Drill Drill { get; init; } = Drill.Chaos;
+
+    /// <summary>How long RabbitMQ is away in that drill.</summary>
+    public TimeSpan Away { get; init; } = TimeSpan.FromMinutes(10);
 
     public string? LogFolder { get; init; }
 
@@ -31,6 +45,8 @@ internal sealed record ChaosOptions
                 "--seed" => options with { Seed = Number(arguments[i], value) },
                 "--fault-every" => options with { FaultEvery = TimeSpan.FromSeconds(Number(arguments[i], value)) },
                 "--limit" => options with { Limit = TimeSpan.FromMinutes(Number(arguments[i], value)) },
+                "--drill" => options with { Drill = DrillOf(value) },
+                "--away" => options with { Away = TimeSpan.FromMinutes(Number(arguments[i], value)) },
                 "--keep-logs" => options with { LogFolder = value },
                 _ => throw new ArgumentException($"There is no option {arguments[i]}."),
             };
@@ -38,6 +54,14 @@ internal sealed record ChaosOptions
 
         return options;
     }
+
+    private static Drill DrillOf(string value) => value switch
+    {
+        "chaos" => Drill.Chaos,
+        "bus-away" => Drill.BusAway,
+        "rolling-restart" => Drill.RollingRestart,
+        _ => throw new ArgumentException($"--drill needs chaos, bus-away or rolling-restart, not {value}."),
+    };
 
     private static int Number(string option, string value) =>
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0

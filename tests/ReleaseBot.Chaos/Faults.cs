@@ -9,7 +9,7 @@ namespace ReleaseBot.Chaos;
 internal sealed record Fault(string Kind, string Part, TimeSpan Longest, Func<Task> StrikeAsync, Func<Task> HealAsync);
 
 /// <summary>Strikes at random times, several at once, and heals what it struck. Everything is well again when it ends.</summary>
-internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, ChaosOptions options)
+internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, ChaosOptions options) : ITroubles
 {
     private const int AtOnce = 3;
 
@@ -19,6 +19,8 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
     private readonly List<Task> _healing = [];
 
     public IReadOnlyDictionary<string, int> Counts => _counts;
+
+    public IReadOnlyCollection<string> Complaints => [];
 
     /// <param name="until">Ends it; what is struck then is healed at once.</param>
     public async Task RunAsync(CancellationToken until)

@@ -13,7 +13,7 @@ internal sealed class Run(ChaosOptions options)
     /// <returns>Whether every promise was kept.</returns>
     public async Task<bool> RunAsync(CancellationToken cancellationToken)
     {
-        Say($"seed {options.Seed}: {options.Releases} releases in {options.Projects} projects, a fault every {options.FaultEvery.TotalSeconds:F0} s");
+        Say($"{options.Drill}, seed {options.Seed}: {options.Releases} releases in {options.Projects} projects{(options.Drill == Drill.Chaos ? $", a fault every {options.FaultEvery.TotalSeconds:F0} s" : "")}");
         await using var world = await World.StartAsync(cancellationToken);
         await using var fleet = await Fleet.StartAsync(world, cancellationToken);
         try
@@ -35,12 +35,17 @@ internal sealed class Run(ChaosOptions options)
         var registries = world.Registries.Select(registry => new RegistryStore(registry)).ToList();
         var watcher = new TagWatcher(registries, options);
         var takeOvers = new TakeOvers(world.Database);
-        var faults = new Faults(world, fleet, takeOvers, options);
+        ITroubles troubles = options.Drill switch
+        {
+            Drill.BusAway => new BusAway(world, options.Away),
+            Drill.RollingRestart => new RollingRestart(fleet),
+            _ => new Faults(world, fleet, takeOvers, options),
+        };
         var api = new Api(fleet);
         using var calm = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var watching = watcher.RunAsync(over.Token);
-        var striking = faults.RunAsync(calm.Token);
+        var striking = troubles.RunAsync(calm.Token);
         IReadOnlyList<ApiRelease> releases;
         try
         {
@@ -56,13 +61,13 @@ internal sealed class Run(ChaosOptions options)
             await watching;
         }
 
-        Report(world, faults, takeOvers, releases);
+        Report(world, troubles, takeOvers, releases);
         foreach (var bot in fleet.All)
         {
             await fleet.WaitUntilReadyAsync(bot, cancellationToken);
         }
 
-        var holds = await new Verdict(world, fleet, traffic, watcher, registries, releases).LookAsync(api, cancellationToken);
+        var holds = await new Verdict(world, fleet, traffic, troubles, watcher, registries, releases).LookAsync(api, cancellationToken);
         Say(holds ? "every promise was kept" : $"not every promise was kept; the same again: ops/chaos.sh --seed {options.Seed} --releases {options.Releases} --projects {options.Projects}");
         return holds;
     }
@@ -123,12 +128,12 @@ internal sealed class Run(ChaosOptions options)
         }
     }
 
-    private void Report(World world, Faults faults, TakeOvers takeOvers, IReadOnlyList<ApiRelease> releases)
+    private void Report(World world, ITroubles troubles, TakeOvers takeOvers, IReadOnlyList<ApiRelease> releases)
     {
-        Say($"faults: {string.Join(", ", faults.Counts.OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => $"{count.Value} {count.Key}"))}");
+        Say($"faults: {string.Join(", ", troubles.Counts.OrderBy(count => count.Key, StringComparer.Ordinal).Select(count => $"{count.Value} {count.Key}"))}");
         Say($"releases: {string.Join(", ", releases.GroupBy(release => release.Status).Select(group => $"{group.Count()} {group.Key}"))}");
         var answers = world.GitLab.Deliveries.GroupBy(delivery => delivery.Status?.ToString(CultureInfo.InvariantCulture) ?? "no answer");
-        Say($"hooks were answered: {string.Join(", ", answers.OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => $"{group.Count()} × {group.Key}"))}");
+        Say($"hooks were answered: {string.Join(", ", answers.OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => $"{group.Count()} × {group.Key}"))}, the slowest after {world.GitLab.Deliveries.Where(delivery => delivery.Status is not null).Max(delivery => delivery.Took.TotalSeconds):F2} s");
         if (takeOvers.Waits is { Count: > 0 } waits)
         {
             Say($"from a worker's death to its release running elsewhere: {waits.Count} times, median {waits[waits.Count / 2].TotalSeconds:F1} s, longest {waits[^1].TotalSeconds:F1} s");

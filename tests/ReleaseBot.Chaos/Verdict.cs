@@ -9,7 +9,7 @@ namespace ReleaseBot.Chaos;
 
 /// <summary>What was promised, looked at from outside: the registries' disks, the API, the chat, the engines.</summary>
 internal sealed partial class Verdict(
-    World world, Fleet fleet, Traffic traffic, TagWatcher watcher, IReadOnlyList<RegistryStore> registries, IReadOnlyList<ApiRelease> releases)
+    World world, Fleet fleet, Traffic traffic, ITroubles troubles, TagWatcher watcher, IReadOnlyList<RegistryStore> registries, IReadOnlyList<ApiRelease> releases)
 {
     private const int Shown = 5;
     private int _failures;
@@ -26,6 +26,7 @@ internal sealed partial class Verdict(
         Say("every outcome was told once", NotToldOnce());
         Say("every log is whole", await CutLogsAsync(api, cancellationToken));
         Say("no container and no step is left on an engine", await LeftOnEnginesAsync(cancellationToken));
+        Say("no request failed that should not", [.. troubles.Complaints]);
         Say("no process ended by itself", [.. fleet.All.Where(bot => bot.HasDied).Select(bot => $"{bot.Name} has died:\n{Tail(bot.Output)}")]);
         // The last of all: nobody answers after it.
         await Task.WhenAll(fleet.All.Where(bot => !bot.HasDied).Select(bot => bot.StopAsync()));

@@ -32,6 +32,22 @@ public sealed class BuildTests(ServiceParts parts)
     }
 
     [Fact]
+    public async Task Dockerfile_That_The_Rules_Leave_Out_Builds_The_Image_And_Is_Not_In_It()
+    {
+        await using var shop = await ReleaseScenario.StartAsync(
+            parts, Dockerfiles.Plain + """
+
+                COPY . /all
+                RUN ["/bin/busybox", "sh", "-c", "echo it has $(/bin/busybox ls -A /all)."]
+                """);
+        await ReleaseScenario.CommitAsync(shop.Clone, new() { [".dockerignore"] = "Dockerfile\n.dockerignore\n" });
+
+        var release = await shop.PublishAsync(Tag);
+
+        (await shop.Api.LogAsync(release.Id)).ShouldContain("it has busybox page.txt.");
+    }
+
+    [Fact]
     public async Task Build_That_Takes_Longer_Than_The_Rule_Allows_Is_Ended()
     {
         await using var shop = await ReleaseScenario.CreateAsync(parts, Dockerfiles.VerySlow);

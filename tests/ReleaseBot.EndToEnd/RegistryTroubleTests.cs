@@ -95,6 +95,33 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
         (await shop.Api.LogAsync(release.Id)).ShouldNotContain("built sha256:");
         await shop.ShouldHoldNothingAsync(Tag);
         await shop.WaitUntilToldAsync(Tag);
+        foreach (var image in release.Images)
+        {
+            var isDenied = image.Registry == registry && !image.Floating;
+            (image.Status, image.Reason?.Code).ShouldBe(isDenied ? ("failed", "push-denied") : ("pending", null), image.Reference);
+        }
+    }
+
+    [Fact]
+    public async Task Registry_That_Denies_The_Push_Marks_Its_Own_Image_And_No_Other()
+    {
+        await using var shop = await ReleaseScenario.StartAsync(parts);
+        shop.Second.On(
+            request => request.Is("PUT", $"/manifests/{Tag}"), new ProxyFault.Answer(403, """{"errors":[{"code":"DENIED","message":"quota exceeded"}]}"""), times: 1000);
+
+        await shop.PushTagAsync(Tag);
+        var release = await shop.WaitForEndAsync(Tag);
+
+        (release.Status, release.Reason?.Code).ShouldBe(("failed", "push-denied"));
+        release.Images.Select(image => (image.Registry, image.Floating, image.Status, image.Reason?.Code)).ShouldBe(
+            [
+                ("first", false, "pushed", null), ("first", true, "pending", null),
+                ("second", false, "failed", "push-denied"), ("second", true, "pending", null),
+            ],
+            ignoreOrder: true);
+        shop.Second.Heal();
+        await shop.Api.PostAsync($"api/v1/releases/{release.Id}/retry", null);
+        (await shop.WaitForPublishedAsync(Tag)).Images.ShouldAllBe(image => image.Status == "pushed" && image.Reason == null);
     }
 
     [Fact]

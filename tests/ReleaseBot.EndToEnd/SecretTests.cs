@@ -58,6 +58,42 @@ public sealed class SecretTests(ServiceParts parts)
         }
     }
 
+    [Fact]
+    public async Task Build_Secret_Of_Several_Lines_Is_Masked_By_Lines_By_Values_And_Where_A_Line_Is_Cut()
+    {
+        const string Secret = "//registry.example/:_authToken=npm_7d1f0a93b6c24e58\npassword: \"h0rse-battery-91\"\nMIIEvQIBADANBgkqhkiG9w0B\n";
+        await using var shop = await ReleaseScenario.CreateAsync(
+            parts, Dockerfiles.Plain + """
+
+                COPY print.sh /print.sh
+                RUN --mount=type=secret,id=npm ["/bin/busybox", "sh", "/print.sh"]
+                """);
+        shop.Rule["BuildSecrets"] = new JsonObject { ["npm"] = Secret };
+        await ReleaseScenario.CommitAsync(shop.Clone, new()
+        {
+            // In lines, in values, in one line, and across the places at which the log and the builder's reader cut a line that is too long.
+            ["print.sh"] = """
+                b=/bin/busybox
+                echo printed: && $b cat /run/secrets/npm
+                echo value $($b sed -n 's/.*=//p' /run/secrets/npm) and $($b sed -n 's/.*: "\(.*\)"/\1/p' /run/secrets/npm)
+                echo in one: $($b cat /run/secrets/npm)
+                printf '%16370s%s\n' long $($b tail -n 1 /run/secrets/npm)
+                printf '%32760s%s\n' longer $($b tail -n 1 /run/secrets/npm)
+                """,
+        });
+        await shop.Bot.StartAsync();
+
+        var release = await shop.PublishAsync("v1.0.0");
+
+        var log = await shop.Api.LogAsync(release.Id);
+        log.ShouldContain("value *** and ***");
+        log.Split("[line cut]").Length.ShouldBe(3);
+        foreach (var part in new[] { "_authToken", "npm_7d1f", "h0rse-b", "MIIEvQ", "hkiG9w0B" })
+        {
+            log.ShouldNotContain(part, Case.Sensitive);
+        }
+    }
+
     private Dictionary<string, string> Secrets(ReleaseScenario shop) => new()
     {
         ["GitLab's token"] = parts.GitLab.Options.Token,

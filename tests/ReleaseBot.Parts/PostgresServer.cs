@@ -15,13 +15,15 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private readonly SemaphoreSlim _starting = new(1);
     private readonly ConcurrentDictionary<string, Lazy<Task>> _templates = new(StringComparer.Ordinal);
-    private readonly string _folder = Path.Combine(Path.GetTempPath(), "rb-pg-" + Guid.CreateVersion7(TimeProvider.System.GetUtcNow()).ToString("N")[20..]);
     private string? _binaries;
     private int _port;
     private int _databases;
     private bool _isStopped;
 
-    private string DataFolder => Path.Combine(_folder, "data");
+    /// <summary>The folder of its own, which is removed with it.</summary>
+    public string Folder { get; init; } = Path.Combine(Path.GetTempPath(), "rb-pg-" + Guid.CreateVersion7(TimeProvider.System.GetUtcNow()).ToString("N")[20..]);
+
+    private string DataFolder => Path.Combine(Folder, "data");
 
     /// <summary>Makes an empty database; returns its connection string.</summary>
     public Task<string> CreateDatabaseAsync(CancellationToken cancellationToken) => CreateAsync("template0", cancellationToken);
@@ -75,9 +77,9 @@ public sealed class PostgresServer : IAsyncDisposable
             await StopAsync();
         }
 
-        if (Directory.Exists(_folder))
+        if (Directory.Exists(Folder))
         {
-            Directory.Delete(_folder, recursive: true);
+            Directory.Delete(Folder, recursive: true);
         }
 
         _starting.Dispose();
@@ -111,10 +113,10 @@ public sealed class PostgresServer : IAsyncDisposable
 
     private async Task MakeServerAsync(CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(_folder);
+        Directory.CreateDirectory(Folder);
         if (Environment.UserName == "root")
         {
-            await RunProgramAsync("chown", ["postgres", _folder], cancellationToken);
+            await RunProgramAsync("chown", ["postgres", Folder], cancellationToken);
         }
 
         _port = Ports.Free();
@@ -124,8 +126,8 @@ public sealed class PostgresServer : IAsyncDisposable
     private Task StartServerAsync(CancellationToken cancellationToken)
     {
         // Only the tests' own data is at stake, and only from the machine's own end, so nothing need be synced.
-        var options = $"-p {_port} -k {_folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=400 -c shared_buffers=64MB";
-        return RunAsync("pg_ctl", ["-D", DataFolder, "-l", Path.Combine(_folder, "log"), "-w", "-t", "60", "-o", options, "start"], cancellationToken);
+        var options = $"-p {_port} -k {Folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=400 -c shared_buffers=64MB";
+        return RunAsync("pg_ctl", ["-D", DataFolder, "-l", Path.Combine(Folder, "log"), "-w", "-t", "60", "-o", options, "start"], cancellationToken);
     }
 
     private string ConnectionString(string database) =>
@@ -162,13 +164,13 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         using var limit = new CancellationTokenSource(CommandLimit, TimeProvider.System);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Folder };
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
         // Not to its end: the server that pg_ctl leaves behind keeps the pipe open.
         await process.WaitForExitAsync(either.Token);
         if (process.ExitCode != 0)
         {
-            var log = Path.Combine(_folder, "log");
+            var log = Path.Combine(Folder, "log");
             var said = await process.StandardError.ReadToEndAsync(either.Token) + (File.Exists(log) ? await File.ReadAllTextAsync(log, either.Token) : "");
             throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {said}");
         }

@@ -137,10 +137,53 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.HasIndex("Outcome", "Id")
                         .HasDatabaseName("ix_deliveries_outcome_id");
 
-                    b.HasIndex("ProjectPath", "Id")
-                        .HasDatabaseName("ix_deliveries_project_path_id");
-
                     b.ToTable("deliveries");
+                });
+
+            modelBuilder.Entity("ReleaseBot.History.DisabledHook", b =>
+                {
+                    b.Property<bool>("IsGroup")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_group");
+
+                    b.Property<long>("OwnerId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("owner_id");
+
+                    b.Property<long>("HookId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("hook_id");
+
+                    b.Property<string>("Attempt")
+                        .HasColumnType("text")
+                        .HasColumnName("attempt");
+
+                    b.Property<DateTimeOffset?>("DisabledUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("disabled_until");
+
+                    b.Property<string>("OwnerPath")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("owner_path");
+
+                    b.Property<DateTimeOffset>("SeenAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("seen_at");
+
+                    b.Property<DateTimeOffset>("Since")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("since");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("status");
+
+                    b.HasKey("IsGroup", "OwnerId", "HookId")
+                        .HasName("pk_disabled_hooks");
+
+                    b.ToTable("disabled_hooks");
                 });
 
             modelBuilder.Entity("ReleaseBot.History.Handover", b =>
@@ -328,6 +371,14 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasColumnType("character varying(20)")
                         .HasColumnName("last_status");
 
+                    b.Property<DateTimeOffset?>("NextHooksAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("next_hooks_at");
+
+                    b.Property<DateTimeOffset?>("NextLookAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("next_look_at");
+
                     b.Property<string>("Path")
                         .IsRequired()
                         .HasColumnType("text")
@@ -348,6 +399,40 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasDatabaseName("ix_projects_path");
 
                     b.ToTable("projects");
+                });
+
+            modelBuilder.Entity("ReleaseBot.History.ReconcileRound", b =>
+                {
+                    b.Property<long>("Number")
+                        .HasColumnType("bigint")
+                        .HasColumnName("number");
+
+                    b.Property<DateTimeOffset?>("FinishedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("finished_at");
+
+                    b.Property<DateTimeOffset>("LeaseUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("lease_until");
+
+                    b.Property<string>("Owner")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("owner");
+
+                    b.Property<string>("Report")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("report");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.HasKey("Number")
+                        .HasName("pk_reconcile_rounds");
+
+                    b.ToTable("reconcile_rounds");
                 });
 
             modelBuilder.Entity("ReleaseBot.History.Release", b =>
@@ -536,9 +621,6 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
 
                     b.HasIndex("ProjectId", "Id")
                         .HasDatabaseName("ix_releases_project_id_id");
-
-                    b.HasIndex("ProjectPath", "Id")
-                        .HasDatabaseName("ix_releases_project_path_id");
 
                     b.HasIndex("RefName", "Id")
                         .HasDatabaseName("ix_releases_ref_name_id");

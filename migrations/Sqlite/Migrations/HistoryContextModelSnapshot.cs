@@ -132,10 +132,53 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasIndex("Outcome", "Id")
                         .HasDatabaseName("ix_deliveries_outcome_id");
 
-                    b.HasIndex("ProjectPath", "Id")
-                        .HasDatabaseName("ix_deliveries_project_path_id");
-
                     b.ToTable("deliveries");
+                });
+
+            modelBuilder.Entity("ReleaseBot.History.DisabledHook", b =>
+                {
+                    b.Property<bool>("IsGroup")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_group");
+
+                    b.Property<long>("OwnerId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("owner_id");
+
+                    b.Property<long>("HookId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("hook_id");
+
+                    b.Property<string>("Attempt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("attempt");
+
+                    b.Property<long?>("DisabledUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("disabled_until");
+
+                    b.Property<string>("OwnerPath")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("owner_path");
+
+                    b.Property<long>("SeenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("seen_at");
+
+                    b.Property<long>("Since")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("since");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("status");
+
+                    b.HasKey("IsGroup", "OwnerId", "HookId")
+                        .HasName("pk_disabled_hooks");
+
+                    b.ToTable("disabled_hooks");
                 });
 
             modelBuilder.Entity("ReleaseBot.History.Handover", b =>
@@ -323,6 +366,14 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("last_status");
 
+                    b.Property<long?>("NextHooksAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("next_hooks_at");
+
+                    b.Property<long?>("NextLookAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("next_look_at");
+
                     b.Property<string>("Path")
                         .IsRequired()
                         .HasColumnType("TEXT")
@@ -343,6 +394,40 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_projects_path");
 
                     b.ToTable("projects");
+                });
+
+            modelBuilder.Entity("ReleaseBot.History.ReconcileRound", b =>
+                {
+                    b.Property<long>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<long?>("FinishedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("finished_at");
+
+                    b.Property<long>("LeaseUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("lease_until");
+
+                    b.Property<string>("Owner")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("owner");
+
+                    b.Property<string>("Report")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("report");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("started_at");
+
+                    b.HasKey("Number")
+                        .HasName("pk_reconcile_rounds");
+
+                    b.ToTable("reconcile_rounds");
                 });
 
             modelBuilder.Entity("ReleaseBot.History.Release", b =>
@@ -531,9 +616,6 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
 
                     b.HasIndex("ProjectId", "Id")
                         .HasDatabaseName("ix_releases_project_id_id");
-
-                    b.HasIndex("ProjectPath", "Id")
-                        .HasDatabaseName("ix_releases_project_path_id");
 
                     b.HasIndex("RefName", "Id")
                         .HasDatabaseName("ix_releases_ref_name_id");

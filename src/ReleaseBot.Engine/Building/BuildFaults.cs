@@ -46,6 +46,15 @@ internal static partial class BuildFaults
                 return new EngineUnavailableException($"The engine gave up on the build: {message}");
             }
 
+            if (UnknownHost(message) is { } host)
+            {
+                // Without the builder's words, which name another port or server each time: the same host gives the same message.
+                return new BuildFailedException($"No such host: DNS does not know {host}, where a base image should come from. Is its name spelt right?", isTransient: true)
+                {
+                    UnknownHost = host,
+                };
+            }
+
             if (NetworkTrouble().IsMatch(message))
             {
                 return new BuildFailedException(WithHint(message, lacksHeredocs), isTransient: true);
@@ -53,6 +62,13 @@ internal static partial class BuildFaults
         }
 
         return new BuildFailedException(WithHint(message, lacksHeredocs));
+    }
+
+    /// <summary>The host that DNS says does not exist (Go's net: "lookup HOST on SERVER: no such host"), unless a mistake in a Dockerfile can't be the cause.</summary>
+    private static string? UnknownHost(string message)
+    {
+        var host = HostLookup().Match(message) is { Success: true } match ? match.Groups["host"].Value.TrimEnd('.') : null;
+        return host is null || host == "docker.io" || host.EndsWith(".docker.io", StringComparison.OrdinalIgnoreCase) ? null : host;
     }
 
     private static string WithHint(string message, bool lacksHeredocs)
@@ -66,6 +82,9 @@ internal static partial class BuildFaults
     /// <summary>A command's own failure, whose text quotes the Dockerfile and may say anything.</summary>
     [GeneratedRegex("executor failed running|did not complete successfully|returned a non-zero code")]
     private static partial Regex ComesFromStep();
+
+    [GeneratedRegex(@"\blookup (?<host>[^\s:]+)(?: on \S+)?: no such host\b")]
+    private static partial Regex HostLookup();
 
     [GeneratedRegex("context canceled|no active session|transport is closing|code = Unavailable|error reading from server|shutting down|layer does not exist", RegexOptions.IgnoreCase)]
     private static partial Regex EngineTrouble();

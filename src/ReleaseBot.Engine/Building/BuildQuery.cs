@@ -6,8 +6,9 @@ namespace ReleaseBot.Engine.Building;
 /// <summary>The query of <c>POST /build</c> (moby/moby api/server/router/build/build_routes.go).</summary>
 internal static class BuildQuery
 {
-    public static string BuildKit(BuildRequest request, string sessionId) =>
-        Common(request).With("version", "2").With("session", sessionId).With("buildid", request.BuildId).With("platform", request.Platform).ToString();
+    /// <param name="isSynced">The builder asks the session for the context; else it is the request's body.</param>
+    public static string BuildKit(BuildRequest request, string sessionId, bool isSynced) =>
+        (isSynced ? Common(request).With("remote", "client-session") : Common(request)).With("version", "2").With("session", sessionId).With("buildid", request.BuildId).With("platform", request.Platform).ToString();
 
     public static string Classic(BuildRequest request) => Common(request).With("version", "1").With("rm", "1").ToString();
 

@@ -17,6 +17,12 @@ public sealed record BuildRequest
     /// </summary>
     public required Func<Stream, CancellationToken, Task> WriteContext { get; init; }
 
+    /// <summary>
+    /// What <see cref="WriteContext"/> writes and no image may copy: <see cref="ContextOptions.Hidden"/>. The classic builder reads the tar's
+    /// <c>.dockerignore</c> for that itself; BuildKit does not, and gets the context file by file, from a temporary file here.
+    /// </summary>
+    public IReadOnlyList<string> HiddenFiles { get; init; } = [];
+
     /// <summary>The Dockerfile's path within the context.</summary>
     public string Dockerfile { get; init; } = "Dockerfile";
 

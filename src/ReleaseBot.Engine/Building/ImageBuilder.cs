@@ -128,7 +128,15 @@ internal sealed partial class ImageBuilder(
         var sessions = await SessionsAsync(cancellationToken);
         var session = new BuildSession(request.PullCredentials, request.Secrets);
         await using var attached = await sessions.AttachAsync(engine, session, cancellationToken);
-        return await SendAsync(BuildQuery.BuildKit(request, session.Id), request, [], about, log, cancellationToken);
+        if (request.HiddenFiles.Count == 0)
+        {
+            return await SendAsync(BuildQuery.BuildKit(request, session.Id, isSynced: false), request, [], about, log, cancellationToken);
+        }
+
+        await using var context = await SpooledContext.CreateAsync(request.WriteContext, cancellationToken);
+        session.Context = new SyncedContext(context, request.Dockerfile, request.HiddenFiles);
+        var bodiless = request with { WriteContext = (_, _) => Task.CompletedTask };
+        return await SendAsync(BuildQuery.BuildKit(request, session.Id, isSynced: true), bodiless, [], about, log, cancellationToken);
     }
 
     private async Task<BuiltImage> BuildClassicAsync(BuildRequest request, EngineVersion about, IBuildLog log, CancellationToken cancellationToken)

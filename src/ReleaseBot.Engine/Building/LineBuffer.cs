@@ -4,7 +4,8 @@ namespace ReleaseBot.Engine.Building;
 
 /// <summary>
 /// Makes lines of the chunks that a build's output comes in. A chunk may end anywhere, also within a character; bytes that are not UTF-8 become
-/// U+FFFD. A line without an end is cut at <see cref="LongestLine"/> characters.
+/// U+FFFD. What a line has beyond <see cref="LongestLine"/> characters is dropped: as a line of its own it could begin within a secret, which no
+/// mask would know.
 /// </summary>
 internal sealed class LineBuffer(Action<string> write)
 {
@@ -25,15 +26,7 @@ internal sealed class LineBuffer(Action<string> write)
         {
             var end = text.IndexOf('\n');
             var part = end < 0 ? text : text[..end];
-            while (_line.Length + part.Length > LongestLine)
-            {
-                var room = LongestLine - _line.Length;
-                _line.Append(part[..room]);
-                part = part[room..];
-                EndLine();
-            }
-
-            _line.Append(part);
+            Add(part);
             if (end < 0)
             {
                 return;
@@ -53,6 +46,20 @@ internal sealed class LineBuffer(Action<string> write)
         {
             EndLine();
         }
+    }
+
+    /// <summary>What a carriage return rewrites need not be kept (<see cref="LogText"/>), however long a progress bar goes on.</summary>
+    private void Add(ReadOnlySpan<char> part)
+    {
+        var shown = part.TrimEnd('\r');
+        var last = shown.LastIndexOf('\r');
+        if (last >= 0 || (!shown.IsEmpty && _line.Length > 0 && _line[^1] == '\r'))
+        {
+            _line.Clear();
+            part = part[(last + 1)..];
+        }
+
+        _line.Append(part[..Math.Min(part.Length, LongestLine - _line.Length)]);
     }
 
     private void EndLine()

@@ -58,9 +58,26 @@ internal sealed class EngineDialer
 
     private async Task<Stream> DialUnixAsync(CancellationToken cancellationToken)
     {
+        var path = Uri.UnescapeDataString(_endpoint.AbsolutePath);
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        return await ConnectAsync(socket, new UnixDomainSocketEndPoint(Uri.UnescapeDataString(_endpoint.AbsolutePath)), cancellationToken);
+        try
+        {
+            return await ConnectAsync(socket, new UnixDomainSocketEndPoint(path), cancellationToken);
+        }
+        catch (SocketException fault)
+        {
+            // The system's words are about addresses, which a socket in a file has none of.
+            throw new IOException(Explain(fault, path), fault);
+        }
     }
+
+    private static string Explain(SocketException fault, string path) => fault.SocketErrorCode switch
+    {
+        SocketError.AccessDenied => $"this user ({Environment.UserName}) may not open the socket {path}; make it a member of the socket's group, mostly docker",
+        SocketError.ConnectionRefused => $"the socket {path} is there, and nobody listens on it",
+        _ when !File.Exists(path) => $"there is no socket {path}",
+        _ => $"the socket {path} can't be opened ({fault.SocketErrorCode})",
+    };
 
     private async Task<Stream> DialTcpAsync(CancellationToken cancellationToken)
     {

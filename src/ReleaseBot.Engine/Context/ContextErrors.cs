@@ -19,6 +19,9 @@ internal static class ContextErrors
     public static ContextException Unsafe(string path, string what) =>
         new(ContextFault.Unsafe, $"'{path}' {what}. If the build does not need it, a line in .dockerignore leaves it out.");
 
+    /// <summary>For a link in the place of a file that is read, ignored or not.</summary>
+    public static ContextException LinkedAway(string path, string what) => new(ContextFault.Unsafe, $"'{path}' {what}");
+
     /// <summary>For an entry that no honest archive has, ignored or not.</summary>
     public static ContextException Hostile(string path, string what) => new(ContextFault.Unsafe, $"The archive's entry '{path}' {what}.");
 

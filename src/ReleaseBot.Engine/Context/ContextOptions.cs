@@ -11,6 +11,13 @@ public sealed record ContextOptions
 
     public DockerIgnore Ignore { get; init; } = DockerIgnore.None;
 
+    /// <summary>
+    /// The Dockerfile and <c>.dockerignore</c>, where the rules leave them out: the builder needs them, and they are in the tar all the same, but
+    /// the image must not copy them (https://docs.docker.com/build/concepts/context/#dockerignore-files).
+    /// </summary>
+    public IReadOnlyList<string> Hidden =>
+        [.. new[] { ContextWriter.Relative(Dockerfile, nameof(Dockerfile)), ContextWriter.IgnoreFile }.Where(Ignore.IsIgnored)];
+
     /// <summary>The limit of the whole unpacked archive in bytes, what is left out included.</summary>
     public long MaxBytes { get; init; } = 8L << 30;
 }

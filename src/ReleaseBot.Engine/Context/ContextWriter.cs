@@ -3,17 +3,20 @@ using System.Text;
 namespace ReleaseBot.Engine;
 
 /// <summary>
-/// Decides entry by entry what of a repository becomes the context, and writes it. Nothing that could reach out of the tree comes through, and the
-/// tar gets its end only when the context is whole.
+/// Decides entry by entry what of a repository becomes the context, and writes it. No entry lies out of the tree, nothing is followed, and the tar
+/// gets its end only when the context is whole.
 /// </summary>
 internal sealed class ContextWriter : IDisposable
 {
+    public const string IgnoreFile = ".dockerignore";
+
     private const int MostNames = 10;
 
     private readonly ContextOptions _options;
     private readonly byte[] _prefix;
     private readonly string _dockerfile;
     private readonly byte[] _dockerfileBytes;
+    private readonly byte[] _ownIgnoreBytes;
     private readonly SortedSet<string> _dockerfilesSeen = new(StringComparer.Ordinal);
     private bool _hasDockerfile;
     private bool _hasContext;
@@ -29,6 +32,7 @@ internal sealed class ContextWriter : IDisposable
         _prefix = Context.Length == 0 ? [] : Encoding.UTF8.GetBytes(Context + "/");
         _dockerfile = Relative(options.Dockerfile, nameof(options.Dockerfile));
         _dockerfileBytes = Encoding.UTF8.GetBytes(_dockerfile);
+        _ownIgnoreBytes = Encoding.UTF8.GetBytes(_dockerfile + ".dockerignore");
     }
 
     public TarOutput Output { get; }
@@ -118,9 +122,8 @@ internal sealed class ContextWriter : IDisposable
         {
             case TarFormat.RegularFile or TarFormat.Folder:
                 return;
-            case TarFormat.SymbolicLink when TarPath.LeavesTree(entry.Path.Span, entry.Link.Span):
-                throw ContextErrors.Unsafe(entry.Path.ToString(), $"is a symbolic link to '{entry.Link}', which is not in the repository");
             case TarFormat.SymbolicLink:
+                CheckLink(entry);
                 return;
             case TarFormat.HardLink when !IsHere(entry.Link.Span):
                 throw ContextErrors.Unsafe(entry.Path.ToString(), $"is a hard link to '{entry.Link}', which is not in the context");
@@ -130,6 +133,30 @@ internal sealed class ContextWriter : IDisposable
                 throw ContextErrors.Unsafe(entry.Path.ToString(), "is a device or a pipe, which no build context may hold");
             default:
                 throw ContextErrors.Unsafe(entry.Path.ToString(), $"is of an unknown kind ('{(char)entry.Type}')");
+        }
+    }
+
+    /// <summary>
+    /// A symbolic link is sent as it is, as the docker command does: nobody here follows it, and the engine resolves it within the image. Only
+    /// what is read on the way to the image must not be one that points elsewhere.
+    /// </summary>
+    private void CheckLink(TarEntry entry)
+    {
+        var inContext = entry.Path.Span[_prefix.Length..];
+        if (entry.Link.Span.Contains((byte)0))
+        {
+            throw ContextErrors.Hostile(entry.Path.ToString(), "is a symbolic link to what is no path");
+        }
+
+        if (inContext.SequenceEqual(_dockerfileBytes) && TarPath.LeavesTree(inContext, entry.Link.Span))
+        {
+            throw ContextErrors.LinkedAway(entry.Path.ToString(), $"is a symbolic link to '{entry.Link}', which is not in the context: the Dockerfile must be.");
+        }
+
+        if (inContext.SequenceEqual(".dockerignore"u8) || inContext.SequenceEqual(_ownIgnoreBytes))
+        {
+            // GitLab's API answers with the link's text in place of the rules, so what they leave out would be sent.
+            throw ContextErrors.LinkedAway(entry.Path.ToString(), $"is a symbolic link to '{entry.Link}', and links are not followed: make it a file.");
         }
     }
 
@@ -147,7 +174,8 @@ internal sealed class ContextWriter : IDisposable
         _dockerfilesSeen.Add(entry.Path.ToString());
     }
 
-    private static string Relative(string path, string name)
+    /// <exception cref="ArgumentException">The path leads out of the repository.</exception>
+    internal static string Relative(string path, string name)
     {
         var segments = path.Split('/').Where(segment => segment is not ("" or ".")).ToArray();
         return path.StartsWith('/') || segments.Contains("..")

@@ -13,6 +13,9 @@ internal sealed class BuildSession(IReadOnlyList<RegistryCredential> credentials
     /// <summary>Not to be guessed: another client of the engine could name it in a build of its own.</summary>
     public string Id { get; } = RandomNumberGenerator.GetHexString(32, lowercase: true);
 
+    /// <summary>For a build that asks for its context file by file; null for one whose context is sent.</summary>
+    public SyncedContext? Context { get; set; }
+
     public RegistryCredential? CredentialFor(string host) => _credentials.GetValueOrDefault(RegistryHeaders.HostOf(host));
 
     public Secret? SecretNamed(string id) => secrets.GetValueOrDefault(id);

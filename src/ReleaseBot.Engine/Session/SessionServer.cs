@@ -21,6 +21,7 @@ internal sealed class SessionServer : IAsyncDisposable
     [
         "/grpc.health.v1.Health/Check",
         "/moby.filesync.v1.Auth/Credentials",
+        "/moby.filesync.v1.FileSync/DiffCopy",
         "/moby.buildkit.secrets.v1.Secrets/GetSecret",
     ];
 
@@ -50,6 +51,7 @@ internal sealed class SessionServer : IAsyncDisposable
         application.MapGrpcService<HealthService>();
         application.MapGrpcService<AuthService>();
         application.MapGrpcService<SecretsService>();
+        application.MapGrpcService<FileSyncService>();
         await application.StartAsync(cancellationToken);
         return new SessionServer(application, listener, time);
     }
@@ -64,7 +66,8 @@ internal sealed class SessionServer : IAsyncDisposable
         [
             new("X-Docker-Expose-Session-Uuid", session.Id),
             new("X-Docker-Expose-Session-Name", "releasebot"),
-            new("X-Docker-Expose-Session-Sharedkey", ""),
+            // Of builds with the same key the builder keeps one copy of the context, and takes files of equal size and time for equal.
+            new("X-Docker-Expose-Session-Sharedkey", session.Id),
             .. Methods.Select(method => new KeyValuePair<string, string>("X-Docker-Expose-Session-Grpc-Method", method)),
         ];
         var stream = await engine.UpgradeAsync("session", "h2c", headers, AttachLimit, cancellationToken);

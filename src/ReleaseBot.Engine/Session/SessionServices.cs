@@ -31,6 +31,19 @@ internal sealed class SecretsService : Secrets.SecretsBase
             : throw new RpcException(new Status(StatusCode.NotFound, $"secret {request.ID} not found"));
 }
 
+/// <summary>The context, for a build that asks for it file by file.</summary>
+internal sealed class FileSyncService : FileSync.FileSyncBase
+{
+    public override Task DiffCopy(IAsyncStreamReader<Packet> requestStream, IServerStreamWriter<Packet> responseStream, ServerCallContext context)
+    {
+        var directory = context.RequestHeaders.GetValue("dir-name") ?? "";
+        var paths = (context.RequestHeaders.GetValue("followpaths") ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return context.Session().Context?.Open(directory, paths) is { } sync
+            ? sync.RunAsync(requestStream, responseStream, context.CancellationToken)
+            : throw new RpcException(new Status(StatusCode.NotFound, $"no access allowed to dir \"{directory}\""));
+    }
+}
+
 internal static class SessionCalls
 {
     /// <summary>The build whose connection a call came by.</summary>

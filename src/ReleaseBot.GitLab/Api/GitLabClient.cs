@@ -14,6 +14,10 @@ namespace ReleaseBot.GitLab;
 public sealed partial class GitLabClient : IDisposable
 {
     private const int MaxPages = 10_000;
+    private const int MaxKeptBytes = 16 * 1024 * 1024;
+    private readonly HttpClient? _ownHttp;
+    private readonly ConditionalCache? _projectPages;
+    private readonly ConditionalCache? _tagPages;
     private readonly GitLabTransport _transport;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -27,12 +31,25 @@ public sealed partial class GitLabClient : IDisposable
     /// <param name="handler">The way to GitLab; disposed of with the client. It must not follow redirects by itself, since the token would go along.</param>
     public GitLabClient(HttpMessageHandler handler, GitLabSettings settings, TimeProvider time, ILogger<GitLabClient> logger)
     {
-        _transport = new GitLabTransport(handler, settings, time);
+        _ownHttp = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        _transport = new GitLabTransport(_ownHttp, settings, time, null);
         _time = time;
         _logger = logger;
     }
 
-    public void Dispose() => _transport.Dispose();
+    private GitLabClient(GitLabClient whole, GitLabPace pace)
+    {
+        _transport = whole._transport.At(pace);
+        _projectPages = new ConditionalCache(MaxKeptBytes);
+        _tagPages = new ConditionalCache(MaxKeptBytes);
+        _time = whole._time;
+        _logger = whole._logger;
+    }
+
+    /// <summary>A client on the same connections for long series of requests: at a pace, waiting out a 429, and asking lists only for what has changed.</summary>
+    public GitLabClient At(GitLabPace pace) => new(this, pace);
+
+    public void Dispose() => _ownHttp?.Dispose();
 
     public Task<GitLabProject?> GetProjectAsync(long id, CancellationToken cancellationToken) =>
         FindProjectAsync($"projects/{id}", $"project {id}", cancellationToken);
@@ -83,7 +100,7 @@ public sealed partial class GitLabClient : IDisposable
     public async Task<bool> WouldProtectTagAsync(long projectId, string name, CancellationToken cancellationToken)
     {
         var first = _transport.At($"projects/{projectId}/protected_tags?per_page=100");
-        await foreach (var rule in ListAsync(first, $"the protected tags of project {projectId}", GitLabJson.Default.ListProtectionJson, cancellationToken))
+        await foreach (var rule in ListAsync(first, $"the protected tags of project {projectId}", GitLabJson.Default.ListProtectionJson, null, cancellationToken))
         {
             if (new RefPattern(rule.Name).Matches(name))
             {
@@ -99,7 +116,7 @@ public sealed partial class GitLabClient : IDisposable
     {
         var what = $"the tags of project {projectId}";
         var first = _transport.At($"projects/{projectId}/repository/tags?order_by=updated&sort=desc&per_page=100");
-        await foreach (var tag in ListAsync(first, what, GitLabJson.Default.ListRefJson, cancellationToken))
+        await foreach (var tag in ListAsync(first, what, GitLabJson.Default.ListRefJson, _tagPages, cancellationToken))
         {
             yield return ToTag(tag, what);
         }
@@ -109,7 +126,7 @@ public sealed partial class GitLabClient : IDisposable
     public async IAsyncEnumerable<GitLabProject> ListProjectsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var first = _transport.At("projects?membership=true&archived=false&simple=true&order_by=last_activity_at&sort=desc&per_page=100");
-        await foreach (var project in ListAsync(first, "the projects", GitLabJson.Default.ListProjectJson, cancellationToken))
+        await foreach (var project in ListAsync(first, "the projects", GitLabJson.Default.ListProjectJson, _projectPages, cancellationToken))
         {
             yield return ToProject(project);
         }
@@ -120,7 +137,7 @@ public sealed partial class GitLabClient : IDisposable
     public async Task<byte[]?> GetFileAsync(long projectId, ObjectId commit, string path, int maxBytes, CancellationToken cancellationToken)
     {
         var url = _transport.At($"projects/{projectId}/repository/files/{Uri.EscapeDataString(path)}/raw?ref={commit}");
-        var answer = await _transport.GetAsync(url, $"the file {Printable.Text(path, 200)} of project {projectId}", "read_api", maxBytes, cancellationToken);
+        var answer = await _transport.GetAsync(url, $"the file {Printable.Text(path, 200)} of project {projectId}", "read_api", maxBytes, null, cancellationToken);
         return answer?.Body;
     }
 
@@ -167,12 +184,12 @@ public sealed partial class GitLabClient : IDisposable
         await _transport.FindAsync(_transport.At(path), what, GitLabJson.Default.ProjectJson, cancellationToken) is { } project ? ToProject(project) : null;
 
     private async IAsyncEnumerable<T> ListAsync<T>(
-        Uri first, string what, JsonTypeInfo<List<T>> type, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Uri first, string what, JsonTypeInfo<List<T>> type, ConditionalCache? cache, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var next = first;
         for (var page = 0; next is not null; page++)
         {
-            var (items, following) = await _transport.GetPageAsync(next, what, type, cancellationToken);
+            var (items, following) = await _transport.GetPageAsync(next, what, type, cache, cancellationToken);
             foreach (var item in items)
             {
                 yield return item;

@@ -9,7 +9,7 @@ namespace ReleaseBot.GitLab;
 internal static class GitLabFaults
 {
     private const int MaxQuoteLength = 300;
-    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
+    internal static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
     /// <param name="what">What was asked, for the message, e.g. <c>the tag v1.2.3</c>.</param>
     /// <param name="scope">The scope that the token needs for it, e.g. <c>read_api</c>.</param>
@@ -25,7 +25,10 @@ internal static class GitLabFaults
                 $"GitLab refuses {what} (403): the token needs the scope {scope}, and its user a role in the project that may do this.{said}"),
             HttpStatusCode.NotFound => new(GitLabFault.NotFound, $"GitLab has not found {what} (404), or the token may not see it.{said}"),
             HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError => new(
-                GitLabFault.Unavailable, $"GitLab could not answer for {what} ({status}).{said}", RetryAfter(response, time)),
+                GitLabFault.Unavailable, $"GitLab could not answer for {what} ({status}).{said}", RetryAfter(response, time))
+            {
+                IsRateLimited = response.StatusCode == HttpStatusCode.TooManyRequests,
+            },
             >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest => new(GitLabFault.Unexpected,
                 $"GitLab answered {what} with a redirect ({status}) to another address: GitLab:Url must be the address that GitLab gives itself."),
             _ => new(GitLabFault.Unexpected, $"GitLab answered {what} with {status}.{said}"),

@@ -23,6 +23,12 @@ internal sealed record ReleaseAssetsJson(IReadOnlyList<ReleaseLinkJson>? Links =
 
 internal sealed record ReleaseJson(string? Description = null, ReleaseAssetsJson? Assets = null);
 
+internal sealed record HookJson(long Id, string Url, string? AlertStatus = null, DateTimeOffset? DisabledUntil = null);
+
+internal sealed record GroupJson(long Id, string FullPath);
+
+internal sealed record EmptyJson;
+
 internal sealed record NewStatusJson(string State, string Ref, string Name, string Description, string? TargetUrl);
 
 internal sealed record NewLinkJson(string Name, string Url, string LinkType = "image");
@@ -48,6 +54,9 @@ internal sealed record ReleaseDescriptionJson(string Description);
 [JsonSerializable(typeof(UserJson))]
 [JsonSerializable(typeof(TokenJson))]
 [JsonSerializable(typeof(ReleaseJson))]
+[JsonSerializable(typeof(List<HookJson>))]
+[JsonSerializable(typeof(List<GroupJson>))]
+[JsonSerializable(typeof(EmptyJson))]
 [JsonSerializable(typeof(NewStatusJson))]
 [JsonSerializable(typeof(NewLinkJson))]
 [JsonSerializable(typeof(NewReleaseJson))]

@@ -35,3 +35,44 @@ public sealed record ReleaseLink(string Name, Uri Url);
 
 /// <summary>A commit of a project.</summary>
 public sealed record GitLabCommit(ObjectId Id, DateTimeOffset CommittedAt);
+
+/// <summary>Whose a hook is.</summary>
+/// <param name="Path">path_with_namespace, or the group's full path.</param>
+public sealed record GitLabHookOwner(bool IsGroup, long Id, string Path)
+{
+    public override string ToString() => $"{(IsGroup ? "group" : "project")} {Path}";
+}
+
+/// <summary>Whether GitLab sends a hook's events (lib/api/entities/hook.rb). While it does not they are lost: nothing is sent later.</summary>
+public enum GitLabHookAlert
+{
+    Executable,
+
+    /// <summary>After four failures in a row, for a minute that doubles with each further one, up to a day.</summary>
+    TemporarilyDisabled,
+
+    /// <summary>After forty, until somebody tests it.</summary>
+    Disabled,
+}
+
+/// <param name="Url">As GitLab shows it; parts of it may be masked as <c>{name}</c>. May hold a secret: not for logs or rows.</param>
+/// <param name="DisabledUntil">Of one that is temporarily disabled.</param>
+public sealed record GitLabHook(long Id, string Url, GitLabHookAlert Alert, DateTimeOffset? DisabledUntil);
+
+public enum GitLabHookTestOutcome
+{
+    /// <summary>The receiver answered 2xx: the hook is enabled.</summary>
+    Passed,
+
+    /// <summary>The receiver did not take it, or it was asked for too often.</summary>
+    Failed,
+
+    /// <summary>The token lacks the scope <c>api</c>, or its user the role.</summary>
+    Denied,
+
+    /// <summary>No such hook, or a GitLab before 16.11.</summary>
+    Unknown,
+}
+
+/// <param name="Said">In GitLab's words.</param>
+public sealed record GitLabHookTest(GitLabHookTestOutcome Outcome, string Said);

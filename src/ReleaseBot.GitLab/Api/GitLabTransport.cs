@@ -15,9 +15,13 @@ internal sealed record GitLabAnswer(HttpStatusCode Status, byte[] Body, Uri? Nex
 /// Requests to GitLab's API with the token, limits and the few short retries: three tries for a GET that GitLab could not answer. Whoever
 /// needs to wait longer does so with <see cref="GitLabException.RetryAfter"/>.
 /// </summary>
-internal sealed class GitLabTransport(HttpMessageHandler handler, GitLabSettings settings, TimeProvider time) : IDisposable
+/// <param name="pace">Waited for before each request; null: nothing holds the requests up.</param>
+internal sealed class GitLabTransport(HttpClient http, GitLabSettings settings, TimeProvider time, GitLabPace? pace)
 {
     private const int MaxTries = 3;
+
+    /// <summary>How often one request of a paced series may be answered with 429.</summary>
+    private const int MaxRefusals = 8;
     private const int MaxRedirects = 3;
     private const int MaxJsonBytes = 8 * 1024 * 1024;
     private const int MaxErrorBytes = 16 * 1024;
@@ -27,10 +31,10 @@ internal sealed class GitLabTransport(HttpMessageHandler handler, GitLabSettings
     private static readonly ProductInfoHeaderValue UserAgent = new("ReleaseBot",
         typeof(GitLabTransport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0");
 
-    private readonly HttpClient _http = new(handler) { Timeout = System.Threading.Timeout.InfiniteTimeSpan };
     private readonly Uri _api = new(settings.Url.AbsoluteUri.TrimEnd('/') + "/api/v4/");
 
-    public void Dispose() => _http.Dispose();
+    /// <summary>The same requests, at a pace.</summary>
+    public GitLabTransport At(GitLabPace slower) => new(http, settings, time, slower);
 
     /// <summary>An absolute address below the API's, from a path whose parts are already escaped.</summary>
     public Uri At(string path) => new(_api, path);
@@ -39,35 +43,49 @@ internal sealed class GitLabTransport(HttpMessageHandler handler, GitLabSettings
     public async Task<T?> FindAsync<T>(Uri url, string what, JsonTypeInfo<T> type, CancellationToken cancellationToken)
         where T : class
     {
-        var answer = await GetAsync(url, what, "read_api", MaxJsonBytes, cancellationToken);
+        var answer = await GetAsync(url, what, "read_api", MaxJsonBytes, null, cancellationToken);
         return answer is null ? null : Read(answer.Body, what, type);
     }
 
     /// <summary>GETs a page of a list and the address of the next one. A 404 is an error here.</summary>
-    public async Task<(T Items, Uri? Next)> GetPageAsync<T>(Uri url, string what, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    public async Task<(T Items, Uri? Next)> GetPageAsync<T>(
+        Uri url, string what, JsonTypeInfo<T> type, ConditionalCache? cache, CancellationToken cancellationToken)
         where T : class
     {
-        var answer = await GetAsync(url, what, "read_api", MaxJsonBytes, cancellationToken)
+        var answer = await GetAsync(url, what, "read_api", MaxJsonBytes, cache, cancellationToken)
             ?? throw new GitLabException(GitLabFault.NotFound, $"GitLab has not found {what} (404), or the token may not see it.");
         return (Read(answer.Body, what, type), answer.Next);
     }
 
     /// <summary>GETs up to so many bytes. Null for a 404.</summary>
-    public Task<GitLabAnswer?> GetAsync(Uri url, string what, string scope, int maxBytes, CancellationToken cancellationToken) =>
-        TryAsync(async () =>
+    /// <param name="cache">Null: the whole answer is wanted.</param>
+    public Task<GitLabAnswer?> GetAsync(Uri url, string what, string scope, int maxBytes, ConditionalCache? cache, CancellationToken cancellationToken) =>
+        TryAsync<GitLabAnswer?>(async () =>
         {
             using var timeout = new CancellationTokenSource(Timeout, time);
             using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
             try
             {
-                using var response = await FollowAsync(url, linked.Token);
+                var known = cache?.Find(url);
+                using var response = await FollowAsync(url, known?.Tag, linked.Token);
                 if (response.StatusCode == HttpStatusCode.NotFound)
                 {
                     return null;
                 }
 
+                if (known is { } unchanged && response.StatusCode == HttpStatusCode.NotModified)
+                {
+                    return unchanged.Answer;
+                }
+
                 await EnsureSuccessAsync(response, what, scope, linked.Token);
-                return new GitLabAnswer(response.StatusCode, await ReadAsync(response, what, maxBytes, linked.Token), NextPage(response));
+                var answer = new GitLabAnswer(response.StatusCode, await ReadAsync(response, what, maxBytes, linked.Token), NextPage(response));
+                if (response.Headers.ETag is { } tag)
+                {
+                    cache?.Keep(url, tag.ToString(), answer);
+                }
+
+                return answer;
             }
             catch (Exception e) when (IsOutage(e, cancellationToken))
             {
@@ -84,7 +102,7 @@ internal sealed class GitLabTransport(HttpMessageHandler handler, GitLabSettings
             HttpResponseMessage? response = null;
             try
             {
-                response = await FollowAsync(url, linked.Token);
+                response = await FollowAsync(url, null, linked.Token);
                 if (response.StatusCode != HttpStatusCode.TooManyRequests)
                 {
                     await EnsureSuccessAsync(response, what, "read_api", linked.Token);
@@ -108,13 +126,15 @@ internal sealed class GitLabTransport(HttpMessageHandler handler, GitLabSettings
     public async Task<GitLabAnswer> SendAsync<T>(
         HttpMethod method, Uri url, string what, T content, JsonTypeInfo<T> type, Func<HttpStatusCode, bool> isExpected, CancellationToken cancellationToken)
     {
+        await EnterAsync(cancellationToken);
         using var timeout = new CancellationTokenSource(Timeout, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
             using var request = Request(method, url);
             request.Content = JsonContent.Create(content, type);
-            using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, linked.Token);
+            using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, linked.Token);
+            pace?.Observe(response);
             if (!isExpected(response.StatusCode))
             {
                 await EnsureSuccessAsync(response, what, "api", linked.Token);
@@ -130,11 +150,18 @@ internal sealed class GitLabTransport(HttpMessageHandler handler, GitLabSettings
 
     private async Task<T> TryAsync<T>(Func<Task<T>> get, CancellationToken cancellationToken)
     {
+        var refusals = 0;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
+                await EnterAsync(cancellationToken);
                 return await get();
+            }
+            catch (GitLabException e) when (pace is not null && e.IsRateLimited && ++refusals <= MaxRefusals)
+            {
+                pace.Refused(e.RetryAfter);
+                attempt--;
             }
             catch (GitLabException e) when (e.Fault == GitLabFault.Unavailable && attempt < MaxTries && !(e.RetryAfter > LongestOwnWait))
             {
@@ -144,13 +171,22 @@ internal sealed class GitLabTransport(HttpMessageHandler handler, GitLabSettings
         }
     }
 
+    /// <summary>Before the timeout begins: waiting for our turn is not GitLab's being slow.</summary>
+    private Task EnterAsync(CancellationToken cancellationToken) => pace?.TakeAsync(cancellationToken) ?? Task.CompletedTask;
+
     /// <summary>GitLab redirects the old path of a moved project. Only an address of the same API is followed: the token goes along.</summary>
-    private async Task<HttpResponseMessage> FollowAsync(Uri url, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> FollowAsync(Uri url, string? knownTag, CancellationToken cancellationToken)
     {
         for (var redirects = 0; ; redirects++)
         {
             using var request = Request(HttpMethod.Get, url);
-            var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            if (knownTag is not null)
+            {
+                request.Headers.TryAddWithoutValidation("If-None-Match", knownTag);
+            }
+
+            var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            pace?.Observe(response);
             var isRedirect = (int)response.StatusCode is 301 or 302 or 303 or 307 or 308;
             if (!isRedirect || redirects == MaxRedirects || response.Headers.Location is not { } location || !IsOurs(new Uri(url, location)))
             {

@@ -16,7 +16,7 @@ internal static partial class GitErrors
         var cure = fault == GitLabFault.Denied
             ? " GitLab:Token needs the scope read_repository (or api), and its user a role in the project and in each submodule's."
             : "";
-        return new GitLabException(fault, $"git could not {step} (exit {result.ExitCode}): {words}{cure}");
+        return new GitLabException(fault, $"git could not {step} (exit {result.ExitCode}): {words.TrimEnd('.')}.{cure}");
     }
 
     /// <summary>The server hands out the heads of its refs only, not a commit by its name.</summary>

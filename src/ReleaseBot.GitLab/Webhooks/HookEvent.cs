@@ -50,8 +50,8 @@ public abstract record HookEvent
     public sealed record Unsupported(string Event) : HookEvent;
 
     /// <summary>A push without what is needed to act on it, as a custom webhook template can leave it.</summary>
-    /// <param name="Missing">The field and what it should be, e.g. <c>after, which should be 40 or 64 hex digits</c>.</param>
-    public sealed record Incomplete(string Missing) : HookEvent;
+    /// <param name="Fault">What is wrong with the body, e.g. <c>lacks after, which should be 40 or 64 hex digits</c>.</param>
+    public sealed record Incomplete(string Fault) : HookEvent;
 }
 
 /// <summary>The body is no JSON object, or a field that is needed has a wrong type. The message is for the caller and holds nothing of the body.</summary>

@@ -43,7 +43,7 @@ public static class HookPayload
 
         return (kind ?? eventHeader) is { Length: > 0 } name
             ? new HookEvent.Unsupported(Printable.Text(name, MaxEventLength))
-            : new HookEvent.Incomplete("object_kind, which should be push or tag_push");
+            : new HookEvent.Incomplete("lacks object_kind, which should be push or tag_push");
     }
 
     private static HookEvent ReadPush(HookFields fields)
@@ -55,32 +55,32 @@ public static class HookPayload
 
         if (KindOf(fields.Ref) is not { } refKind)
         {
-            return new HookEvent.Incomplete("ref, which should be a full name below refs/tags/ or refs/heads/");
+            return new HookEvent.Incomplete("lacks ref, which should be a full name below refs/tags/ or refs/heads/");
         }
 
         if (!ObjectId.TryParse(fields.Before, out var before))
         {
-            return new HookEvent.Incomplete("before, which should be 40 or 64 hex digits");
+            return new HookEvent.Incomplete("lacks before, which should be 40 or 64 hex digits");
         }
 
         if (!ObjectId.TryParse(fields.After, out var after))
         {
-            return new HookEvent.Incomplete("after, which should be 40 or 64 hex digits");
+            return new HookEvent.Incomplete("lacks after, which should be 40 or 64 hex digits");
         }
 
         if ((fields.ProjectId ?? fields.NestedProjectId) is not > 0)
         {
-            return new HookEvent.Incomplete("project_id, which should be a positive number");
+            return new HookEvent.Incomplete("lacks project_id, which should be a positive number");
         }
 
         if (fields.ProjectId is { } outer && fields.NestedProjectId is { } nested && outer != nested)
         {
-            return new HookEvent.Incomplete("one project, since project_id and project.id should be the same");
+            return new HookEvent.Incomplete("names two projects: project_id and project.id differ");
         }
 
         if (!IsProjectPath(fields.ProjectPath))
         {
-            return new HookEvent.Incomplete("project.path_with_namespace, which should be as acme/shop");
+            return new HookEvent.Incomplete("lacks project.path_with_namespace, which should be as acme/shop");
         }
 
         var user = fields.UserName ?? fields.UserDisplayName;

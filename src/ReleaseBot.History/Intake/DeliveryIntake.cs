@@ -96,7 +96,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
 
     /// <summary>Where the database is away, trying each delivery by itself would keep all of them waiting past GitLab's patience.</summary>
     private static bool IsOfOneRow(Exception exception) =>
-        exception is not (OperationCanceledException or TimeoutException) && !HistoryDatabase.IsTransient(exception);
+        exception is not (OperationCanceledException or TimeoutException) && !HistoryDatabase.IsTransient(exception) && StoreFault.Explain(exception) is null;
 
     private sealed record Waiting(NewDelivery Delivery)
     {

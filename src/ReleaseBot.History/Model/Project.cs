@@ -13,7 +13,15 @@ public sealed class Project
 
     /// <summary>When the tags that existed were taken as the baseline; null until GitLab could be asked.</summary>
     public DateTimeOffset? BaselineAt { get; set; }
+
+    /// <summary>When its tags were last asked for, from before the answer.</summary>
     public DateTimeOffset? ReconciledAt { get; set; }
+
+    /// <summary>When its tags are asked for again though it seems idle.</summary>
+    public DateTimeOffset? NextLookAt { get; set; }
+
+    /// <summary>When its hooks are asked for again at the earliest.</summary>
+    public DateTimeOffset? NextHooksAt { get; set; }
 
     /// <summary>How its last release ended that was published or failed, to know a recovery from a routine success.</summary>
     public ReleaseStatus? LastStatus { get; set; }

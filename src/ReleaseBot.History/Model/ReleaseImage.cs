@@ -26,6 +26,8 @@ public sealed class ReleaseImage
     public ReasonCode? ReasonCode { get; set; }
     public string? ReasonMessage { get; set; }
 
+    public Reason? Reason => ReasonCode is { } code ? new Reason(code, ReasonMessage ?? "") : null;
+
     public ImageRef Image => new(new ImageRepository(Host, Repository), Tag);
 
     public FloatingScope FloatingScope => TagScope.Parse(Scope);

@@ -21,6 +21,8 @@ public sealed class OutboxStore(HistoryDatabase database)
          ORDER BY next_at LIMIT {1}
         """;
 
+    private const string NotifyStageSql = "SELECT * FROM release_stages WHERE release_id = {0} AND attempt = {1} AND name = 'notify' AND status = 'running'";
+
     /// <summary>Takes messages that are due for as long as <paramref name="lease"/>, within which they must be told or put off.</summary>
     public async Task<IReadOnlyList<DueMessage>> ClaimAsync(int limit, TimeSpan lease, CancellationToken cancellationToken)
     {
@@ -48,21 +50,23 @@ public sealed class OutboxStore(HistoryDatabase database)
     }
 
     public Task DeliveredAsync(Guid id, CancellationToken cancellationToken) =>
-        ChangeAsync(id, (row, now) => row.DeliveredAt = now, cancellationToken);
+        SettleAsync(id, (row, now) => row.DeliveredAt = now, cancellationToken);
 
     public Task PutOffAsync(Guid id, TimeSpan wait, string error, CancellationToken cancellationToken) =>
-        ChangeAsync(
-            id,
-            (row, now) =>
+        database.WriteAsync(
+            async (context, token) =>
             {
-                row.NextAt = now + wait;
+                var row = await FindAsync(context, id, token);
+                row.NextAt = await database.NowAsync(context, token) + wait;
                 row.Tries++;
                 row.LastError = error;
+                row.LeaseUntil = null;
+                return await context.SaveChangesAsync(token);
             },
             cancellationToken);
 
     public Task GiveUpAsync(Guid id, string error, CancellationToken cancellationToken) =>
-        ChangeAsync(
+        SettleAsync(
             id,
             (row, now) =>
             {
@@ -71,14 +75,48 @@ public sealed class OutboxStore(HistoryDatabase database)
             },
             cancellationToken);
 
-    private Task ChangeAsync(Guid id, Action<OutboxMessage, DateTimeOffset> change, CancellationToken cancellationToken) =>
+    /// <summary>Nothing more happens to the message; with the last of its attempt the stage <c>notify</c> is over too.</summary>
+    private Task SettleAsync(Guid id, Action<OutboxMessage, DateTimeOffset> settle, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
-                var row = await context.OutboxMessages.AsTracking().SingleAsync(message => message.Id == id, token);
-                change(row, await database.NowAsync(context, token));
+                var row = await FindAsync(context, id, token);
+                // Locked before the others are looked at: of two that are settled at the same moment, the second must see the first.
+                var stage = row.Drift is null ? await NotifyStageAsync(context, row, token) : null;
+                var now = await database.NowAsync(context, token);
+                settle(row, now);
                 row.LeaseUntil = null;
-                return await context.SaveChangesAsync(token);
+                await context.SaveChangesAsync(token);
+                if (stage is not null)
+                {
+                    await EndWithLastAsync(context, row, stage, now, token);
+                }
+
+                return true;
             },
             cancellationToken);
+
+    private static async Task EndWithLastAsync(
+        HistoryContext context, OutboxMessage settled, ReleaseStage stage, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var attempt = context.OutboxMessages.Where(row => row.ReleaseId == settled.ReleaseId && row.Attempt == settled.Attempt && row.Drift == null);
+        if (await attempt.AnyAsync(row => row.DeliveredAt == null && row.DeadAt == null, cancellationToken))
+        {
+            return;
+        }
+
+        stage.Status = await attempt.AnyAsync(row => row.DeadAt != null, cancellationToken) ? StageStatus.Failed : StageStatus.Done;
+        stage.FinishedAt = now;
+        await context.SaveChangesAsync(cancellationToken);
+    }
+
+    private static Task<OutboxMessage> FindAsync(HistoryContext context, Guid id, CancellationToken cancellationToken) =>
+        context.OutboxMessages.AsTracking().SingleAsync(message => message.Id == id, cancellationToken);
+
+    /// <summary>The attempt's stage <c>notify</c>, locked; null where it is over, or from a time when it was not recorded.</summary>
+    private async Task<ReleaseStage?> NotifyStageAsync(HistoryContext context, OutboxMessage message, CancellationToken cancellationToken)
+    {
+        var running = database.Locking(NotifyStageSql);
+        return (await context.ReleaseStages.FromSqlRaw(running, message.ReleaseId, message.Attempt).AsTracking().ToListAsync(cancellationToken)).SingleOrDefault();
+    }
 }

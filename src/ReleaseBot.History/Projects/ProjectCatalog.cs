@@ -29,8 +29,10 @@ public sealed class ProjectCatalog(HistoryDatabase database)
     public Task<List<Project>> AllAsync(CancellationToken cancellationToken) =>
         database.ReadAsync((context, token) => context.Projects.OrderBy(project => project.Id).ToListAsync(token), cancellationToken);
 
-    /// <summary>Takes the tags that a project has now as its baseline. Only the first call counts. A name that comes twice, as it may from a listing in pages, counts once.</summary>
-    public Task SetBaselineAsync(long projectId, IReadOnlyCollection<(string Name, string Target)> tags, CancellationToken cancellationToken) =>
+    /// <summary>Takes the tags that a project has now as its baseline, which is also its first look. Only the first call counts. A name that comes twice, as it may from a listing in pages, counts once.</summary>
+    /// <param name="lookedAt">From before GitLab was asked for them.</param>
+    public Task SetBaselineAsync(
+        long projectId, DateTimeOffset lookedAt, DateTimeOffset nextLookAt, IReadOnlyCollection<(string Name, string Target)> tags, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
@@ -41,6 +43,7 @@ public sealed class ProjectCatalog(HistoryDatabase database)
                 }
 
                 project.BaselineAt = await database.NowAsync(context, token);
+                (project.ReconciledAt, project.NextLookAt) = (lookedAt, nextLookAt);
                 context.BaselineTags.AddRange(tags.DistinctBy(tag => tag.Name).Select(tag => new BaselineTag { ProjectId = projectId, Name = tag.Name, Target = tag.Target }));
                 await context.SaveChangesAsync(token);
                 return true;
@@ -68,13 +71,18 @@ public sealed class ProjectCatalog(HistoryDatabase database)
             },
             cancellationToken);
 
-    public Task MarkReconciledAsync(long projectId, CancellationToken cancellationToken) =>
+    /// <summary>Writes down that a project's tags were looked at.</summary>
+    /// <param name="lookedAt">From before GitLab was asked.</param>
+    public Task MarkLookedAtAsync(long projectId, DateTimeOffset lookedAt, DateTimeOffset nextLookAt, CancellationToken cancellationToken) =>
         database.WriteAsync(
-            async (context, token) =>
-            {
-                var now = await database.NowAsync(context, token);
-                return await context.Projects.Where(project => project.Id == projectId)
-                    .ExecuteUpdateAsync(project => project.SetProperty(row => row.ReconciledAt, now), token);
-            },
+            (context, token) => context.Projects.Where(project => project.Id == projectId)
+                .ExecuteUpdateAsync(project => project.SetProperty(row => row.ReconciledAt, lookedAt).SetProperty(row => row.NextLookAt, nextLookAt), token),
+            cancellationToken);
+
+    /// <summary>Writes down that a project's hooks were looked at.</summary>
+    public Task MarkHooksSeenAsync(long projectId, DateTimeOffset nextHooksAt, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            (context, token) => context.Projects.Where(project => project.Id == projectId)
+                .ExecuteUpdateAsync(project => project.SetProperty(row => row.NextHooksAt, nextHooksAt), token),
             cancellationToken);
 }

@@ -57,7 +57,10 @@ public sealed class HistoryQueries(HistoryDatabase database)
 
                 if (filter.Project is { } project)
                 {
-                    rows = rows.Where(delivery => delivery.ProjectPath == project);
+                    var path = project.ToLowerInvariant();
+#pragma warning disable CA1862 // See ReleaseNarrowing.
+                    rows = rows.Where(delivery => delivery.ProjectPath!.ToLower() == path);
+#pragma warning restore CA1862
                 }
 
                 if (filter.Outcome is { } outcome)

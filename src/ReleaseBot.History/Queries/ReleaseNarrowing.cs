@@ -49,7 +49,7 @@ internal static class ReleaseNarrowing
         {
             rows = long.TryParse(project, NumberStyles.None, CultureInfo.InvariantCulture, out var projectId)
                 ? rows.Where(release => release.ProjectId == projectId)
-                : rows.Where(release => release.ProjectPath == project);
+                : ByPath(rows, project);
         }
 
         if (filter.Ref is { } name)
@@ -78,10 +78,20 @@ internal static class ReleaseNarrowing
 
         if (filter.Digest is { } digest)
         {
-            rows = OfImages(rows, context.ReleaseImages.Where(image => image.Digest == digest), filter.Before);
+            // Who put it there: a floating tag that rightly did not move bears another release's digest.
+            rows = OfImages(rows, context.ReleaseImages.Where(image => image.Digest == digest && image.Status == ImageStatus.Pushed), filter.Before);
         }
 
         return filter.Image is { } reference ? OfImages(rows, Named(context, reference), filter.Before) : rows;
+    }
+
+    /// <summary>GitLab's paths are the same in any case. An index on the lower-case path serves; see the migration ProjectPathsInAnyCase.</summary>
+    private static IQueryable<Release> ByPath(IQueryable<Release> rows, string path)
+    {
+        var lower = path.ToLowerInvariant();
+#pragma warning disable CA1862 // EF Core turns this into lower(project_path); a comparison of .NET's it can't.
+        return rows.Where(release => release.ProjectPath.ToLower() == lower);
+#pragma warning restore CA1862
     }
 
     private static IQueryable<ReleaseImage> Named(HistoryContext context, string reference)

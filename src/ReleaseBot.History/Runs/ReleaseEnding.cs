@@ -40,21 +40,38 @@ internal static class ReleaseEnding
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
         }
 
-        Tell(context, release, status, isRecovery, tellings, now);
+        var isTold = Tell(context, release, status, isRecovery, tellings, now);
+        await StartNotifyAsync(context, release, isTold, now, cancellationToken);
         await context.SaveChangesAsync(cancellationToken);
     }
 
-    private static void Tell(
+    /// <summary>Telling begins with the release's end. It is over when the last message is settled (<see cref="OutboxStore"/>), or at once where nobody is to be told.</summary>
+    private static async Task StartNotifyAsync(HistoryContext context, Release release, bool isTold, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var stage = await StageWrites.StartAsync(context, release, StageName.Notify, now, cancellationToken);
+        if (!isTold)
+        {
+            stage.Status = StageStatus.Skipped;
+            stage.FinishedAt = now;
+        }
+    }
+
+    /// <returns>Whether anybody is told.</returns>
+    private static bool Tell(
         HistoryContext context, Release release, ReleaseStatus status, bool isRecovery, IReadOnlyList<NotifyRule> tellings, DateTimeOffset now)
     {
+        var isTold = false;
         // A channel may be named by several rules, and is told once all the same.
         foreach (var channel in tellings.GroupBy(telling => telling.Channel, StringComparer.Ordinal))
         {
             if (OutcomeFor(status, isRecovery, channel.SelectMany(telling => telling.On).ToHashSet()) is { } outcome)
             {
                 context.OutboxMessages.Add(OutboxMessage.Of(release, channel.Key, outcome, now));
+                isTold = true;
             }
         }
+
+        return isTold;
     }
 
     /// <summary>A recovery is told as such, or as a publication where only that is asked for; never as both.</summary>

@@ -119,8 +119,18 @@ public sealed class RunLedger(HistoryDatabase database)
             },
             cancellationToken);
 
-    /// <summary>Ends the release and writes down, in the same transaction, who is to be told.</summary>
+    /// <summary>Ends the release for a reason that is about all of its images that are not pushed.</summary>
     public Task FinishAsync(ClaimedRun run, ReleaseStatus status, Reason? reason, IReadOnlyList<NotifyRule> tellings, CancellationToken cancellationToken) =>
+        FinishAsync(run, status, reason, images: null, tellings, cancellationToken);
+
+    /// <summary>Ends the release and writes down, in the same transaction, who is to be told.</summary>
+    /// <param name="images">
+    /// The images that the reason is about, each with its own; null for all. Of the others, those that bear a reason have failed for it, and
+    /// those that were not tried stay pending.
+    /// </param>
+    public Task FinishAsync(
+        ClaimedRun run, ReleaseStatus status, Reason? reason, IReadOnlyList<ImageFailure>? images, IReadOnlyList<NotifyRule> tellings,
+        CancellationToken cancellationToken) =>
         ChangeAsync(
             run,
             async (context, release, now, token) =>
@@ -129,21 +139,30 @@ public sealed class RunLedger(HistoryDatabase database)
                 await StageWrites.EndAllAsync(context, release, ended, now, token);
                 if (reason is not null && status is ReleaseStatus.Failed or ReleaseStatus.Rejected)
                 {
-                    await FailPendingImagesAsync(context, release, reason!, now, token);
+                    await FailImagesAsync(context, release, reason!, images, now, token);
                 }
 
                 await ReleaseEnding.ApplyAsync(context, release, status, reason, tellings, now, token);
             },
             cancellationToken);
 
-    private static Task<int> FailPendingImagesAsync(
-        HistoryContext context, Release release, Reason reason, DateTimeOffset now, CancellationToken cancellationToken) =>
-        context.ReleaseImages.Where(image => image.ReleaseId == release.Id && image.Status == ImageStatus.Pending).ExecuteUpdateAsync(
-            image => image.SetProperty(row => row.Status, ImageStatus.Failed)
-                .SetProperty(row => row.FinishedAt, (DateTimeOffset?)now)
-                .SetProperty(row => row.ReasonCode, row => row.ReasonCode ?? reason.Code)
-                .SetProperty(row => row.ReasonMessage, row => row.ReasonMessage ?? reason.Message),
-            cancellationToken);
+    private static async Task FailImagesAsync(
+        HistoryContext context, Release release, Reason reason, IReadOnlyList<ImageFailure>? failures, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var pending = await context.ReleaseImages.AsTracking().Where(image => image.ReleaseId == release.Id && image.Status == ImageStatus.Pending)
+            .ToListAsync(cancellationToken);
+        foreach (var image in pending)
+        {
+            var own = failures?.FirstOrDefault(failure => failure.Ordinal == image.Ordinal)?.Reason ?? image.Reason;
+            if ((own ?? (failures is null ? reason : null)) is { } why)
+            {
+                image.Status = ImageStatus.Failed;
+                image.FinishedAt = now;
+                image.ReasonCode = why.Code;
+                image.ReasonMessage = why.Message;
+            }
+        }
+    }
 
     private Task ChangeAsync(
         ClaimedRun run, Func<HistoryContext, Release, DateTimeOffset, CancellationToken, Task> change, CancellationToken cancellationToken) =>
@@ -158,3 +177,7 @@ public sealed class RunLedger(HistoryDatabase database)
             },
             cancellationToken);
 }
+
+/// <summary>Why one image of a release could not be published.</summary>
+/// <param name="Ordinal">Its place in the plan, from 0.</param>
+public sealed record ImageFailure(int Ordinal, Reason Reason);

@@ -57,6 +57,7 @@ internal static class ApiDescription
             // Nothing of this page comes from, or goes to, another host.
             options.DefaultFonts = false;
             options.Telemetry = false;
+            options.ShowDeveloperTools = DeveloperToolsVisibility.Never;
             options.Agent = new ScalarAgentOptions { Disabled = true };
             options.OpenApiRoutePattern = "/openapi/{documentName}.json";
         }).IsOpen();

@@ -25,6 +25,8 @@ namespace ReleaseBot.Web;
 [JsonSerializable(typeof(RetractedJson))]
 [JsonSerializable(typeof(HandedOverJson))]
 [JsonSerializable(typeof(QueueJson))]
+[JsonSerializable(typeof(RoundJson))]
+[JsonSerializable(typeof(ReconcileJson))]
 [JsonSerializable(typeof(WorkerRequest))]
 [JsonSerializable(typeof(ReadinessJson))]
 [JsonSerializable(typeof(LivenessJson))]

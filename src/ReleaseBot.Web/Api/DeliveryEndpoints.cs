@@ -68,13 +68,12 @@ internal static partial class DeliveryEndpoints
 
     public static void MapDeliveries(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/api/v1/deliveries").WithTags("Deliveries").WithAccessProblems();
+        var group = routes.MapGroup("/api/v1/deliveries").WithTags("Deliveries").WithApiProblems();
         group.MapGet("/", ListAsync)
             .Requires(AccessScope.Read)
             .WithName("ListDeliveries")
             .WithSummary("List webhook deliveries, newest first")
-            .Produces<PageJson<DeliveryJson>>()
-            .ProducesProblem(StatusCodes.Status400BadRequest);
+            .Produces<PageJson<DeliveryJson>>();
         group.MapGet("/{id:guid}", GetAsync)
             .Requires(AccessScope.Read)
             .WithName("GetDelivery")

@@ -50,12 +50,11 @@ internal static class ImageEndpoints
     public static void MapImages(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/images", GetAsync)
             .Requires(AccessScope.Read)
-            .WithAccessProblems()
+            .WithApiProblems()
             .WithTags("Images")
             .WithName("GetImage")
             .WithSummary("Say what an image tag points to, or pointed to at a time, with every move and refusal")
             .Produces<ImageJson>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound);
 
     private static async Task<IResult> GetAsync(

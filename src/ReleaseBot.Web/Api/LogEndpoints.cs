@@ -18,7 +18,7 @@ internal static class LogEndpoints
     public static void MapReleaseLog(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/releases/{id:guid}/log", GetAsync)
             .Requires(AccessScope.Read)
-            .WithAccessProblems()
+            .WithApiProblems()
             .WithTags("Releases")
             .WithName("GetReleaseLog")
             .WithSummary("Read a release's log, whole or live")

@@ -16,14 +16,13 @@ internal static partial class OperationEndpoints
 
     public static void MapReleaseOperations(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/api/v1/releases").WithTags("Releases").Requires(AccessScope.Operate).WithAccessProblems()
+        var group = routes.MapGroup("/api/v1/releases").WithTags("Releases").Requires(AccessScope.Operate).WithApiProblems()
             .WithMetadata(new RequestSizeLimitAttribute(MaxBodyBytes));
         group.MapPost("/", PublishAsync)
             .WithName("PublishRef")
             .WithSummary("Publish a ref that no hook announced")
             .WithDescription("The same verification and plan as for a webhook. A release that exists and can't be judged again is answered as it stands.")
             .Produces<ReleaseJson>(StatusCodes.Status202Accepted)
-            .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status422UnprocessableEntity)
             .ProducesProblem(StatusCodes.Status502BadGateway)

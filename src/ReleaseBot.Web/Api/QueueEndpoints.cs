@@ -34,7 +34,7 @@ internal static class QueueEndpoints
     public static void MapQueue(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/queue", GetAsync)
             .Requires(AccessScope.Read)
-            .WithAccessProblems()
+            .WithApiProblems()
             .WithTags("Queue")
             .WithName("GetQueue")
             .WithSummary("List waiting and running releases, what each waits for, and the workers")

@@ -26,7 +26,7 @@ internal sealed record ReleaseListQuery
     [FromQuery(Name = "status"), Description("May be repeated: verifying, queued, building, pushing, published, rejected, failed, canceled, superseded.")]
     public string[]? Status { get; init; }
 
-    [FromQuery(Name = "digest"), Description("sha256: and 64 hex digits, of any image of the release.")]
+    [FromQuery(Name = "digest"), Description("sha256: and 64 hex digits: the releases that pushed it, under any of their tags.")]
     public string? Digest { get; init; }
 
     [FromQuery(Name = "image"), Description("HOST/REPOSITORY:TAG, or HOST/REPOSITORY for any tag of it.")]
@@ -71,13 +71,12 @@ internal static class ReleaseEndpoints
 {
     public static void MapReleases(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/api/v1/releases").WithTags("Releases").Requires(AccessScope.Read).WithAccessProblems();
+        var group = routes.MapGroup("/api/v1/releases").WithTags("Releases").Requires(AccessScope.Read).WithApiProblems();
         group.MapGet("/", ListAsync)
             .WithName("ListReleases")
             .WithSummary("List releases, newest first")
             .WithDescription("All filters can be combined. A page costs the same however deep it is.")
-            .Produces<PageJson<ReleaseJson>>()
-            .ProducesProblem(StatusCodes.Status400BadRequest);
+            .Produces<PageJson<ReleaseJson>>();
         group.MapGet("/{id:guid}", GetAsync)
             .WithName("GetRelease")
             .WithSummary("Get one release with its images and stages")

@@ -85,14 +85,13 @@ internal static partial class TagOperationEndpoints
 
     public static void MapTagOperations(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/api/v1").Requires(AccessScope.Operate).WithAccessProblems().WithMetadata(new RequestSizeLimitAttribute(MaxBodyBytes));
+        var group = routes.MapGroup("/api/v1").Requires(AccessScope.Operate).WithApiProblems().WithMetadata(new RequestSizeLimitAttribute(MaxBodyBytes));
         group.MapPost("/images/move", MoveAsync)
             .WithTags("Images")
             .WithName("MoveImage")
             .WithSummary("Put a floating tag on another published version of its repository, byte for byte")
             .WithDescription("A worker does it; GET /api/v1/images shows how far it is. A later release that is the highest of the tag's scope moves it forward again.")
             .Produces<TagWishJson>(StatusCodes.Status202Accepted)
-            .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
         group.MapPost("/images/retract", RetractTagAsync)
@@ -101,7 +100,6 @@ internal static partial class TagOperationEndpoints
             .WithSummary("Leave a version that the registry holds, and that we never published, out of the reckoning for good")
             .WithDescription("The tag itself stays. Floating tags that it held back go to the highest version that is left.")
             .Produces<RetractedJson>(StatusCodes.Status202Accepted)
-            .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
         group.MapPost("/images/hand-over", HandOverAsync)
@@ -110,7 +108,6 @@ internal static partial class TagOperationEndpoints
             .WithSummary("Give a tag to another ref, or a repository to another project")
             .WithDescription("The way out of tag-taken and repository-taken. A tag stays what it is until the new ref is published; then that may replace it, whatever Overwrite says.")
             .Produces<HandedOverJson>()
-            .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
         group.MapPost("/releases/{id:guid}/retract", RetractAsync)
@@ -119,7 +116,6 @@ internal static partial class TagOperationEndpoints
             .WithSummary("Take a release's version out of the reckoning for good")
             .WithDescription("Its version tag stays. Floating tags that point to it go to the next highest of their scope, and none ever goes to it again.")
             .Produces<RetractedJson>(StatusCodes.Status202Accepted)
-            .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
     }

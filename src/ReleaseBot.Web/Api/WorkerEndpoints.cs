@@ -15,18 +15,18 @@ internal static partial class WorkerEndpoints
 {
     public static void MapWorkers(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup("/api/v1/workers").Requires(AccessScope.Operate).WithAccessProblems().WithTags("Queue");
+        var group = routes.MapGroup("/api/v1/workers").Requires(AccessScope.Operate).WithApiProblems().WithTags("Queue");
         group.MapPost("/pause", (WorkerRequest request, HttpContext context, WorkerRegister workers, ILogger<WorkerRegister> logger) =>
                 ChangeAsync(request, isPaused: true, context, workers, logger))
             .WithName("PauseWorker")
             .WithSummary("Have a worker take no more releases")
             .WithDescription("What it runs goes on to its end. The wish ends with the process: a worker that is started again takes releases.")
-            .Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound);
+            .Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound);
         group.MapPost("/resume", (WorkerRequest request, HttpContext context, WorkerRegister workers, ILogger<WorkerRegister> logger) =>
                 ChangeAsync(request, isPaused: false, context, workers, logger))
             .WithName("ResumeWorker")
             .WithSummary("Have a paused worker take releases again")
-            .Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound);
+            .Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound);
     }
 
     private static async Task<IResult> ChangeAsync(

@@ -7,7 +7,7 @@ using ReleaseBot.History;
 namespace ReleaseBot.Web;
 
 /// <summary>Sends a wake-up over the bus for every queued release. With the bus away the workers' own polling does the same, a little slower.</summary>
-internal sealed partial class DispatchService(
+internal sealed class DispatchService(
     DispatchQueue queue, IWorkSignal signal, [FromKeyedServices(WakeUps.Dispatch)] WakeUp wakeUp, TimeProvider time, ILogger<DispatchService> logger)
     : BackgroundService
 {
@@ -19,14 +19,18 @@ internal sealed partial class DispatchService(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var failures = 0;
+        LoopPace pace = new("Waking workers", Poll, WaitCap, time, logger, _ => "the bus did not take a wake-up; workers find releases by themselves. See that it runs, and that Bus:Uri is right");
         while (!stoppingToken.IsCancellationRequested)
         {
             var wait = Poll;
             try
             {
                 var sent = await DispatchAsync(stoppingToken);
-                failures = 0;
+                if (sent > 0)
+                {
+                    pace.Succeeded();
+                }
+
                 if (sent == Batch)
                 {
                     continue;
@@ -34,8 +38,7 @@ internal sealed partial class DispatchService(
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                Log.Failed(logger, exception.Message);
-                wait = Backoff.Next(failures++, Poll, WaitCap, null);
+                wait = pace.Failed(exception);
             }
 
             await wakeUp.WaitAsync(wait, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -55,11 +58,5 @@ internal sealed partial class DispatchService(
         await Task.WhenAll(due.Select(id => signal.SendAsync(id, either.Token)));
         await queue.MarkAsync([.. due], stoppingToken);
         return due.Count;
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "The bus did not take a wake-up ({Message}); workers find the release by themselves.")]
-        public static partial void Failed(ILogger logger, string message);
     }
 }

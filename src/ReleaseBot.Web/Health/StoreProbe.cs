@@ -3,31 +3,69 @@ using ReleaseBot.History;
 
 namespace ReleaseBot.Web;
 
-/// <summary>Whether the history can be read.</summary>
-internal sealed partial class StoreProbe(HistoryDatabase database, ILogger<StoreProbe> logger) : IReadinessProbe
+/// <summary>
+/// Whether the history can be read and written: a store that takes no deliveries is of no use. Anybody may ask as often as they like, so the store is
+/// asked once in a while at the most, and by one at a time.
+/// </summary>
+internal sealed partial class StoreProbe(HistoryDatabase database, TimeProvider time, ILogger<StoreProbe> logger) : IReadinessProbe, IDisposable
 {
+    private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
+
+    private readonly SemaphoreSlim _asking = new(1);
+    private string? _finding;
+    private long? _askedAt;
+
     public string Name => "store";
 
     public bool IsEssential => true;
 
     public async Task<string?> CheckAsync(CancellationToken cancellationToken)
     {
+        await _asking.WaitAsync(cancellationToken);
         try
         {
-            await database.PingAsync(cancellationToken);
+            if (_askedAt is not { } asked || time.GetElapsedTime(asked) >= Fresh)
+            {
+                _finding = await AskAsync(cancellationToken);
+                _askedAt = time.GetTimestamp();
+            }
+
+            return _finding;
+        }
+        finally
+        {
+            _asking.Release();
+        }
+    }
+
+    public void Dispose() => _asking.Dispose();
+
+    private async Task<string?> AskAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await database.ProbeWriteAsync(cancellationToken);
             return null;
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException && StoreFault.Explain(exception) is { } cause)
+        {
+            Log.NotReady(logger, cause);
+            return $"{char.ToUpperInvariant(cause[0])}{cause[1..]}.";
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
             // A driver's message may hold addresses and names.
-            Log.Away(logger, exception);
-            return "The database can't be reached; the log says why.";
+            Log.Failed(logger, exception);
+            return "The database can't be written; the log says why.";
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "The database can't be reached.")]
-        public static partial void Away(ILogger logger, Exception exception);
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "Not ready: {Cause}.")]
+        public static partial void NotReady(ILogger logger, string cause);
+
+        [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "Not ready: the database can't be written.")]
+        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

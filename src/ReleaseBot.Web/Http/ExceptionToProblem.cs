@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using ReleaseBot.GitLab;
+using ReleaseBot.History;
 
 namespace ReleaseBot.Web;
 
@@ -36,6 +37,10 @@ internal sealed partial class ExceptionToProblem(ILogger<ExceptionToProblem> log
             case GitLabException gitLab:
                 Log.GitLabFailed(logger, exception.Message);
                 return GitLabAway(context, gitLab);
+            case var fault when StoreFault.Explain(fault) is { } cause:
+                Log.StoreRefuses(logger, context.Request.Method, context.GetEndpoint()?.DisplayName, cause);
+                context.Response.Headers.RetryAfter = "5";
+                return Problems.ForStatus(StatusCodes.Status503ServiceUnavailable);
             case DbException or TimeoutException or { InnerException: DbException }:
                 Log.StoreFailed(logger, context.Request.Method, context.GetEndpoint()?.DisplayName, exception);
                 context.Response.Headers.RetryAfter = "5";
@@ -62,5 +67,8 @@ internal sealed partial class ExceptionToProblem(ILogger<ExceptionToProblem> log
 
         [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "GitLab could not answer: {Reason}")]
         public static partial void GitLabFailed(ILogger logger, string reason);
+
+        [LoggerMessage(EventId = 4, Level = LogLevel.Error, Message = "{Method} {Endpoint}: {Cause}.")]
+        public static partial void StoreRefuses(ILogger logger, string method, string? endpoint, string cause);
     }
 }

@@ -17,7 +17,7 @@ internal static class DeliveryJudge
         HookEvent.Unsupported unsupported => Ignored(
             envelope, ReasonCode.EventNotSupported, $"Only pushes of tags and branches count; this is {unsupported.Event}. Leave the other triggers of the hook off."),
         HookEvent.Incomplete incomplete => Ignored(
-            envelope, ReasonCode.PayloadIncomplete, $"The body lacks {incomplete.Missing}. A custom webhook template has to keep it."),
+            envelope, ReasonCode.PayloadIncomplete, $"The body {incomplete.Fault}. A custom webhook template has to keep what GitLab sends."),
         _ => throw new UnreachableException(),
     };
 

@@ -22,7 +22,7 @@ internal sealed partial class DeliveryReceiver(
         {
             var stored = await intake.StoreAsync(delivery, limit.Token);
             counters.Count(stored.Outcome);
-            Log.Stored(logger, delivery.Event, delivery.ProjectPath, delivery.Ref, stored.Outcome, stored.Reason?.Code);
+            Log.Stored(logger, delivery.Event, delivery.ProjectPath, delivery.Ref, stored.Outcome.ToText(), stored.Reason is { } reason ? $" ({reason.Code.ToText()})" : "");
             if (stored.Outcome == DeliveryOutcome.Accepted)
             {
                 verifier.Set();
@@ -33,17 +33,28 @@ internal sealed partial class DeliveryReceiver(
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
             counters.CountNotStored();
-            Log.NotStored(logger, delivery.Event, delivery.ProjectPath, exception);
+            if (StoreFault.Explain(exception) is { } cause)
+            {
+                Log.StoreFailed(logger, delivery.Event, delivery.ProjectPath, cause);
+            }
+            else
+            {
+                Log.NotStored(logger, delivery.Event, delivery.ProjectPath, exception);
+            }
+
             return null;
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "{Event} of {Project} {Ref}: {Outcome} {Reason}")]
-        public static partial void Stored(ILogger logger, string @event, string? project, string? @ref, DeliveryOutcome outcome, ReasonCode? reason);
+        [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "{Event} of {Project} {Ref}: {Outcome}{Reason}")]
+        public static partial void Stored(ILogger logger, string @event, string? project, string? @ref, string outcome, string reason);
 
         [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "{Event} of {Project} could not be stored.")]
         public static partial void NotStored(ILogger logger, string @event, string? project, Exception exception);
+
+        [LoggerMessage(EventId = 3, Level = LogLevel.Error, Message = "{Event} of {Project} could not be stored: {Cause}.")]
+        public static partial void StoreFailed(ILogger logger, string @event, string? project, string cause);
     }
 }

@@ -16,15 +16,23 @@ internal sealed partial class NotifyService(
     /// <summary>Longer than a message may take to be sent.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan WaitCap = TimeSpan.FromSeconds(30);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        LoopPace pace = new("Telling", Poll, WaitCap, time, logger);
         while (!stoppingToken.IsCancellationRequested)
         {
+            var wait = Poll;
             try
             {
                 var due = await outbox.ClaimAsync(Batch, Lease, stoppingToken);
                 await Task.WhenAll(due.Select(message => TellAsync(message, stoppingToken)));
+                if (due.Count > 0)
+                {
+                    pace.Succeeded();
+                }
+
                 if (due.Count == Batch)
                 {
                     continue;
@@ -32,10 +40,10 @@ internal sealed partial class NotifyService(
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                Log.Failed(logger, exception);
+                wait = pace.Failed(exception);
             }
 
-            await Task.Delay(Poll, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(wait, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -73,10 +81,7 @@ internal sealed partial class NotifyService(
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "Telling failed unexpectedly; the messages are tried again when their leases have run out.")]
-        public static partial void Failed(ILogger logger, Exception exception);
-
-        [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "{Channel} is not told of release {ReleaseId}: {Why}")]
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "{Channel} is not told of release {ReleaseId}: {Why}")]
         public static partial void GivenUp(ILogger logger, string channel, Guid releaseId, string why);
     }
 }

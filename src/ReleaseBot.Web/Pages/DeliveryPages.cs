@@ -49,15 +49,27 @@ internal static class DeliveryPages
             $"""
             <div id="live" data-refresh="3">
             <h2>Running</h2>
-            <ol>{queue.Running.Select(release => Row(release, $"on {release.Worker}"))}</ol>
+            {List(queue.Running.Select(release => Row(release, $"on {release.Worker}")), "Nothing runs.")}
             <h2>Waiting</h2>
-            <ol>{queue.Waiting.Select(release => Row(release, $"waits for {release.WaitsFor}"))}</ol>
+            {List(queue.Waiting.Select(release => Row(release, $"waits for {release.WaitsFor}")), "Nothing waits.")}
             <h2>Workers</h2>
-            <ul>{queue.Workers.Select(worker => Html.Of(
-                $"<li>{PageFrame.Status(worker.IsAlive ? "alive" : "gone")} {worker.Name}, {worker.Running} of {worker.Slots} slots, seen {PageFrame.Time(worker.SeenAt)}</li>"))}</ul>
+            {List(
+                queue.Workers.Select(worker => Html.Of(
+                    $"<li>{PageFrame.Status(StateOf(worker))} {worker.Name}, {worker.Running} of {worker.Slots} slots, seen {PageFrame.Time(worker.SeenAt)}</li>")),
+                "No worker has shown itself lately: is one running, with this store?")}
             </div>
             """)).ToResult();
     }
+
+    private static Html List(IEnumerable<Html> rows, string empty) =>
+        rows.ToList() is { Count: > 0 } some ? Html.Of($"<ol>{Html.Concat(some)}</ol>") : Html.Of($"<p>{empty}</p>");
+
+    private static string StateOf(WorkerJson worker) => worker switch
+    {
+        { IsAlive: false } => "gone",
+        { PausedAt: not null } => "paused",
+        _ => "alive",
+    };
 
     private static Html Row(QueuedReleaseJson release, string what) =>
         Html.Of($"<li>{PageFrame.Status(release.Status)} <a href=\"/releases/{release.Id}\">{release.Project} {release.Ref}</a> {what}</li>");

@@ -10,7 +10,8 @@ internal static class ReleasePages
 {
     private const int MaxPieces = 64;
 
-    public static async Task<IResult> ListAsync([AsParameters] ReleaseListQuery query, HttpContext context, HistoryQueries history)
+    public static async Task<IResult> ListAsync(
+        [AsParameters] ReleaseListQuery query, HttpContext context, HistoryQueries history, ReconcileRounds rounds, DisabledHooks hooks)
     {
         var (filter, problem) = query.Read();
         if (filter is null)
@@ -25,9 +26,9 @@ internal static class ReleasePages
             <td>{PageFrame.Status(release.Status)}</td>
             <td><a href="{release.Links.Page}">{release.Project.Path} {release.Ref.Name}</a>{PageFrame.Reason(release.Reason)}</td>
             <td><code>{release.Commit?[..8]}</code></td>
-            <td>{release.Trigger.User ?? release.Trigger.Kind}</td>
+            <td class="whole">{release.Trigger.User ?? release.Trigger.Kind}</td>
             <td>{PageFrame.Time(release.CreatedAt)}</td>
-            <td>{PageFrame.Duration(release.StartedAt, release.FinishedAt)}</td>
+            <td class="whole">{PageFrame.Duration(release.StartedAt, release.FinishedAt)}</td>
             </tr>
             """));
         var list = page.Items.Count == 0
@@ -40,7 +41,8 @@ internal static class ReleasePages
                 </table></div>
                 {PageFrame.Next("/?cursor=", PageCursor.Write(page.Next))}
                 """);
-        return PageFrame.Of("Releases", Html.Of($"{Search(query)}<div id=\"live\" data-refresh=\"5\">{list}</div>")).ToResult();
+        var reconciling = ReconcileLine.Of(await ReconcileEndpoints.ReadAsync(rounds, hooks, context.RequestAborted));
+        return PageFrame.Of("Releases", Html.Of($"{Search(query)}<div id=\"live\" data-refresh=\"5\">{reconciling}{list}</div>")).ToResult();
     }
 
     public static async Task<IResult> ShowAsync(Guid id, HttpContext context, HistoryQueries history, ReleaseLogStore logs)
@@ -52,11 +54,12 @@ internal static class ReleasePages
 
         var release = ReleaseJson.Of(row);
         var changes = await history.ChangesOfAsync(row, context.RequestAborted);
+        var messages = await history.MessagesAsync(id, context.RequestAborted);
         var (log, last, isWhole) = await LogSoFarAsync(id, logs, context.RequestAborted);
         var more = isWhole ? Html.Empty : Html.Of($" The rest follows, or is in the <a href=\"{release.Links.Log}\">whole log</a>.");
         return PageFrame.Of($"{release.Project.Path} {release.Ref.Name}", Html.Of(
             $"""
-            <div id="live" data-refresh="{(row.Status.IsFinal() ? "0" : "3")}">
+            <div id="live" data-refresh="{(IsOver(row) ? "0" : "3")}">
             <p>{PageFrame.Status(release.Status)} attempt {release.Attempt}, {PageFrame.Link(release.Project.Url, release.Project.Path)},
             {release.Ref.Kind} {release.Ref.Name} at <code>{release.Commit ?? "a commit that GitLab has yet to name"}</code>,
             by {release.Trigger.User ?? release.Trigger.Kind}, {PageFrame.Time(release.CreatedAt)}</p>
@@ -65,12 +68,17 @@ internal static class ReleasePages
             {Stages(release)}
             {Images(release)}
             {Changes(changes)}
+            {Told(messages)}
             </div>
             <h2>Log</h2>
             <p><a href="{release.Links.Log}">As plain text</a>.{more}</p>
             <pre id="log" tabindex="0" aria-label="Log" data-follow="{release.Links.Log}" data-after="{last}">{log}</pre>
             """)).ToResult();
     }
+
+    /// <summary>Ended, and told: nothing more comes by itself.</summary>
+    private static bool IsOver(Release release) =>
+        release.Status.IsFinal() && ReleaseJson.PresentStages(release).All(stage => stage.Status != StageStatus.Running);
 
     private static Html Search(ReleaseListQuery query) => Html.Of(
         $"""
@@ -120,6 +128,30 @@ internal static class ReleasePages
                 $"<tr><td>{PageFrame.Status(change.Verdict.ToText())}</td><td><code>{change.Host}/{change.Repository}:{change.Tag}</code></td><td><code class=\"digest\">{change.From ?? "—"}</code></td><td><code class=\"digest\">{change.To ?? "—"}</code></td><td>{change.By}</td><td>{change.Reason}</td><td>{PageFrame.Time(change.At)}</td></tr>"))}</tbody>
             </table></div>
             """);
+
+    /// <summary>Who was told of it, and how that went.</summary>
+    private static Html Told(IReadOnlyList<OutboxMessage> messages) => messages.Count == 0
+        ? Html.Empty
+        : Html.Of(
+            $"""
+            <h2>Told</h2>
+            <div class="scroll" tabindex="0" role="region" aria-label="Who was told"><table>
+            <thead><tr><th scope="col">Status</th><th scope="col">Channel</th><th scope="col">Of what</th><th scope="col">When</th></tr></thead>
+            <tbody>{messages.Select(message => Html.Of(
+                $"<tr><td>{PageFrame.Status(StateOf(message))}</td><td>{message.Channel}{Trouble(message)}</td><td>{message.Drift ?? message.Outcome.ToText()}</td><td>{PageFrame.Time(message.DeliveredAt ?? message.DeadAt ?? message.CreatedAt)}</td></tr>"))}</tbody>
+            </table></div>
+            """);
+
+    private static string StateOf(OutboxMessage message) => message switch
+    {
+        { DeliveredAt: not null } => "told",
+        { DeadAt: not null } => "failed",
+        { Tries: > 0 } => "trying",
+        _ => "waiting",
+    };
+
+    private static Html Trouble(OutboxMessage message) =>
+        message is { DeliveredAt: null, LastError: { } error } ? Html.Of($"<p class=\"reason\">{error}</p>") : Html.Empty;
 
     private static async Task<(Html Log, long Last, bool IsWhole)> LogSoFarAsync(Guid id, ReleaseLogStore logs, CancellationToken cancellationToken)
     {

@@ -5,15 +5,18 @@ using ReleaseBot.History;
 namespace ReleaseBot.Web;
 
 /// <summary>Takes the tags that a project has when it is first known as its baseline: those are published by a hook or by hand, never by reconciling.</summary>
-internal sealed partial class TagBaseline(GitLabClient gitLab, ProjectCatalog catalog, ILogger<TagBaseline> logger)
+internal sealed partial class TagBaseline(GitLabClient gitLab, ProjectCatalog catalog, TimeProvider time, ILogger<TagBaseline> logger)
 {
     /// <summary>Tags looked at in one project, the newest.</summary>
     private const int MaxTags = 100_000;
 
     public async Task TakeAsync(GitLabProject project, CancellationToken cancellationToken)
     {
+        // From before they are asked for: a tag pushed meanwhile is for the next look.
+        var lookedAt = time.GetUtcNow();
         var tags = await TagsAsync(project.Id, cancellationToken);
-        await catalog.SetBaselineAsync(project.Id, [.. tags.Select(tag => (tag.Name, tag.Target.Value))], cancellationToken);
+        await catalog.SetBaselineAsync(
+            project.Id, lookedAt, LookPolicy.NextLook(project.Id, hasOpenTags: false, lookedAt), [.. tags.Select(tag => (tag.Name, tag.Target.Value))], cancellationToken);
         Log.Taken(logger, project.Path, tags.Count);
     }
 

@@ -7,14 +7,17 @@ using ReleaseBot.History;
 namespace ReleaseBot.Web;
 
 /// <summary>Takes accepted releases off the history and has them verified, a few at a time, so that one slow answer of GitLab holds up nobody else's.</summary>
-internal sealed partial class VerificationService(
-    VerificationQueue queue, Verifier verifier, [FromKeyedServices(WakeUps.Verify)] WakeUp wakeUp, ILogger<VerificationService> logger) : BackgroundService
+internal sealed class VerificationService(
+    VerificationQueue queue, Verifier verifier, [FromKeyedServices(WakeUps.Verify)] WakeUp wakeUp, TimeProvider time, ILogger<VerificationService> logger)
+    : BackgroundService
 {
     private const int AtOnce = 4;
 
     /// <summary>Longer than all that one verification may take.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan WaitCap = TimeSpan.FromSeconds(30);
+    private readonly LoopPace _pace = new("Verifying releases", Poll, WaitCap, time, logger);
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}";
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
@@ -30,21 +33,18 @@ internal sealed partial class VerificationService(
                 {
                     wakeUp.Set();
                     await verifier.VerifyAsync(job, stoppingToken);
+                    _pace.Succeeded();
                     continue;
                 }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                Log.Failed(logger, exception);
+                // Not ended by a wake-up: what failed does so for the next release too.
+                await Task.Delay(_pace.Failed(exception), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                continue;
             }
 
             await wakeUp.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "A verification failed unexpectedly; it is tried again when its lease has run out.")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

@@ -9,6 +9,9 @@ namespace ReleaseBot.Worker;
 /// <summary>Builds the image, once for all registries, streaming the source through. The image's id is written down before anything is pushed.</summary>
 internal sealed class BuildStage(DockerEngine engine, EngineRoom room, RunLedger ledger, EngineCredentials credentials, TimeProvider time) : IReleaseStage
 {
+    /// <summary>Long enough for a name server that starts, or has just lost its zone; short for a name that is misspelt.</summary>
+    private static readonly TimeSpan UnknownHostLimit = TimeSpan.FromMinutes(2);
+
     public StageName Name => StageName.Build;
 
     public ReleaseStatus Status => ReleaseStatus.Building;
@@ -62,6 +65,7 @@ internal sealed class BuildStage(DockerEngine engine, EngineRoom room, RunLedger
             BuildId = ReleaseRun.BuildId(run.Release.Id, run.Claimed.Fence),
             LocalTag = run.LocalTag,
             WriteContext = async (output, token) => run.Log.Say(Describe(await run.Source!.WriteAsync(output, token))),
+            HiddenFiles = run.Source!.Options.Hidden,
             Dockerfile = run.Rule.Dockerfile,
             Target = run.Rule.Target,
             BuildArgs = buildArgs,
@@ -79,6 +83,8 @@ internal sealed class BuildStage(DockerEngine engine, EngineRoom room, RunLedger
     /// <summary>What a fault of source or engine means for the release; null for one that is ours.</summary>
     private static StageResult? Classify(Exception exception) => exception switch
     {
+        BuildFailedException { UnknownHost: not null } =>
+            new StageResult.Wait(new Reason(ReasonCode.RegistryUnavailable, exception.Message), null) { GiveUpAfter = UnknownHostLimit, EndsAs = ReasonCode.BuildFailed },
         BuildFailedException { IsTransient: true } => new StageResult.Wait(new Reason(ReasonCode.RegistryUnavailable, exception.Message), null),
         BuildFailedException => StageResult.Fail(ReasonCode.BuildFailed, exception.Message),
         EngineUnavailableException => new StageResult.Wait(new Reason(ReasonCode.EngineUnavailable, exception.Message), null),

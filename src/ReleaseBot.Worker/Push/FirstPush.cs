@@ -36,7 +36,7 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
         var seen = await client.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
         if (seen != digest)
         {
-            return StageResult.Fail(ReasonCode.PushFailed,
+            return PushFaults.Failed(image, ReasonCode.PushFailed,
                 $"{image.Image} was pushed as {digest.Short}, but the registry answers {seen?.Short ?? "nothing"} for it. Somebody else pushes to this tag, or the registry lost it.");
         }
 

@@ -8,7 +8,7 @@ namespace ReleaseBot.Worker;
 internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey, TagLedger tags, RunLedger ledger)
 {
     /// <returns>Why the release ends here, or null. Registries that are away are added to <paramref name="troubles"/>.</returns>
-    public async Task<StageResult?> RunAsync(ReleaseRun run, PushTroubles troubles, CancellationToken cancellationToken)
+    public async Task<StageResult.End?> RunAsync(ReleaseRun run, PushTroubles troubles, CancellationToken cancellationToken)
     {
         var missing = run.Carriers.Where(image => image.Status != ImageStatus.Pushed).ToList();
         if (missing.Count == 0)
@@ -30,12 +30,12 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
         }
         catch (RegistryException exception)
         {
-            return PushFaults.Permanent(exception);
+            return PushFaults.Permanent(source, exception);
         }
 
         var ends = await Task.WhenAll(missing.GroupBy(image => image.Registry)
             .Select(group => CopyToRegistryAsync(run, source, manifest, [.. group], troubles, cancellationToken)));
-        return ends.FirstOrDefault(end => end is not null);
+        return StageResult.End.First(ends);
     }
 
     public static TagVerdict VerdictOf(ReleaseImage image, Digest? before, Digest after)
@@ -61,7 +61,7 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
         _ => "the branch went on",
     };
 
-    private async Task<StageResult?> CopyToRegistryAsync(
+    private async Task<StageResult.End?> CopyToRegistryAsync(
         ReleaseRun run, ReleaseImage source, RegistryManifest manifest, IReadOnlyList<ReleaseImage> images, PushTroubles troubles,
         CancellationToken cancellationToken)
     {
@@ -86,7 +86,7 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
             }
             catch (RegistryException exception)
             {
-                return PushFaults.Permanent(exception);
+                return PushFaults.Permanent(image, exception);
             }
         }
 

@@ -13,27 +13,26 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
     /// but is noted on its images.
     /// </summary>
     /// <returns>Why the release ends here, or null.</returns>
-    public async Task<StageResult?> ExamineAllAsync(ReleaseRun run, CancellationToken cancellationToken)
+    public async Task<StageResult.End?> ExamineAllAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
         var away = new PushTroubles(run, ledger);
         var ends = await Task.WhenAll(run.Carriers.Where(image => image.Status != ImageStatus.Pushed).GroupBy(image => image.Registry)
             .Select(group => ExamineRegistryAsync(run, [.. group], away, cancellationToken)));
-        return ends.FirstOrDefault(end => end is not null);
+        return StageResult.End.First(ends);
     }
 
-    private async Task<StageResult?> ExamineRegistryAsync(
+    private async Task<StageResult.End?> ExamineRegistryAsync(
         ReleaseRun run, IReadOnlyList<ReleaseImage> images, PushTroubles away, CancellationToken cancellationToken)
     {
+        // All of them, so that each image is told apart and the user mends all names at once.
+        List<StageResult.End?> ends = [];
         foreach (var image in images)
         {
             try
             {
                 var client = registries.Get(image.Registry);
                 await client.CheckPushAsync(image.Repository, cancellationToken);
-                if (await ExamineAsync(run, image, cancellationToken) is { } refusal)
-                {
-                    return refusal;
-                }
+                ends.Add(await ExamineAsync(run, image, cancellationToken));
             }
             catch (RegistryException exception) when (exception.IsTransient)
             {
@@ -41,16 +40,16 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
             }
             catch (RegistryException exception)
             {
-                return PushFaults.Permanent(exception);
+                ends.Add(PushFaults.Permanent(image, exception));
             }
         }
 
-        return null;
+        return StageResult.End.First(ends);
     }
 
     /// <summary>One name: adopts what is there if it is this release's own image, refuses if it is a version that somebody published.</summary>
     /// <returns>Why the release ends here, or null. <see cref="ReleaseImage.Status"/> tells whether the image was adopted.</returns>
-    public async Task<StageResult?> ExamineAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    public async Task<StageResult.End?> ExamineAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
     {
         var found = await registries.Get(image.Registry).GetManifestAsync(image.Repository, image.Tag, cancellationToken);
         if (found is null)
@@ -84,7 +83,7 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
         var reason = standing is { IsPublished: true }
             ? $"{image.Image} was published by release {standing.ReleaseId} as {found.Digest.Short}, and a published version never changes."
             : $"{image.Image} exists in the registry as {found.Digest.Short} and was not published by us.";
-        return StageResult.Reject(new Reason(ReasonCode.VersionExists, $"{reason} Release a new version, or set Overwrite to Allow."));
+        return StageResult.Of(image, ReleaseStatus.Rejected, new Reason(ReasonCode.VersionExists, $"{reason} Release a new version, or set Overwrite to Allow."));
     }
 
     /// <summary>Whether the bytes can be had without a build: from a registry that holds them, or from this worker's engine.</summary>

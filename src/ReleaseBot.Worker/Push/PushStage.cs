@@ -103,11 +103,11 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, RunLedger l
         }
         catch (EnginePushException exception)
         {
-            return PushFaults.Permanent(exception);
+            return PushFaults.Permanent(image, exception);
         }
         catch (RegistryException exception)
         {
-            return PushFaults.Permanent(exception);
+            return PushFaults.Permanent(image, exception);
         }
     }
 }

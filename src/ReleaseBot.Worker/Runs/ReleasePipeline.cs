@@ -35,7 +35,7 @@ internal sealed partial class ReleasePipeline(
                     await WaitAsync(run, stage, wait, cancellationToken);
                     return;
                 case StageResult.End end:
-                    await FinishAsync(run, end.Status, end.Reason, cancellationToken);
+                    await FinishAsync(run.Claimed, run.Log, end.Status, end.Reason, end.Images, cancellationToken);
                     return;
                 default:
                     await ledger.EndStageAsync(run.Claimed, stage.Name, StageStatus.Done, cancellationToken);
@@ -48,16 +48,17 @@ internal sealed partial class ReleasePipeline(
     }
 
     public Task FinishAsync(ReleaseRun run, ReleaseStatus status, Reason? reason, CancellationToken cancellationToken) =>
-        FinishAsync(run.Claimed, run.Log, status, reason, cancellationToken);
+        FinishAsync(run.Claimed, run.Log, status, reason, images: null, cancellationToken);
 
     /// <summary>Ends the release. The log says how, before its row does, so that whoever follows the log sees the end.</summary>
-    private async Task FinishAsync(ClaimedRun claimed, RunLog log, ReleaseStatus status, Reason? reason, CancellationToken cancellationToken)
+    private async Task FinishAsync(
+        ClaimedRun claimed, RunLog log, ReleaseStatus status, Reason? reason, IReadOnlyList<ImageFailure>? images, CancellationToken cancellationToken)
     {
         var release = claimed.Release;
         log.Say(reason is null ? status.ToText() : $"{status.ToText()}: {reason.Code.ToText()}: {reason.Message}");
         await log.DisposeAsync();
         var tellings = Tellings.Of(ReleasePlanner.RuleFor(release.ProjectPath, rules), release.RefKind);
-        await ledger.FinishAsync(claimed, status, reason, tellings, cancellationToken);
+        await ledger.FinishAsync(claimed, status, reason, images, tellings, cancellationToken);
         Log.Finished(logger, release.ProjectPath, release.RefName, status.ToText(), reason?.Code.ToText() ?? "ok");
     }
 
@@ -95,10 +96,11 @@ internal sealed partial class ReleasePipeline(
         var release = claimed.Release;
         var now = time.GetUtcNow();
         var since = release.WaitingSince ?? now;
-        if (now - since >= publishing.GiveUpAfter)
+        if (wait.GivesUp(release.Reason, now - since, publishing.GiveUpAfter) is { } limit)
         {
-            var given = new Reason(wait.Reason.Code, $"Given up after {publishing.GiveUpAfter}: {wait.Reason.Message}");
-            await FinishAsync(claimed, log, ReleaseStatus.Failed, given, cancellationToken);
+            var given = new Reason(wait.EndsAs ?? wait.Reason.Code, $"Given up after {limit}: {wait.Reason.Message}");
+            // Each image that waits for a registry bears its own reason; the others have none to bear.
+            await FinishAsync(claimed, log, ReleaseStatus.Failed, given, isPushing && given.Code == ReasonCode.RegistryUnavailable ? [] : null, cancellationToken);
             return;
         }
 

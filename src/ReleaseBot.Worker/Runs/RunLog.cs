@@ -34,6 +34,7 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     private TaskCompletionSource _hurry = NewHurry();
     private int _dropped;
     private long _bytes;
+    private int _lostPieces;
 
     public RunLog(ReleaseLogStore store, Guid releaseId, long fence, SecretMask mask, TimeProvider time, ILogger logger)
     {
@@ -44,7 +45,13 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     /// <summary>A line of a tool's output.</summary>
     public void WriteLine(string line)
     {
-        var text = _mask.Apply(line.Length > MaxLineLength ? line[..MaxLineLength] + " [line cut]" : line);
+        var text = _mask.Apply(line);
+        if (line.Length > MaxLineLength)
+        {
+            // Masked first, since half a secret is not recognised; and the builder's own cut may have left such a half at the very end.
+            text = text[..Math.Clamp(text.Length - _mask.Reach, 0, MaxLineLength)] + " [line cut]";
+        }
+
         if (!_lines.Writer.TryWrite(new Entry(text, null)))
         {
             Interlocked.Increment(ref _dropped);
@@ -78,6 +85,11 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
         try
         {
             await _writer.WaitAsync(FlushLimit, _time);
+            if (_lostPieces > 1)
+            {
+                Log.PiecesLost(_logger, _releaseId, _lostPieces);
+                _lostPieces = 0;
+            }
         }
         catch (TimeoutException)
         {
@@ -150,7 +162,10 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
             // The log is told, not obeyed: a release does not fail because a line of it could not be kept, and a lost fence shows elsewhere.
-            Log.PieceLost(_logger, _releaseId, exception.GetType().Name);
+            if (_lostPieces++ == 0)
+            {
+                Log.PieceLost(_logger, _releaseId, StoreFault.Explain(exception) ?? exception.GetType().Name);
+            }
         }
     }
 
@@ -160,8 +175,11 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "A piece of the log of release {ReleaseId} could not be stored ({Fault}).")]
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "A piece of the log of release {ReleaseId} could not be stored: {Fault}.")]
         public static partial void PieceLost(ILogger logger, Guid releaseId, string fault);
+
+        [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "{Count} pieces of the log of release {ReleaseId} could not be stored in all.")]
+        public static partial void PiecesLost(ILogger logger, Guid releaseId, int count);
 
         [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "The log of release {ReleaseId} could not be flushed in time.")]
         public static partial void FlushTooSlow(ILogger logger, Guid releaseId);

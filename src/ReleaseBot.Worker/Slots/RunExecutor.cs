@@ -34,9 +34,9 @@ internal sealed partial class RunExecutor(
         {
             Log.FencedOff(logger, claimed.Release.Id, claimed.Fence);
         }
-        catch (Exception exception) when (HistoryDatabase.IsAway(exception))
+        catch (Exception exception) when (StoreFault.Explain(exception) is { } cause)
         {
-            await GiveBackAsync(claimed, exception);
+            await GiveBackAsync(claimed, cause);
         }
         catch (Exception exception)
         {
@@ -119,10 +119,10 @@ internal sealed partial class RunExecutor(
         }
     }
 
-    /// <summary>The database was away for longer than we wait. The release goes on at the next worker that can reach it, without having failed.</summary>
-    private async Task GiveBackAsync(ClaimedRun claimed, Exception exception)
+    /// <summary>The database was away for longer than we wait, or takes no writes. The release goes on at the next worker that can reach it, without having failed.</summary>
+    private async Task GiveBackAsync(ClaimedRun claimed, string cause)
     {
-        Log.HistoryAway(logger, claimed.Release.Id, exception);
+        Log.HistoryAway(logger, claimed.Release.Id, cause);
         try
         {
             using var limit = new CancellationTokenSource(LastWords, time);
@@ -171,7 +171,7 @@ internal sealed partial class RunExecutor(
         [LoggerMessage(EventId = 6, Level = LogLevel.Warning, Message = "A build of fence {Fence} could not be ended: {Message}")]
         public static partial void StragglerNotEnded(ILogger logger, long fence, string message);
 
-        [LoggerMessage(EventId = 7, Level = LogLevel.Warning, Message = "The database is away; this attempt of release {ReleaseId} ends.")]
-        public static partial void HistoryAway(ILogger logger, Guid releaseId, Exception exception);
+        [LoggerMessage(EventId = 7, Level = LogLevel.Warning, Message = "This attempt of release {ReleaseId} ends: {Cause}.")]
+        public static partial void HistoryAway(ILogger logger, Guid releaseId, string cause);
     }
 }

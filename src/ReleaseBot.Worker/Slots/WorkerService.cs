@@ -11,11 +11,14 @@ namespace ReleaseBot.Worker;
 /// </summary>
 internal sealed partial class WorkerService(
     RunQueue queue, RunExecutor executor, WorkerIdentity identity, WorkerPresence presence, WorkerWakeUps wakeUps, HistorySignals signals, EngineSettings engine,
-    ILogger<WorkerService> logger) : BackgroundService
+    TimeProvider time, ILogger<WorkerService> logger) : BackgroundService
 {
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Drain = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan WaitCap = TimeSpan.FromSeconds(30);
+
+    private readonly LoopPace _pace = new("Claiming releases", Poll, WaitCap, time, logger);
     private readonly CancellationTokenSource _abort = new();
 
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -48,18 +51,16 @@ internal sealed partial class WorkerService(
                 {
                     // Another may be waiting: the next free slot should look at once.
                     wakeUps.Slots.Set();
+                    _pace.Succeeded();
                     using var busy = presence.Busy();
                     await executor.RunAsync(claimed, _abort.Token);
                     continue;
                 }
             }
-            catch (Exception exception) when (HistoryDatabase.IsAway(exception) && !stoppingToken.IsCancellationRequested)
-            {
-                Log.HistoryAway(logger, exception);
-            }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                Log.ClaimFailed(logger, exception);
+                await Task.Delay(_pace.Failed(exception), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                continue;
             }
 
             await wakeUps.Slots.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -70,11 +71,5 @@ internal sealed partial class WorkerService(
     {
         [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "Worker {Worker} is ready with {Slots} slots.")]
         public static partial void Started(ILogger logger, string worker, int slots);
-
-        [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "No release could be claimed; trying again in a few seconds.")]
-        public static partial void ClaimFailed(ILogger logger, Exception exception);
-
-        [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "No release can be claimed while the database is away.")]
-        public static partial void HistoryAway(ILogger logger, Exception exception);
     }
 }

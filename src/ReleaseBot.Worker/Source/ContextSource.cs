@@ -5,15 +5,18 @@ using ReleaseBot.GitLab;
 namespace ReleaseBot.Worker;
 
 /// <summary>Writes the build's context, as often as the builder asks for it.</summary>
-internal abstract class ContextSource : IAsyncDisposable
+internal abstract class ContextSource(ContextOptions options) : IAsyncDisposable
 {
+    public ContextOptions Options { get; } = options;
+
     public abstract Task<ContextSummary> WriteAsync(Stream output, CancellationToken cancellationToken);
 
     public abstract ValueTask DisposeAsync();
 }
 
 /// <summary>GitLab's archive, streamed through: nothing of it touches the disk. The first stream is open before the build begins.</summary>
-internal sealed class ArchiveSource(GitLabClient gitLab, long projectId, ObjectId commit, ContextOptions options, Stream first) : ContextSource
+internal sealed class ArchiveSource(GitLabClient gitLab, long projectId, ObjectId commit, ContextOptions options, Stream first)
+    : ContextSource(options)
 {
     private Stream? _first = first;
 
@@ -22,7 +25,7 @@ internal sealed class ArchiveSource(GitLabClient gitLab, long projectId, ObjectI
         var opened = Interlocked.Exchange(ref _first, null) ?? await gitLab.OpenArchiveAsync(projectId, commit, cancellationToken);
         await using (opened)
         {
-            return await BuildContext.WriteAsync(opened, output, options, cancellationToken);
+            return await BuildContext.WriteAsync(opened, output, Options, cancellationToken);
         }
     }
 
@@ -36,10 +39,10 @@ internal sealed class ArchiveSource(GitLabClient gitLab, long projectId, ObjectI
 }
 
 /// <summary>A work tree that git fetched, removed when the build is over.</summary>
-internal sealed class WorkTreeSource(string directory, ContextOptions options) : ContextSource
+internal sealed class WorkTreeSource(string directory, ContextOptions options) : ContextSource(options)
 {
     public override Task<ContextSummary> WriteAsync(Stream output, CancellationToken cancellationToken) =>
-        BuildContext.WriteDirectoryAsync(directory, output, options, cancellationToken);
+        BuildContext.WriteDirectoryAsync(directory, output, Options, cancellationToken);
 
     public override ValueTask DisposeAsync()
     {

@@ -8,13 +8,16 @@ namespace ReleaseBot.Worker;
 /// Claims wishes at a wake-up and every few seconds. Two hands, so that a registry that does not answer holds up nobody else's tag. At a shutdown
 /// no more is claimed; a put under way may end, and what still runs after the drain is handed back.
 /// </summary>
-internal sealed partial class TagChangeService(
-    TagChangeQueue queue, TagChangeRunner runner, WorkerWakeUps wakeUps, HistorySignals signals, ILogger<TagChangeService> logger) : BackgroundService
+internal sealed class TagChangeService(
+    TagChangeQueue queue, TagChangeRunner runner, WorkerWakeUps wakeUps, HistorySignals signals, TimeProvider time, ILogger<TagChangeService> logger)
+    : BackgroundService
 {
     private const int Hands = 2;
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan WaitCap = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Drain = TimeSpan.FromSeconds(10);
 
+    private readonly LoopPace _pace = new("Working on wishes about tags", Poll, WaitCap, time, logger);
     private readonly CancellationTokenSource _abort = new();
 
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -47,12 +50,14 @@ internal sealed partial class TagChangeService(
                     // Another may be waiting.
                     wakeUps.Tags.Set();
                     await runner.RunAsync(claimed, _abort.Token);
+                    _pace.Succeeded();
                     continue;
                 }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                Log.Failed(logger, exception);
+                await Task.Delay(_pace.Failed(exception), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                continue;
             }
             catch (OperationCanceledException)
             {
@@ -61,11 +66,5 @@ internal sealed partial class TagChangeService(
 
             await wakeUps.Tags.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "Wishes about tags could not be worked on; trying again in a few seconds.")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

@@ -30,7 +30,7 @@ internal sealed class TagsStage(TagMover mover, RunLedger ledger) : IReleaseStag
             }
             catch (RegistryException exception)
             {
-                return PushFaults.Permanent(exception);
+                return PushFaults.Permanent(image, exception);
             }
         }
 

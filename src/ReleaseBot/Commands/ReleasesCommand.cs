@@ -14,7 +14,13 @@ internal static class ReleasesCommand
     {
         Option<string?> project = new("--project") { HelpName = "PROJECT", Description = "Only this project, by path or id." };
         Option<string[]> status = new("--status") { HelpName = "STATUS", Description = $"Only these, given several times: {string.Join(", ", Statuses())}." };
-        status.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Statuses());
+        status.Validators.Add(result =>
+        {
+            foreach (var token in result.Tokens.Where(token => !Statuses().Contains(token.Value, StringComparer.OrdinalIgnoreCase)))
+            {
+                result.AddError(NotAStatus(token.Value));
+            }
+        });
         Option<int> limit = new("--limit") { HelpName = "N", Description = "At most so many, newest first.", DefaultValueFactory = _ => 50 };
         limit.Validators.Add(result =>
         {
@@ -80,6 +86,12 @@ internal static class ReleasesCommand
         },
         output,
         cancellationToken);
+
+    private static string NotAStatus(string typed)
+    {
+        var nearest = NearestName.Find(typed, Statuses()) is { } name ? $" Did you mean {name}?" : "";
+        return $"--status \"{TerminalText.Clean(typed)}\" is no status.{nearest} Legal are {string.Join(", ", Statuses())}.";
+    }
 
     private static string[] Statuses() => [.. Enum.GetValues<ReleaseStatus>().Select(status => status.ToText())];
 }

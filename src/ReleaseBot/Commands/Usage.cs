@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ReleaseBot.Configuration;
+using ReleaseBot.Core;
 
 namespace ReleaseBot.Commands;
 

@@ -5,7 +5,8 @@ namespace ReleaseBot.Configuration;
 /// <summary>Everything that must never show in a log.</summary>
 internal static class SettingsSecrets
 {
-    private const int ShortestLine = 8;
+    /// <summary>A shorter value, as true or 8080, is no secret, and masking it would blot out half of a log.</summary>
+    private const int ShortestValue = 6;
 
     /// <summary>Each secret and the parts of it that may stand alone somewhere; each value once, longest first, so that a whole is masked before its part.</summary>
     public static IReadOnlyList<Secret> All(ReleaseBotSettings settings) =>
@@ -25,7 +26,7 @@ internal static class SettingsSecrets
         var signing = settings.GitLab.Webhook.SigningTokens.Concat(settings.Channels.Values.Select(channel => channel.SigningToken).OfType<Secret>());
         return whole.OfType<Secret>()
             .Concat(signing.SelectMany(WithKey))
-            .Concat(settings.Projects.SelectMany(rule => rule.BuildSecrets.Values).SelectMany(WithLines))
+            .Concat(settings.Projects.SelectMany(rule => rule.BuildSecrets.Values).SelectMany(WithParts))
             .Concat(settings.Channels.Values.SelectMany(channel => WithPath(channel.Url)))
             .Concat(ConnectionStrings.Credentials(settings.Storage.ConnectionString.Reveal()))
             .Concat(settings.Bus.Uri is { } uri ? ConnectionStrings.UrlCredentials(uri.Reveal()) : []);
@@ -33,9 +34,26 @@ internal static class SettingsSecrets
 
     private static IEnumerable<Secret> WithKey(Secret token) => [token, new Secret(token.Reveal()[SecretTypes.SigningPrefix.Length..])];
 
-    /// <summary>A log is written by lines, so a key of several lines shows as its lines.</summary>
-    private static IEnumerable<Secret> WithLines(Secret secret) =>
-        secret.Reveal().Split('\n', StringSplitOptions.TrimEntries).Where(line => line.Length >= ShortestLine).Select(line => new Secret(line)).Prepend(secret);
+    /// <summary>
+    /// A build may print a secret of several lines line by line, and of <c>KEY=value</c> or <c>"key": "value"</c> the value alone: what follows
+    /// the first <c>=</c> and the first <c>:</c> of a line, without quotes.
+    /// </summary>
+    private static IEnumerable<Secret> WithParts(Secret secret)
+    {
+        yield return secret;
+        foreach (var line in secret.Reveal().Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            yield return new Secret(line);
+            foreach (var at in new[] { line.IndexOf('='), line.IndexOf(':') }.Where(at => at >= 0))
+            {
+                var value = line[(at + 1)..].Trim(' ', '\t', '"', '\'', ',', ';');
+                if (value.Length >= ShortestValue)
+                {
+                    yield return new Secret(value);
+                }
+            }
+        }
+    }
 
     /// <summary>Network code names a host and a path separately; the path is what a chat's hook URL keeps secret.</summary>
     private static IEnumerable<Secret> WithPath(Secret url)

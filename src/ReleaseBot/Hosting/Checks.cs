@@ -10,11 +10,13 @@ namespace ReleaseBot.Hosting;
 internal static class Checks
 {
     private const int ProjectsLookedAt = 500;
+    private static readonly TimeSpan GitLabLimit = TimeSpan.FromSeconds(15);
 
     public static IEnumerable<Check> Of(ReleaseBotSettings settings, IServiceProvider services)
     {
         var gitLab = services.GetRequiredService<GitLabClient>();
         yield return new Check("GitLab", "Check GitLab:Url, and GitLab:CaFile for a private CA.", token => AskGitLabAsync(gitLab, token));
+        yield return new Check("hooks", "Check GitLab:Url and GitLab:Token.", token => HookCheck.AskAsync(settings, gitLab, token));
         foreach (var registry in settings.Registries.Values)
         {
             var client = services.GetRequiredService<RegistryClients>().Get(registry.Name);
@@ -51,7 +53,20 @@ internal static class Checks
     private static async Task<CheckResult> AskRegistryAsync(
         ReleaseBotSettings settings, RegistrySettings registry, RegistryClient client, GitLabClient gitLab, CancellationToken cancellationToken)
     {
-        if (await SampleRepositoryAsync(settings, registry, gitLab, cancellationToken) is not { } repository)
+        // Short of the check's own limit, or a GitLab that does not answer would count as this registry's silence.
+        using var limit = new CancellationTokenSource(GitLabLimit, TimeProvider.System);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        string? repository;
+        try
+        {
+            repository = await SampleRepositoryAsync(settings, registry, gitLab, either.Token);
+        }
+        catch (Exception exception) when (exception is GitLabException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return CheckResult.Doubt("was not asked: GitLab could not name a project that would be pushed here", "Mend GitLab first (see its line), then check again.");
+        }
+
+        if (repository is null)
         {
             return CheckResult.Doubt("no project is known that would be pushed here", "Give GitLab:Token access to a project that an entry of Projects matches.");
         }
@@ -116,7 +131,8 @@ internal static class Checks
         var pending = await database.PendingMigrationsAsync(cancellationToken);
         if (pending.Count == 0)
         {
-            return CheckResult.Ok("reachable, and its tables are those of this version");
+            await database.ProbeWriteAsync(cancellationToken);
+            return CheckResult.Ok("can be read and written, and its tables are those of this version");
         }
 
         return storage.Provider == StorageProvider.Sqlite

@@ -31,6 +31,7 @@ internal sealed class Repository
     private const string Folder = "shop-v1.0.0-0123456789abcdef/";
 
     private readonly List<(string Path, byte[] Content)> _files = [];
+    private readonly List<(string Path, string Target)> _links = [];
 
     public Repository(string dockerfile) => File("Dockerfile", dockerfile);
 
@@ -47,6 +48,12 @@ internal sealed class Repository
     public Repository File(string path, string content)
     {
         _files.Add((path, Encoding.UTF8.GetBytes(content)));
+        return this;
+    }
+
+    public Repository Link(string path, string target)
+    {
+        _links.Add((path, target));
         return this;
     }
 
@@ -71,8 +78,15 @@ internal sealed class Repository
                 writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, Folder + path)
                 {
                     Mode = (UnixFileMode)0b111_101_101,
+                    // As git archive has it: of the commit, and so the same for all files.
+                    ModificationTime = DateTimeOffset.UnixEpoch.AddYears(50),
                     DataStream = new MemoryStream(content),
                 });
+            }
+
+            foreach (var (path, target) in _links)
+            {
+                writer.WriteEntry(new PaxTarEntry(TarEntryType.SymbolicLink, Folder + path) { LinkName = target });
             }
         }
 

@@ -60,6 +60,8 @@ public sealed class HistoryHost : IAsyncDisposable
     public OutboxStore Outbox => Get<OutboxStore>();
     public ReleaseOperations Operations => Get<ReleaseOperations>();
     public ProjectCatalog Projects => Get<ProjectCatalog>();
+    public ReconcileRounds Rounds => Get<ReconcileRounds>();
+    public DisabledHooks DisabledHooks => Get<DisabledHooks>();
     public HistoryQueries Queries => Get<HistoryQueries>();
     public Housekeeping Housekeeping => Get<Housekeeping>();
     public HistorySignals Signals => Get<HistorySignals>();

@@ -1,4 +1,5 @@
 using ReleaseBot.Core;
+using ReleaseBot.History;
 using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
@@ -112,6 +113,76 @@ public abstract class OutboxTests(IDatabases databases) : HistoryTest(databases)
         row.DeadAt.ShouldNotBeNull();
         row.LastError.ShouldBe("410 gone");
     }
+
+    [Fact]
+    public async Task The_Stage_Notify_Lasts_From_The_Release_s_End_Until_The_Last_Channel_Is_Told()
+    {
+        var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Published, All, OnlyPublished);
+        var release = await ReadAsync(id);
+        var begun = NotifyOf(release);
+        (begun.Status, begun.StartedAt, begun.FinishedAt).ShouldBe((StageStatus.Running, release.FinishedAt!.Value, null));
+
+        var messages = await History.Outbox.ClaimAsync(5, History.Lease, Token);
+        await History.Outbox.DeliveredAsync(messages[0].Id, Token);
+        NotifyOf(await ReadAsync(id)).Status.ShouldBe(StageStatus.Running);
+        await History.Outbox.DeliveredAsync(messages[1].Id, Token);
+
+        var last = (await History.Queries.MessagesAsync(id, Token)).Max(message => message.DeliveredAt);
+        var ended = NotifyOf(await ReadAsync(id));
+        (ended.Status, ended.StartedAt, ended.FinishedAt).ShouldBe((StageStatus.Done, release.FinishedAt.Value, last));
+    }
+
+    [Fact]
+    public async Task The_Stage_Notify_Ends_However_Close_Together_Its_Channels_Are_Told()
+    {
+        var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Published, [.. Enumerable.Range(0, 16).Select(number => All with { Channel = $"channel-{number}" })]);
+        var messages = await History.Outbox.ClaimAsync(16, History.Lease, Token);
+
+        await Task.WhenAll(messages.Select(message => History.Outbox.DeliveredAsync(message.Id, Token)));
+
+        NotifyOf(await ReadAsync(id)).Status.ShouldBe(StageStatus.Done);
+    }
+
+    [Fact]
+    public async Task A_Dead_Channel_Fails_The_Stage_Notify_And_Not_The_Release()
+    {
+        var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Published, All, OnlyPublished);
+        var messages = await History.Outbox.ClaimAsync(5, History.Lease, Token);
+
+        await History.Outbox.GiveUpAsync(messages[0].Id, "410 gone", Token);
+        await History.Outbox.DeliveredAsync(messages[1].Id, Token);
+
+        var release = await ReadAsync(id);
+        (release.Status, NotifyOf(release).Status).ShouldBe((ReleaseStatus.Published, StageStatus.Failed));
+    }
+
+    [Fact]
+    public async Task Where_Nobody_Is_To_Be_Told_The_Stage_Notify_Is_Skipped()
+    {
+        var release = await ReadAsync(await EndAsync("v1.0.0", 1, ReleaseStatus.Published, OnlyFailed));
+
+        var stage = NotifyOf(release);
+        (stage.Status, stage.StartedAt, stage.FinishedAt).ShouldBe((StageStatus.Skipped, release.FinishedAt!.Value, release.FinishedAt));
+    }
+
+    [Fact]
+    public async Task A_Message_Of_An_Earlier_Attempt_Does_Not_End_The_Present_One_s_Stage()
+    {
+        var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Failed, All);
+        var late = (await History.Outbox.ClaimAsync(5, History.Lease, Token)).ShouldHaveSingleItem();
+        await History.Operations.RetryAsync(id, Token);
+        var job = await ClaimVerificationAsync();
+        await History.Verification.QueueAsync(job, Verified(job), Token);
+        await History.Ledger.FinishAsync(await ClaimRunAsync(), ReleaseStatus.Published, null, [All], Token);
+
+        await History.Outbox.DeliveredAsync(late.Id, Token);
+
+        var stages = (await ReadAsync(id)).Stages.Where(stage => stage.Name == StageName.Notify).OrderBy(stage => stage.Attempt);
+        stages.Select(stage => stage.Status).ShouldBe([StageStatus.Done, StageStatus.Running]);
+    }
+
+    private static ReleaseStage NotifyOf(Release release) =>
+        release.Stages.Where(stage => stage.Name == StageName.Notify).ShouldHaveSingleItem();
 
     private async Task<Guid> EndAsync(string tag, int target, ReleaseStatus status, params NotifyRule[] tellings)
     {

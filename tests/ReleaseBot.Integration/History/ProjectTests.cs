@@ -32,8 +32,8 @@ public abstract class ProjectTests(IDatabases databases) : HistoryTest(databases
     public async Task Only_What_Is_Neither_Baseline_Nor_Release_Is_Unknown()
     {
         await History.Projects.EnsureAsync(7, "acme/app-7", null, Token);
-        await History.Projects.SetBaselineAsync(7, [("v1", Object(1).Value), ("v2", Object(2).Value), ("v2", Object(2).Value)], Token);
-        await History.Projects.SetBaselineAsync(7, [("v9", Object(9).Value)], Token);
+        await History.Projects.SetBaselineAsync(7, Second(1), Second(2), [("v1", Object(1).Value), ("v2", Object(2).Value), ("v2", Object(2).Value)], Token);
+        await History.Projects.SetBaselineAsync(7, Second(1), Second(2), [("v9", Object(9).Value)], Token);
         await AcceptAsync(7, GitRef.Tag("v3"), Object(3));
         await AcceptAsync(8, GitRef.Tag("v4"), Object(4));
         await AcceptAsync(7, GitRef.Branch("v5"), Object(5));
@@ -50,9 +50,14 @@ public abstract class ProjectTests(IDatabases databases) : HistoryTest(databases
         unknown.Take(5).ShouldBe([("v2", Object(22).Value), ("v3", Object(33).Value), ("v4", Object(4).Value), ("v5", Object(5).Value), ("v9", Object(9).Value)]);
         unknown.Skip(5).ShouldBe(many);
         (await History.Projects.AllAsync(Token)).Single(project => project.Id == 7).BaselineAt.ShouldNotBeNull();
-        await History.Projects.MarkReconciledAsync(7, Token);
-        (await History.Projects.AllAsync(Token)).Single(project => project.Id == 7).ReconciledAt.ShouldNotBeNull();
+        var (looked, next) = (Second(1), Second(2));
+        await History.Projects.MarkLookedAtAsync(7, looked, next, Token);
+        await History.Projects.MarkHooksSeenAsync(7, Second(3), Token);
+        var project = (await History.Projects.AllAsync(Token)).Single(project => project.Id == 7);
+        (project.ReconciledAt, project.NextLookAt, project.NextHooksAt).ShouldBe((looked, next, Second(3)));
     }
+
+    private static DateTimeOffset Second(int number) => DateTimeOffset.UnixEpoch.AddYears(50).AddSeconds(number);
 
     [Fact]
     public async Task The_Migrations_Make_The_Model_And_Nothing_Is_Pending()

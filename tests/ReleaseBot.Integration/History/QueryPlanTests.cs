@@ -27,7 +27,7 @@ public abstract partial class QueryPlanTests(IDatabases databases) : IAsyncLifet
     {
         ["page"] = (new ReleaseFilter { Before = Guid.CreateVersion7(Now.AddMilliseconds(Rows / 2)) }, "releases"),
         ["project id"] = (new ReleaseFilter { Project = "17" }, "ix_releases_project_id_id"),
-        ["project path"] = (new ReleaseFilter { Project = "acme/app-17" }, "ix_releases_project_path_id"),
+        ["project path"] = (new ReleaseFilter { Project = "Acme/App-17" }, "ix_releases_lower_project_path_id"),
         ["ref"] = (new ReleaseFilter { Ref = "v1.0.77" }, "ix_releases_ref_name_id"),
         ["full ref"] = (new ReleaseFilter { Ref = "refs/tags/v1.0.77" }, "ix_releases_ref_name_id"),
         ["version"] = (new ReleaseFilter { Version = "1.0.77" }, "ix_releases_version_id"),
@@ -53,7 +53,9 @@ public abstract partial class QueryPlanTests(IDatabases databases) : IAsyncLifet
                     var row = Samples.Queued(number, number % 100, Now);
                     row.Status = number % 50 == 0 ? ReleaseStatus.Failed : number % 51 == 0 ? ReleaseStatus.Rejected : ReleaseStatus.Published;
                     context.Releases.Add(row);
-                    context.ReleaseImages.Add(Samples.Image(row.Id, 0, $"app-{number % 100}", $"v{number}", DigestOf(number)));
+                    var image = Samples.Image(row.Id, 0, $"app-{number % 100}", $"v{number}", DigestOf(number));
+                    image.Status = ImageStatus.Pushed;
+                    context.ReleaseImages.Add(image);
                 }
 
                 return await context.SaveChangesAsync(token);

@@ -20,6 +20,7 @@ public abstract class ReleaseQueryTests(IDatabases databases) : HistoryTest(data
     [
         (filter => filter with { Project = "2" }, row => row.ProjectId == 2),
         (filter => filter with { Project = "acme/app-1" }, row => row.ProjectPath == "acme/app-1"),
+        (filter => filter with { Project = "ACME/App-1" }, row => row.ProjectPath == "acme/app-1"),
         (filter => filter with { Ref = "v1.0.4" }, row => row.RefName == "v1.0.4"),
         (filter => filter with { Ref = "refs/tags/v1.0.4" }, row => row is { RefName: "v1.0.4", RefKind: RefKind.Tag }),
         (filter => filter with { Version = "1.0.4" }, row => row.Version == "1.0.4"),
@@ -27,7 +28,7 @@ public abstract class ReleaseQueryTests(IDatabases databases) : HistoryTest(data
         (filter => filter with { Commit = "000000AB" }, row => row.Commit!.StartsWith("000000ab", StringComparison.Ordinal)),
         (filter => filter with { Statuses = OneStatus }, row => row.Status == ReleaseStatus.Published),
         (filter => filter with { Statuses = SomeStatuses }, row => row.Status is ReleaseStatus.Failed or ReleaseStatus.Queued),
-        (filter => filter with { Digest = Digests[1] }, row => row.Images.Exists(image => image.Digest == Digests[1])),
+        (filter => filter with { Digest = Digests[1] }, row => row.Images.Exists(image => image.Digest == Digests[1] && image.Status == ImageStatus.Pushed)),
         (filter => filter with { Image = "registry.example/shop" }, row => row.Images.Exists(image => image.Repository == "shop")),
         (filter => filter with { Image = "registry.example/shop:latest" }, row => row.Images.Exists(image => image is { Repository: "shop", Tag: "latest" })),
         (filter => filter with { Since = Start.AddSeconds(30) }, row => row.CreatedAt >= Start.AddSeconds(30)),
@@ -156,10 +157,17 @@ public abstract class ReleaseQueryTests(IDatabases databases) : HistoryTest(data
             NotBefore = Start,
             Images =
             [
-                Samples.Image(id, 0, number % 2 == 0 ? "shop" : "till", number % 5 == 0 ? "latest" : $"v{number}", number % 7 == 0 ? null : Digests[number % 3]),
-                Samples.Image(id, 1, number % 6 == 0 ? "shop" : "other", $"w{number}", Digests[number % 3]),
+                Image(id, 0, number % 2 == 0 ? "shop" : "till", number % 5 == 0 ? "latest" : $"v{number}", number % 7 == 0 ? null : Digests[number % 3], ImageStatus.Pushed),
+                Image(id, 1, number % 6 == 0 ? "shop" : "other", $"w{number}", Digests[number / 3 % 3], ImageStatus.Kept),
             ],
         };
+    }
+
+    private static ReleaseImage Image(Guid release, int ordinal, string repository, string tag, string? digest, ImageStatus status)
+    {
+        var image = Samples.Image(release, ordinal, repository, tag, digest);
+        image.Status = status;
+        return image;
     }
 
     private List<Guid> Newest(Func<Release, bool> holds) => [.. _rows.Where(holds).OrderByDescending(row => row.Id).Select(row => row.Id)];

@@ -23,7 +23,7 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         (release.Status, release.Digest, release.Owner, release.LeaseUntil).ShouldBe((ReleaseStatus.Published, DigestOf(run).Value, null, null));
         release.FinishedAt.ShouldNotBeNull();
         release.Images.ShouldAllBe(image => image.Status == ImageStatus.Pushed && image.FinishedAt != null);
-        release.Stages.ShouldAllBe(stage => stage.Status == StageStatus.Done && stage.FinishedAt != null);
+        release.Stages.Where(stage => stage.Name != StageName.Notify).ShouldAllBe(stage => stage.Status == StageStatus.Done && stage.FinishedAt != null);
         (await History.RowsAsync<ResourceLock>()).ShouldBeEmpty();
         await Should.ThrowAsync<FencedOffException>(History.Ledger.EndWaitAsync(run, Token));
     }
@@ -39,6 +39,31 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         var release = await ReadAsync(id);
         (release.Images[0].Status, release.Images[0].ReasonCode).ShouldBe((ImageStatus.Pushed, null));
         (release.Images[1].Status, release.Images[1].ReasonCode, release.Images[1].ReasonMessage).ShouldBe((ImageStatus.Failed, ReasonCode.BuildFailed, "exit code 1"));
+    }
+
+    [Fact]
+    public async Task End_That_Some_Images_Caused_Is_Told_Of_These_And_Of_No_Other()
+    {
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        var run = await ClaimRunAsync();
+        var denied = new Reason(ReasonCode.PushDenied, "not yours");
+        await History.Ledger.FinishAsync(run, ReleaseStatus.Failed, denied, [new ImageFailure(1, denied)], [], Token);
+
+        var release = await ReadAsync(id);
+        release.Reason.ShouldBe(denied);
+        release.Images.Select(image => (image.Status, image.Reason)).ShouldBe([(ImageStatus.Pending, null), (ImageStatus.Failed, denied)]);
+        release.Images[0].FinishedAt.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Image_That_Waited_For_Its_Registry_When_The_Release_Ended_Has_Failed_For_That()
+    {
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        var run = await ClaimRunAsync();
+        await History.Ledger.RecordImageAsync(run, 0, ImageStatus.Pending, null, Away, Token);
+        await History.Ledger.FinishAsync(run, ReleaseStatus.Failed, new Reason(Away.Code, "Given up."), images: [], [], Token);
+
+        (await ReadAsync(id)).Images.Select(image => (image.Status, image.Reason)).ShouldBe([(ImageStatus.Failed, Away), (ImageStatus.Pending, null)]);
     }
 
     [Fact]

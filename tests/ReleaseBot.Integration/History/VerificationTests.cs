@@ -76,7 +76,8 @@ public abstract class VerificationTests(IDatabases databases) : HistoryTest(data
         var release = await ReadAsync(id);
         (release.Status, release.Reason, release.LeaseUntil).ShouldBe((ReleaseStatus.Rejected, Gone, null));
         release.FinishedAt.ShouldNotBeNull();
-        release.Stages.ShouldHaveSingleItem().Status.ShouldBe(StageStatus.Failed);
+        release.Stages.Select(stage => (stage.Name, stage.Status)).ShouldBe(
+            [(StageName.Verify, StageStatus.Failed), (StageName.Notify, StageStatus.Running)], ignoreOrder: true);
         (await History.Queries.MessagesAsync(id, Token)).ShouldHaveSingleItem().Outcome.ShouldBe(Outcome.Rejected);
     }
 

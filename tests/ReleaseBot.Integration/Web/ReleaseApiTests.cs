@@ -31,7 +31,7 @@ public sealed class ReleaseApiTests : IAsyncLifetime
         images.Select(image => image.GetProperty("reference").GetString()).ShouldBe(["registry.example/acme/shop:v1.2.3", "registry.example/acme/shop:latest"]);
         images.Select(image => image.GetProperty("floating").GetBoolean()).ShouldBe([false, true]);
         images.ShouldAllBe(image => image.GetProperty("digest").GetString() == digest.Value && image.GetProperty("status").GetString() == "pushed");
-        release.GetProperty("stages").EnumerateArray().Select(stage => stage.GetProperty("name").GetString()).ShouldBe(["verify", "queue", "push"]);
+        release.GetProperty("stages").EnumerateArray().Select(stage => stage.GetProperty("name").GetString()).ShouldBe(["verify", "queue", "push", "notify"]);
         var links = release.GetProperty("links");
         foreach (var link in new[] { "self", "log", "page" })
         {
@@ -119,6 +119,47 @@ public sealed class ReleaseApiTests : IAsyncLifetime
         answer.Problem.ShouldBe("invalid-parameter");
         answer.Json.GetProperty("parameter").GetString().ShouldBe(parameter);
         answer.Json.GetProperty("detail").GetString().ShouldNotBeNull().ShouldContain("expected");
+    }
+
+    [Theory]
+    [InlineData("releases?projct=acme/shop", "projct", "project")]
+    [InlineData("releases?limit=5&statuses=failed", "statuses", "status")]
+    [InlineData("releases?colour=blue", "colour", null)]
+    [InlineData("deliveries?outcom=ignored", "outcom", "outcome")]
+    [InlineData("deliveries?status=failed", "status", null)]
+    [InlineData("images?reference=registry.example/acme/shop:latest&att=now", "att", "at")]
+    [InlineData("queue?limit=5", "limit", null)]
+    public async Task Unknown_Parameter_Is_Refused_With_The_Nearest_Known_One(string path, string parameter, string? nearest)
+    {
+        var answer = await _web.GetAsync($"/api/v1/{path}");
+
+        answer.Status.ShouldBe(HttpStatusCode.BadRequest);
+        answer.Problem.ShouldBe("unknown-parameter");
+        answer.Json.GetProperty("parameter").GetString().ShouldBe(parameter);
+        (answer.Json.TryGetProperty("nearest", out var near) ? near.GetString() : null).ShouldBe(nearest);
+        answer.Json.GetProperty("detail").GetString().ShouldNotBeNull().ShouldContain($"{parameter} is no parameter of this route.");
+    }
+
+    [Fact]
+    public async Task Parameters_That_Are_Known_Pass_In_Any_Case_And_Pages_Take_Any()
+    {
+        (await _web.GetAsync("/api/v1/releases?Project=acme/shop&LIMIT=5")).Status.ShouldBe(HttpStatusCode.OK);
+        (await _web.GetAsync("/?utm_source=chat")).Status.ShouldBe(HttpStatusCode.OK);
+        _web.Http.DefaultRequestHeaders.Authorization = null;
+        // Whoever may not ask is not told what could be asked.
+        (await _web.GetAsync("/api/v1/releases?colour=blue")).Problem.ShouldBe("token-needed");
+    }
+
+    [Fact]
+    public async Task Projects_Are_Found_In_Any_Case_As_In_GitLab()
+    {
+        await _web.HookAsync(Hooks.Tag("v1.0.0", "acme/Shop"));
+        await _web.HookAsync(Hooks.Tag("nightly", "acme/Shop"));
+
+        foreach (var path in new[] { "releases?project=ACME/shop", "releases?project=acme/Shop", "deliveries?project=acme/SHOP&outcome=ignored" })
+        {
+            (await _web.GetAsync($"/api/v1/{path}")).Json.GetProperty("items").GetArrayLength().ShouldBe(1, path);
+        }
     }
 
     [Fact]

@@ -60,9 +60,15 @@ internal sealed class WebFixture : IAsyncDisposable
         where T : notnull =>
         _app.Services.GetRequiredService<T>();
 
-    public static async Task<WebFixture> StartAsync(AccessSettings? access = null, GitLabSettings? gitLab = null, string url = "http://127.0.0.1:0")
+    /// <summary>One that the fixture does not run by itself.</summary>
+    public T Create<T>()
+        where T : notnull =>
+        ActivatorUtilities.CreateInstance<T>(_app.Services);
+
+    /// <param name="folder">Where the database is to lie; null for a temporary folder of its own.</param>
+    public static async Task<WebFixture> StartAsync(AccessSettings? access = null, GitLabSettings? gitLab = null, string url = "http://127.0.0.1:0", string? folder = null)
     {
-        var directory = Directory.CreateTempSubdirectory("releasebot-web-");
+        var directory = folder is null ? Directory.CreateTempSubdirectory("releasebot-web-") : Directory.CreateDirectory(folder);
         var settings = Settings(access ?? Tokens, gitLab, System.IO.Path.Combine(directory.FullName, "history.db"));
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrel().UseUrls(url);

@@ -18,15 +18,19 @@ public sealed class GitLabStandIn : IAsyncDisposable
     private readonly string _data;
     private readonly ConcurrentDictionary<long, StandInProject> _projects = new();
     private readonly ConcurrentDictionary<long, StandInHook> _hooks = new();
+    private readonly ConcurrentDictionary<long, HookHealth> _health = new();
+    private readonly ConcurrentDictionary<long, StandInGroup> _groups = new();
     private readonly ConcurrentQueue<StandInRequest> _requests = new();
     private readonly ConcurrentQueue<StandInRequest> _unexpected = new();
     private long _lastHookId;
+    private long _lastEmptyId = 1_000_000;
     private HookSender _sender = null!;
 
     private GitLabStandIn(WebApplication app, GitLabStandInOptions options)
     {
         _app = app;
         Options = options;
+        RequestLimit = options.RequestLimit is { } limit ? new RequestLimit(limit, options.RequestWindow) : null;
         _data = options.DataDirectory is { } data
             ? Directory.CreateDirectory(Path.GetFullPath(data)).FullName
             : Directory.CreateTempSubdirectory("gitlab-stand-in-").FullName;
@@ -51,6 +55,11 @@ public sealed class GitLabStandIn : IAsyncDisposable
     /// <summary>While true a push fires no hook, as for a disabled one.</summary>
     public bool LosesHooks { get; set; }
 
+    /// <summary>The most API requests in one window of the rate limit.</summary>
+    public int MostRequestsInAWindow => RequestLimit?.Most ?? 0;
+
+    internal RequestLimit? RequestLimit { get; }
+
     internal FaultSwitches Faults { get; } = new();
 
     public static async Task<GitLabStandIn> StartAsync(GitLabStandInOptions options, CancellationToken cancellationToken)
@@ -73,7 +82,7 @@ public sealed class GitLabStandIn : IAsyncDisposable
         await app.StartAsync(cancellationToken);
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         gitLab.Url = new Uri(new Uri(address), options.Url.AbsolutePath.TrimEnd('/'));
-        gitLab._sender = new HookSender(options, gitLab.Url);
+        gitLab._sender = new HookSender(options, gitLab.Url, hook => gitLab._health.GetValueOrDefault(hook.Id));
         return gitLab;
     }
 
@@ -106,14 +115,37 @@ public sealed class GitLabStandIn : IAsyncDisposable
         return project;
     }
 
+    /// <summary>Makes a project whose repository nobody has pushed to: nothing of it is on disk, so that there can be thousands.</summary>
+    public StandInProject AddEmptyProject(string path)
+    {
+        var number = Interlocked.Increment(ref _lastEmptyId);
+        var project = new StandInProject(number, path, Path.Combine(_data, "repositories", path + ".git"), Url) { LastActivityAt = TimeProvider.System.GetUtcNow() };
+        return _projects.TryAdd(number, project) ? project : throw new InvalidOperationException($"There is a project {number} already.");
+    }
+
+    /// <summary>Makes the bot's user the owner of a group.</summary>
+    public StandInGroup AddGroup(string path)
+    {
+        var group = new StandInGroup(_groups.Count + 1, path);
+        _groups[group.Id] = group;
+        return group;
+    }
+
     public StandInHook AddHook(StandInHook hook)
     {
         var numbered = hook with { Id = Interlocked.Increment(ref _lastHookId) };
+        _health[numbered.Id] = new HookHealth(Options.DisablesFailingHooks && hook.Scope != HookScope.System);
         _hooks[numbered.Id] = numbered;
         return numbered;
     }
 
     public void RemoveHook(long id) => _hooks.TryRemove(id, out _);
+
+    /// <summary>Has the hook look as after so many failures in a row: 4 and more disable it for a time, 40 for good.</summary>
+    public void FailHook(long id, int failures) => _health[id].SetFailures(failures);
+
+    /// <summary>As the API shows it: <c>executable</c>, <c>temporarily_disabled</c> or <c>disabled</c>.</summary>
+    public string HookStatus(long id) => _health[id].AlertStatus;
 
     public void AddFault(StandInFault fault) => Faults.Add(fault);
 
@@ -164,7 +196,16 @@ public sealed class GitLabStandIn : IAsyncDisposable
 
     public StandInProject? FindProject(long id) => _projects.GetValueOrDefault(id);
 
+    internal IReadOnlyList<StandInGroup> Groups => [.. _groups.Values.OrderBy(group => group.Id)];
+
+    internal IEnumerable<StandInHook> Hooks => _hooks.Values.OrderBy(hook => hook.Id);
+
     internal StandInHook? FindHook(long id) => _hooks.GetValueOrDefault(id);
+
+    internal HookHealth HealthOf(StandInHook hook) => _health[hook.Id];
+
+    internal Task<StandInDelivery> SendTestAsync(StandInHook hook, string @event, StandInProject? project, string fullRef, ReadOnlyMemory<byte> body) =>
+        _sender.SendAsync(hook, Guid.CreateVersion7().ToString(), @event, project?.Path ?? "", fullRef, body);
 
     /// <summary>Who a git request comes from: any name with a token as its password, or a user's own; null is nobody.</summary>
     internal string? GitUser(HttpRequest request)
@@ -197,7 +238,12 @@ public sealed class GitLabStandIn : IAsyncDisposable
             return;
         }
 
-        project.LastActivityAt = TimeProvider.System.GetUtcNow();
+        var now = TimeProvider.System.GetUtcNow();
+        if (project.LastActivityAt <= now - StandInProject.ActivityInterval)
+        {
+            project.LastActivityAt = now;
+        }
+
         if (LosesHooks)
         {
             return;
@@ -205,7 +251,7 @@ public sealed class GitLabStandIn : IAsyncDisposable
 
         foreach (var change in RefChange.Announced(changes, Options.PushEventHooksLimit))
         {
-            foreach (var hook in _hooks.Values.Where(hook => hook.Covers(project)).OrderBy(hook => hook.Id))
+            foreach (var hook in Hooks.Where(hook => hook.Covers(project) && HealthOf(hook).IsExecutable))
             {
                 _sender.Fire(project, change, user, hook);
             }

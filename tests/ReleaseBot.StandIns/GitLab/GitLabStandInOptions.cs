@@ -28,6 +28,15 @@ public sealed record GitLabStandInOptions
     /// <summary>Archives a minute for each project; GitLab.com's is 5. Null: none.</summary>
     public int? ArchiveLimitPerMinute { get; init; }
 
+    /// <summary>API requests in each <see cref="RequestWindow"/>; a 304 counts as any other. Null: none, as a self-managed GitLab has it at first.</summary>
+    public int? RequestLimit { get; init; }
+
+    /// <summary>Whole seconds, counted from the epoch as Rack::Attack does.</summary>
+    public TimeSpan RequestWindow { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Whether failing project and group hooks are disabled; off at first on a self-managed GitLab, on at GitLab.com.</summary>
+    public bool DisablesFailingHooks { get; init; }
+
     /// <summary>More refs of one kind and action than this in one push, and no hook is fired for them.</summary>
     public int PushEventHooksLimit { get; init; } = 3;
 

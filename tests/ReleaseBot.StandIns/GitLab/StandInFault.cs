@@ -57,7 +57,8 @@ public sealed record StandInFault
 }
 
 /// <summary>A request that was served; credentials are in headers, so the path holds none.</summary>
-public sealed record StandInRequest(string Method, string Path, string Query, int Status);
+/// <param name="Arrival">Counts up as requests come, while the list of them is in the order in which they were answered.</param>
+public sealed record StandInRequest(string Method, string Path, string Query, int Status, long Arrival);
 
 /// <summary>The faults that are switched on, with their counters.</summary>
 internal sealed class FaultSwitches

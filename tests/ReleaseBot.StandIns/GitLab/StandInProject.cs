@@ -14,6 +14,8 @@ public sealed class StandInProject
         WebUrl = new Uri($"{baseUrl.AbsoluteUri.TrimEnd('/')}/{path}");
     }
 
+    internal static TimeSpan ActivityInterval { get; } = TimeSpan.FromHours(1);
+
     public long Id { get; }
 
     /// <summary>path_with_namespace.</summary>
@@ -33,7 +35,11 @@ public sealed class StandInProject
     /// <summary>False: making a release is refused with 403, even when the tag exists.</summary>
     public bool BotMayCreateProtectedTags { get; set; } = true;
 
-    public DateTimeOffset LastActivityAt { get; internal set; }
+    /// <summary>False: the bot's role is below Maintainer, and the project's hooks are refused with 403.</summary>
+    public bool BotMayManageHooks { get; set; } = true;
+
+    /// <summary>Moved on by an event only where it is an hour old, as GitLab does (app/models/event.rb, RESET_PROJECT_ACTIVITY_INTERVAL).</summary>
+    public DateTimeOffset LastActivityAt { get; set; }
 
     /// <summary>Rules on short names, with GitLab's wildcard.</summary>
     public ProtectionRules ProtectedTags { get; } = new();
@@ -63,6 +69,9 @@ public sealed class StandInProject
         fullRef.StartsWith("refs/tags/", StringComparison.Ordinal) ? ProtectedTags.Cover(fullRef["refs/tags/".Length..])
         : fullRef.StartsWith("refs/heads/", StringComparison.Ordinal) && ProtectedBranches.Cover(fullRef["refs/heads/".Length..]);
 }
+
+/// <summary>A group that the bot's user owns.</summary>
+public sealed record StandInGroup(long Id, string Path);
 
 public sealed record StandInStatus(string Sha, string Ref, string Name, string State, string? Description, string? TargetUrl);
 

@@ -180,7 +180,7 @@ public sealed class PublishCommandTests
 
     [Theory]
     [InlineData(401, "Give an access token by RELEASEBOT_TOKEN or --token-file.")]
-    [InlineData(403, "The token needs another scope")]
+    [InlineData(403, "The token must have the scope for this in the server's Access:Tokens: read to look, operate to change.")]
     [InlineData(502, "answered 502 Bad Gateway.")]
     [InlineData(302, "It points to https://elsewhere.example/; if that is the server, name it with --server.")]
     [InlineData(200, "answered with something else than ReleaseBot's API does. Is the address right?")]
@@ -197,6 +197,18 @@ public sealed class PublishCommandTests
         (await run.InvokeAsync("publish", "acme/shop", "v1.2.3", "--server", api.Address.ToString())).ShouldBe(ExitCode.Failed);
 
         run.Error.ShouldContain(expected);
+    }
+
+    [Fact]
+    public async Task Where_No_Token_Is_Configured_No_Scope_Is_Asked_For()
+    {
+        await using var api = (await StandInApi.StartAsync())
+            .OnProblem(Post, 403, "No token is configured", "Configure one: Access__Tokens__0__Name=ci", "urn:releasebot:no-token-configured");
+        CommandRun run = new();
+
+        (await run.InvokeAsync("publish", "acme/shop", "v1.2.3", "--server", api.Address.ToString())).ShouldBe(ExitCode.Failed);
+
+        run.Error.ShouldBe("releasebot: No token is configured: Configure one: Access__Tokens__0__Name=ci (urn:releasebot:no-token-configured).\n");
     }
 
     [Fact]

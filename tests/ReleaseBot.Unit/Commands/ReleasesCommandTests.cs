@@ -38,6 +38,18 @@ public sealed class ReleasesCommandTests
     }
 
     [Fact]
+    public async Task A_Status_That_Does_Not_Exist_Is_Told_In_Our_Words()
+    {
+        CommandRun run = new();
+
+        (await run.InvokeAsync("releases", "--status", "publishd", "--status", "bogus")).ShouldBe(ExitCode.Invalid);
+
+        run.Error.ShouldStartWith("releasebot: --status \"publishd\" is no status. Did you mean published? Legal are verifying, queued, building, ");
+        run.Error.ShouldContain("releasebot: --status \"bogus\" is no status. Legal are verifying, ");
+        run.Error.ShouldContain("Example: releasebot releases");
+    }
+
+    [Fact]
     public async Task An_Empty_Table_Tells_The_Next_Step()
     {
         await using var api = (await StandInApi.StartAsync()).On(Route, Page(null));

@@ -66,6 +66,27 @@ public sealed class RoleRulesTests
         problem.Message.ShouldNotContain("secret");
     }
 
+    [Theory]
+    [InlineData("Data Source=:memory:")]
+    [InlineData("DataSource = :MEMORY: ")]
+    [InlineData("Data Source=releases;Mode=Memory;Cache=Shared")]
+    [InlineData("Data Source=file:releases?mode=memory&cache=shared")]
+    [InlineData("Filename=file::memory:?cache=shared")]
+    public void A_Database_In_Memory_Is_Refused_With_The_Cure(string text)
+    {
+        var problem = Given.Problem($$"""{ "Storage": { "ConnectionString": "{{text}}" } }""", Roles.None);
+
+        problem.Key.ShouldBe("Storage:ConnectionString");
+        problem.Message.ShouldContain("in memory");
+        problem.Message.ShouldContain("Data Source=releasebot.db");
+    }
+
+    [Theory]
+    [InlineData("Data Source=memory.db")]
+    [InlineData("Data Source=/var/lib/releasebot/releasebot.db;Mode=ReadWriteCreate")]
+    public void A_Database_In_A_File_Is_Not_Taken_For_One_In_Memory(string text) =>
+        Given.Problems($$"""{ "Storage": { "ConnectionString": "{{text}}" } }""", Roles.None).ShouldBeEmpty();
+
     [Fact]
     public void Roles_May_Share_A_File_And_Have_Each_Its_Own_Secrets()
     {

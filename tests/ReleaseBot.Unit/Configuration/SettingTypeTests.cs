@@ -1,5 +1,6 @@
 using CsCheck;
 using ReleaseBot.Configuration;
+using ReleaseBot.Core;
 using Shouldly;
 using Xunit;
 

@@ -29,6 +29,20 @@ public sealed class SettingsSecretsTests
         ], ignoreOrder: true);
     }
 
+    [Theory]
+    [InlineData("//registry.example/:_authToken=npm_0123456789\\nalways-auth=true\\nport=8080", "npm_0123456789", "_authToken=npm_0123456789", "always-auth=true", "port=8080")]
+    [InlineData("export TOKEN='t0k=n:1'\\r\\nPIN=12345", "t0k=n:1", "export TOKEN='t0k=n:1'", "PIN=12345")]
+    [InlineData("{\\n  \\\"auth\\\": \\\"Ym9iOnB3\\\",\\n}", "Ym9iOnB3", "\"auth\": \"Ym9iOnB3\",")]
+    public void Build_Secret_Of_Several_Lines_Is_Secret_By_Its_Lines_And_Their_Values(string json, params string[] parts)
+    {
+        var settings = Given.Settings(Given.With("Projects:0:BuildSecrets", $$"""{ "key": "{{json}}" }"""));
+
+        var secrets = SettingsSecrets.All(settings).Select(secret => secret.Reveal()).ToList();
+
+        parts.ShouldBeSubsetOf(secrets);
+        new[] { "true", "8080", "12345", "" }.ShouldAllBe(value => !secrets.Contains(value));
+    }
+
     [Fact]
     public void A_Whole_Comes_Before_Its_Part()
     {

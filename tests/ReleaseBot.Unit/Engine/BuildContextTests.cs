@@ -152,26 +152,49 @@ public sealed class BuildContextTests
     [InlineData("a/link", "../b/../../outside")]
     [InlineData("link", "/etc/passwd")]
     [InlineData("link", "..")]
-    public async Task Symbolic_Links_Out_Of_The_Repository_Are_Refused_By_Name(string path, string target)
+    [InlineData("a/b/link", "../../Dockerfile")]
+    [InlineData("link", "./a/../Dockerfile")]
+    [InlineData("link", "nowhere")]
+    public async Task Symbolic_Links_Are_Sent_As_They_Are(string path, string target)
     {
         var archive = new ArchiveBuilder().File("Dockerfile").Link(path, target).Gzip();
 
-        var fault = await ShouldFailAsync(archive, Whole);
+        var (entries, _) = await RewriteAsync(archive, Whole);
 
-        fault.Fault.ShouldBe(ContextFault.Unsafe);
-        fault.Message.ShouldContain(path);
-        fault.Message.ShouldContain(".dockerignore");
-        (await RewriteAsync(archive, new ContextOptions { Ignore = DockerIgnore.Parse("**/link") })).Entries.Count.ShouldBe(1);
+        entries.Select(entry => entry.Name).ShouldBe(["Dockerfile", path]);
+        entries[1].Link.ShouldBe(target);
     }
 
     [Theory]
-    [InlineData("a/b/link", "../../Dockerfile")]
-    [InlineData("link", "./a/../Dockerfile")]
-    [InlineData("a/link", "..")]
-    public async Task Symbolic_Links_Within_The_Repository_Pass(string path, string target)
+    [InlineData("/etc/passwd")]
+    [InlineData("../Dockerfile")]
+    [InlineData("docker/../../Dockerfile")]
+    public async Task Dockerfile_That_Is_A_Link_Out_Of_The_Context_Is_Refused_Even_Where_Ignored(string target)
     {
-        var (entries, _) = await RewriteAsync(new ArchiveBuilder().File("Dockerfile").Link(path, target).Gzip(), Whole);
-        entries[1].Link.ShouldBe(target);
+        var archive = new ArchiveBuilder().File("Dockerfile").Link("app/Dockerfile", target).Gzip();
+        var options = new ContextOptions { Context = "app", Ignore = DockerIgnore.Parse("**") };
+
+        var fault = await ShouldFailAsync(archive, options);
+
+        fault.Fault.ShouldBe(ContextFault.Unsafe);
+        fault.Message.ShouldContain("'app/Dockerfile' is a symbolic link to ");
+    }
+
+    [Fact]
+    public async Task Dockerfile_That_Is_A_Link_Within_The_Context_Passes()
+    {
+        var (entries, _) = await RewriteAsync(new ArchiveBuilder().Link("Dockerfile", "docker/../docker/plain").File("docker/plain").Gzip(), Whole);
+        entries[0].Link.ShouldBe("docker/../docker/plain");
+    }
+
+    [Theory]
+    [InlineData(".dockerignore")]
+    [InlineData("Dockerfile.dockerignore")]
+    public async Task Ignore_File_That_Is_A_Link_Is_Refused_Since_Its_Rules_Cannot_Be_Read(string name)
+    {
+        var fault = await ShouldFailAsync(new ArchiveBuilder().File("Dockerfile").Link(name, "docker/ignore").Gzip(), Whole);
+        fault.Fault.ShouldBe(ContextFault.Unsafe);
+        fault.Message.ShouldContain($"'{name}' is a symbolic link");
     }
 
     [Fact]

@@ -97,7 +97,7 @@ public sealed class BuildTraceTests
     public void Output_Keeps_Tabs_And_Colours_And_Nothing_Else_That_Steers(string raw, string clean) => LogText.Clean(raw).ShouldBe(clean);
 
     [Fact]
-    public void A_Line_Without_End_Is_Cut()
+    public void What_A_Line_Has_Beyond_The_Longest_Is_Dropped_And_The_Next_Line_Is_Not()
     {
         var buffer = new LineBuffer(_log.WriteLine);
         for (var i = 0; i < 10; i++)
@@ -105,9 +105,22 @@ public sealed class BuildTraceTests
             buffer.Append(new string('x', LineBuffer.LongestLine / 4));
         }
 
-        _log.Count.ShouldBe(2);
-        buffer.Flush();
-        _log.Sum(line => line.Length).ShouldBe(LineBuffer.LongestLine / 4 * 10);
+        _log.ShouldBeEmpty();
+        buffer.Append("the end\nnext\n");
+        _log.ShouldBe([new string('x', LineBuffer.LongestLine), "next"]);
+    }
+
+    [Fact]
+    public void Progress_That_Rewrites_Its_Line_For_Ever_Ends_With_Its_Last_Word()
+    {
+        var buffer = new LineBuffer(_log.WriteLine);
+        for (var i = 0; i < LineBuffer.LongestLine; i++)
+        {
+            buffer.Append($"{i} of many\r");
+        }
+
+        buffer.Append("\ndone\r\n");
+        _log.ShouldBe([$"{LineBuffer.LongestLine - 1} of many", "done"]);
     }
 
     private static Timestamp At(double seconds) => Timestamp.FromDateTimeOffset(DateTimeOffset.UnixEpoch.AddSeconds(seconds));

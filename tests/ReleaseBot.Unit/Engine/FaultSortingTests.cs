@@ -66,6 +66,30 @@ public sealed class FaultSortingTests
         BuildFaults.Sort(message, lacksHeredocs: false).ShouldBeOfType<BuildFailedException>().IsTransient.ShouldBeTrue();
 
     [Theory]
+    [InlineData("failed to do request: Head \"https://no.such.host/v2/x/manifests/1\": dial tcp: lookup no.such.host on 127.0.0.11:53: no such host", "no.such.host")]
+    [InlineData("Get \"https://regstry.example:5000/v2/\": dial tcp: lookup regstry.example: no such host", "regstry.example")]
+    [InlineData("Get \"https://regstry.example/v2/\": dial tcp: lookup regstry.example. on [fd00::1]:53: no such host", "regstry.example")]
+    public void A_Base_On_An_Unknown_Host_Is_Told_By_The_Hosts_Name(string message, string host)
+    {
+        var fault = BuildFaults.Sort(message, lacksHeredocs: false).ShouldBeOfType<BuildFailedException>();
+
+        fault.UnknownHost.ShouldBe(host);
+        fault.Message.ShouldContain($"DNS does not know {host},");
+        fault.IsTransient.ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("dial tcp: lookup r.example on 127.0.0.11:53: server misbehaving")]
+    [InlineData("dial tcp: lookup r.example on 127.0.0.11:53: read udp 127.0.0.1:40000->127.0.0.11:53: i/o timeout")]
+    [InlineData("dial tcp: lookup r.example: Temporary failure in name resolution")]
+    [InlineData("dial tcp: lookup registry-1.docker.io on 127.0.0.11:53: no such host")]
+    public void Trouble_With_Dns_Itself_Is_Waited_For_Like_A_Registry(string message)
+    {
+        var fault = BuildFaults.Sort(message, lacksHeredocs: false).ShouldBeOfType<BuildFailedException>();
+        (fault.IsTransient, fault.UnknownHost).ShouldBe((true, null));
+    }
+
+    [Theory]
     [InlineData("failed to solve: Canceled: context canceled")]
     [InlineData("no active session for x: context deadline exceeded")]
     public void The_Engines_Own_Trouble_Is_Not_The_Dockerfiles(string message) =>

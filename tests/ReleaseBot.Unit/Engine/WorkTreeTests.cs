@@ -48,13 +48,19 @@ public sealed class WorkTreeTests : IDisposable
     }
 
     [Fact]
-    public async Task Links_Are_Neither_Followed_Nor_Let_Out_Of_The_Tree()
+    public async Task Links_Are_Sent_And_Never_Followed()
     {
         Write("Dockerfile", "");
         Directory.CreateSymbolicLink(At("etc"), "/etc");
-        (await FaultAsync(new ContextOptions())).ShouldBe(ContextFault.Unsafe);
+        File.CreateSymbolicLink(At("passwd"), "/etc/passwd");
+
+        var entries = await WriteAsync(new ContextOptions());
+
+        entries.Select(entry => (entry.Name, entry.Link, entry.Text)).ShouldBe([("Dockerfile", "", ""), ("etc", "/etc", ""), ("passwd", "/etc/passwd", "")]);
         (await FaultAsync(new ContextOptions { Context = "etc" })).ShouldBe(ContextFault.Unsafe);
-        (await WriteAsync(new ContextOptions { Ignore = DockerIgnore.Parse("etc") })).Select(entry => entry.Name).ShouldBe(["Dockerfile"]);
+        File.Delete(At("Dockerfile"));
+        File.CreateSymbolicLink(At("Dockerfile"), "/etc/passwd");
+        (await FaultAsync(new ContextOptions())).ShouldBe(ContextFault.Unsafe);
     }
 
     [Fact]

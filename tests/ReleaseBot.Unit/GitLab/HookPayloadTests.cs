@@ -82,8 +82,8 @@ public sealed class HookPayloadTests
     [InlineData("project")]
     public void A_Template_That_Drops_A_Field_Makes_It_Incomplete(string field)
     {
-        Parse(Change("tag_moved", body => body.Remove(field))).ShouldBeOfType<HookEvent.Incomplete>().Missing.ShouldContain(field);
-        Parse(Change("tag_moved", body => body[field] = null)).ShouldBeOfType<HookEvent.Incomplete>().Missing.ShouldContain(field);
+        Parse(Change("tag_moved", body => body.Remove(field))).ShouldBeOfType<HookEvent.Incomplete>().Fault.ShouldContain(field);
+        Parse(Change("tag_moved", body => body[field] = null)).ShouldBeOfType<HookEvent.Incomplete>().Fault.ShouldContain(field);
     }
 
     [Fact]
@@ -94,13 +94,13 @@ public sealed class HookPayloadTests
         Incomplete(body => body["after"] = "abc", "after,");
         Incomplete(body => body["before"] = new string('g', 40), "before,");
         Incomplete(body => (body["project_id"], body["project"]!["id"]) = (0, 0), "project_id,");
-        Incomplete(body => body["project_id"] = 43, "same");
+        Incomplete(body => body["project_id"] = 43, "names two projects: project_id and project.id differ");
         foreach (var path in (string[])["shop", "acme/../shop", "/acme/shop", "acme//shop", "acme/shop ", "acme/sh\u202Eop", "https://acme/shop", new string('a', 2000) + "/b"])
         {
             Incomplete(body => body["project"]!["path_with_namespace"] = path, "path_with_namespace,");
         }
 
-        HookPayload.Parse(null, Bytes("{}")).ShouldBeOfType<HookEvent.Incomplete>().Missing.ShouldContain("object_kind");
+        HookPayload.Parse(null, Bytes("{}")).ShouldBeOfType<HookEvent.Incomplete>().Fault.ShouldContain("object_kind");
     }
 
     [Theory]
@@ -244,7 +244,7 @@ public sealed class HookPayloadTests
     }
 
     private static void Incomplete(Action<JsonObject> change, string missing) =>
-        Parse(Change("tag_moved", change)).ShouldBeOfType<HookEvent.Incomplete>().Missing.ShouldContain(missing);
+        Parse(Change("tag_moved", change)).ShouldBeOfType<HookEvent.Incomplete>().Fault.ShouldContain(missing);
 
     private static T Read<T>(string fixture)
         where T : HookEvent => Parse(Fixture(fixture)).ShouldBeOfType<T>();

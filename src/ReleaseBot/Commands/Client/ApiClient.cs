@@ -11,6 +11,7 @@ internal sealed class ApiClient(HttpClient http) : IDisposable
 {
     public const string EventStream = "text/event-stream";
 
+    private const string NoTokenConfigured = "urn:releasebot:no-token-configured";
     private const long LargestAnswer = 16 * 1024 * 1024;
 
     public static ApiClient Create(Uri server, Secret? token)
@@ -139,16 +140,19 @@ internal sealed class ApiClient(HttpClient http) : IDisposable
 
     private async Task<ApiException> RefusalAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
+        var words = await DescribeAsync(response, cancellationToken);
         var cure = response.StatusCode switch
         {
             HttpStatusCode.Unauthorized => $" Give an access token by {ClientOptions.TokenVariable} or --token-file.",
-            HttpStatusCode.Forbidden => " The token needs another scope (read to look, operate to change).",
+            // Where no token is configured at all, the server says so itself, and what to do.
+            HttpStatusCode.Forbidden when !words.Contains(NoTokenConfigured, StringComparison.Ordinal) =>
+                " The token must have the scope for this in the server's Access:Tokens: read to look, operate to change.",
             >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest when response.Headers.Location is { } elsewhere =>
                 $" It points to {TerminalText.Clean(elsewhere.OriginalString)}; if that is the server, name it with --server.",
             _ => "",
         };
         var status = (int)response.StatusCode;
-        return new ApiException($"{await DescribeAsync(response, cancellationToken)}{cure}")
+        return new ApiException($"{words}{cure}")
         {
             IsTransient = status is 408 or 429 or >= 500,
         };

@@ -1,3 +1,5 @@
+using ReleaseBot.Core;
+
 namespace ReleaseBot.Configuration;
 
 /// <summary>Finds keys that do not exist, and values where an object or a list is expected and the other way round.</summary>

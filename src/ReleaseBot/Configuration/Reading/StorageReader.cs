@@ -22,9 +22,13 @@ internal static class StorageReader
         {
             storage.Report(StorageKeys.ConnectionString, "must name a Host, since the provider is Postgres.");
         }
-        else if (isLegal && provider == StorageProvider.Sqlite && !ConnectionStrings.Has(connection!.Reveal(), "Data Source", "DataSource", "Filename"))
+        else if (isLegal && provider == StorageProvider.Sqlite && !ConnectionStrings.HasSource(connection!.Reveal()))
         {
             storage.Report(StorageKeys.ConnectionString, $"must be Data Source=FILE, since the provider is Sqlite; for a server set {storage.KeyOf(StorageKeys.Provider)} to Postgres.");
+        }
+        else if (isLegal && provider == StorageProvider.Sqlite && ConnectionStrings.IsInMemory(connection!.Reveal()))
+        {
+            storage.Report(StorageKeys.ConnectionString, "names a database in memory, which every connection would have for itself and a restart would lose. Name a file, e.g. Data Source=releasebot.db.");
         }
         else if (isLegal && isGiven && ConnectionStrings.WrongKey(connection!.Reveal(), provider) is { } wrong)
         {

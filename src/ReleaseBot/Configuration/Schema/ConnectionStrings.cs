@@ -12,6 +12,8 @@ internal static class ConnectionStrings
     private static readonly HashSet<string> UserKeys =
         new(["user", "username", "user name", "userid", "user id", "uid"], StringComparer.OrdinalIgnoreCase);
 
+    private static readonly string[] SourceKeys = ["Data Source", "DataSource", "Filename"];
+
     public static bool TryParse(string text, [NotNullWhen(true)] out DbConnectionStringBuilder? pairs)
     {
         try
@@ -43,6 +45,27 @@ internal static class ConnectionStrings
 
         return false;
     }
+
+    /// <summary>Names what SQLite is to open.</summary>
+    public static bool HasSource(string text) => Has(text, SourceKeys);
+
+    /// <summary>SQLite's ways to say "no file": <c>:memory:</c>, <c>Mode=Memory</c>, and <c>memory</c> in a URI of SQLite's.</summary>
+    /// <seealso href="https://www.sqlite.org/inmemorydb.html"/>
+    public static bool IsInMemory(string text)
+    {
+        if (!TryParse(text, out var pairs))
+        {
+            return false;
+        }
+
+        return pairs.TryGetValue("Mode", out var mode) && mode is string word && word.Trim().Equals("Memory", StringComparison.OrdinalIgnoreCase)
+            || SourceKeys.Any(key => pairs.TryGetValue(key, out var source) && source is string file && IsMemory(file.Trim()));
+    }
+
+    private static bool IsMemory(string file) =>
+        file.Equals(":memory:", StringComparison.OrdinalIgnoreCase)
+        || file.StartsWith("file:", StringComparison.OrdinalIgnoreCase)
+            && (file.Contains(":memory:", StringComparison.OrdinalIgnoreCase) || file.Contains("mode=memory", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The first key that the provider's driver does not know, or whose value it does not take; null where there is none.</summary>
     public static string? WrongKey(string text, StorageProvider provider)

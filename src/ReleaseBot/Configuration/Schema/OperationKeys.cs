@@ -45,7 +45,7 @@ internal static class RetentionKeys
 internal static class ReconcileKeys
 {
     public static readonly Setting<TimeSpan> Interval = new("Interval",
-        SettingTypes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)), "How often GitLab's protected tags are compared with the history.")
+        SettingTypes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)), "How often GitLab's protected tags are compared with the history, and published tags with the registries (drift). A round begins at start.")
     { Default = "00:05:00" };
 
     public static readonly Section Node = new("Reconcile", "Finding what no delivery told.", Interval);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -11,9 +12,24 @@ internal static class ApiAnswer
 
     public static async Task WriteAsync<T>(HttpContext context, int status, T body)
     {
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(body, Json);
+        if (status == StatusCodes.Status200OK && HttpMethods.IsGet(context.Request.Method) && IsKnown(context, bytes))
+        {
+            context.Response.StatusCode = StatusCodes.Status304NotModified;
+            return;
+        }
+
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";
-        await context.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(body, Json), context.RequestAborted);
+        await context.Response.Body.WriteAsync(bytes, context.RequestAborted);
+    }
+
+    /// <summary>Rack::ETag and Rack::ConditionalGet: a weak tag made of the whole body, which is made in any case.</summary>
+    private static bool IsKnown(HttpContext context, byte[] body)
+    {
+        var tag = $"W/\"{Convert.ToHexStringLower(SHA256.HashData(body))[..32]}\"";
+        context.Response.Headers.ETag = tag;
+        return context.Request.Headers.IfNoneMatch == tag;
     }
 
     public static Task MessageAsync(HttpContext context, int status, string message) => WriteAsync(context, status, new { message });
@@ -21,7 +37,11 @@ internal static class ApiAnswer
     public static Task NotFoundAsync(HttpContext context, string what) => MessageAsync(context, StatusCodes.Status404NotFound, $"404 {what} Not Found");
 
     /// <summary>One page of a list with the Link header: 20 items, or per_page up to 100.</summary>
-    public static async Task PageAsync<T>(HttpContext context, Uri gitLab, IReadOnlyList<T> items)
+    public static Task PageAsync<T>(HttpContext context, Uri gitLab, IReadOnlyList<T> items) =>
+        PageAsync(context, gitLab, items, item => Task.FromResult<object>(item!));
+
+    /// <summary>The same, where showing an item costs something.</summary>
+    public static async Task PageAsync<T>(HttpContext context, Uri gitLab, IReadOnlyList<T> items, Func<T, Task<object>> show)
     {
         var page = Math.Max(1, Number(context, "page", 1));
         var size = Math.Clamp(Number(context, "per_page", 20), 1, 100);
@@ -43,7 +63,13 @@ internal static class ApiAnswer
         context.Response.Headers["Link"] = string.Join(", ", links);
         context.Response.Headers["X-Page"] = page.ToString(CultureInfo.InvariantCulture);
         context.Response.Headers["X-Total"] = items.Count.ToString(CultureInfo.InvariantCulture);
-        await WriteAsync(context, StatusCodes.Status200OK, items.Skip((page - 1) * size).Take(size).ToList());
+        var shown = new List<object>();
+        foreach (var item in items.Skip((page - 1) * size).Take(size))
+        {
+            shown.Add(await show(item));
+        }
+
+        await WriteAsync(context, StatusCodes.Status200OK, shown);
 
         string Link(int number, string relation)
         {

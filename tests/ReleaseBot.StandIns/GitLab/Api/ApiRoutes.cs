@@ -6,6 +6,7 @@ namespace ReleaseBot.StandIns.GitLab.Api;
 internal sealed class ApiRoutes(GitLabStandIn gitLab)
 {
     private readonly RepositoryRoutes _repository = new(gitLab);
+    private readonly HookRoutes _hooks = new(gitLab);
     private readonly ArchiveRoute _archive = new(gitLab);
 
     /// <summary>False for a route that is not known.</summary>
@@ -16,6 +17,8 @@ internal sealed class ApiRoutes(GitLabStandIn gitLab)
             ("GET", ["user"]) => ApiAnswer.WriteAsync(context, 200, new { id = 1, username = "releasebot", name = "ReleaseBot", state = "active" }),
             ("GET", ["personal_access_tokens", "self"]) => TokenAsync(context, isReadOnly),
             ("GET", ["projects"]) => ListProjectsAsync(context),
+            ("GET", ["groups"]) => _hooks.ListGroupsAsync(context),
+            (_, ["groups", var id, "hooks", .. var rest]) => _hooks.HandleGroup(context, id, rest),
             (_, ["projects", var id, .. var rest]) => WithProjectAsync(context, id, rest, faults),
             _ => null,
         };
@@ -49,6 +52,7 @@ internal sealed class ApiRoutes(GitLabStandIn gitLab)
             (_, ["protected_tags", ..]) => ProtectionRoutes.Handle(context, project.ProtectedTags, rest[1..], gitLab.Url),
             (_, ["protected_branches", ..]) => ProtectionRoutes.Handle(context, project.ProtectedBranches, rest[1..], gitLab.Url),
             ("POST", ["statuses", var sha]) => StatusRoute.SetAsync(context, project, sha),
+            (_, ["hooks", ..]) => _hooks.HandleProject(context, project, rest[1..]),
             (_, ["releases", ..]) => ReleaseRoutes.Handle(context, project, rest[1..]),
             _ => null,
         };
@@ -77,13 +81,7 @@ internal sealed class ApiRoutes(GitLabStandIn gitLab)
         }
 
         shown = query["order_by"] == "last_activity_at" ? shown.OrderByDescending(project => project.LastActivityAt) : shown.OrderByDescending(project => project.Id);
-        var items = new List<object>();
-        foreach (var project in shown)
-        {
-            items.Add(await ShowAsync(project, context.RequestAborted));
-        }
-
-        await ApiAnswer.PageAsync(context, gitLab.Url, items);
+        await ApiAnswer.PageAsync(context, gitLab.Url, shown.ToList(), project => ShowAsync(project, context.RequestAborted));
     }
 
     private static async Task<object> ShowAsync(StandInProject project, CancellationToken cancellationToken)

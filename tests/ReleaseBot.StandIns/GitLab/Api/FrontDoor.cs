@@ -10,6 +10,8 @@ internal sealed class FrontDoor(GitLabStandIn gitLab)
     private readonly ApiRoutes _api = new(gitLab);
     private readonly SmartHttp _git = new(gitLab);
     private readonly ControlRoutes _control = new(gitLab);
+    private readonly RequestLimit? _limit = gitLab.RequestLimit;
+    private long _arrivals;
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -24,6 +26,7 @@ internal sealed class FrontDoor(GitLabStandIn gitLab)
         }
 
         var isKnown = true;
+        var arrival = Interlocked.Increment(ref _arrivals);
         try
         {
             var faults = gitLab.Faults.For($"{context.Request.Method} {Uri.UnescapeDataString(target)}");
@@ -39,7 +42,7 @@ internal sealed class FrontDoor(GitLabStandIn gitLab)
         }
         finally
         {
-            gitLab.Record(new StandInRequest(context.Request.Method, target, context.Request.QueryString.Value ?? "", context.Response.StatusCode), isKnown);
+            gitLab.Record(new StandInRequest(context.Request.Method, target, context.Request.QueryString.Value ?? "", context.Response.StatusCode, arrival), isKnown);
         }
     }
 
@@ -49,6 +52,11 @@ internal sealed class FrontDoor(GitLabStandIn gitLab)
         if (!path.StartsWith(ApiRoot, StringComparison.Ordinal))
         {
             return await _git.HandleAsync(context, Uri.UnescapeDataString(path));
+        }
+
+        if (_limit is not null && !await _limit.AdmitAsync(context))
+        {
+            return true;
         }
 
         var token = context.Request.Headers["PRIVATE-TOKEN"].ToString();

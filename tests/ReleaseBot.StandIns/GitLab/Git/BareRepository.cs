@@ -49,6 +49,12 @@ internal sealed class BareRepository(string directory)
     /// <summary>Tags or branches, the latest first by the tagger's or committer's date.</summary>
     public async Task<IReadOnlyList<StoredRef>> ListAsync(string prefix, CancellationToken cancellationToken)
     {
+        if (!File.Exists(Path.Combine(Directory, "HEAD")))
+        {
+            // Nobody has pushed yet.
+            return [];
+        }
+
         var output = await GitCommand.RunAsync(Directory, ["for-each-ref", "--sort=-refname", "--sort=-creatordate", $"--format={Format}", prefix], cancellationToken);
         return [.. Lines(output).Select(line => line.Split('\0')).Select(ToRef).OfType<StoredRef>()];
     }
@@ -116,6 +122,10 @@ internal sealed class BareRepository(string directory)
 
         return (newest, ids.Length);
     }
+
+    /// <summary>The ids of the newest commits, the latest first.</summary>
+    public async Task<string[]> NewestAsync(string commit, int most, CancellationToken cancellationToken) =>
+        Lines(await GitCommand.RunAsync(Directory, ["rev-list", $"--max-count={most}", commit], cancellationToken));
 
     private static string[] Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 }

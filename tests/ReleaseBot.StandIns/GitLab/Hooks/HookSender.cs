@@ -6,7 +6,7 @@ using System.Text;
 namespace ReleaseBot.StandIns.GitLab.Hooks;
 
 /// <summary>Sends hooks as GitLab does: once, with 10 s for the answer, and no retry; a redirect is followed by nobody.</summary>
-internal sealed class HookSender(GitLabStandInOptions options, Uri instance) : IAsyncDisposable
+internal sealed class HookSender(GitLabStandInOptions options, Uri instance, Func<StandInHook, HookHealth?> healthOf) : IAsyncDisposable
 {
     private const int MaxAnswerLength = 8 * 1024;
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = options.HookTimeout };
@@ -76,6 +76,8 @@ internal sealed class HookSender(GitLabStandInOptions options, Uri instance) : I
             delivery = delivery with { Error = e.Message };
         }
 
+        delivery = delivery with { Took = TimeProvider.System.GetUtcNow() - now };
+        healthOf(hook)?.Record(delivery.Status is >= 200 and < 300);
         lock (_lock)
         {
             _deliveries.Add(delivery);

@@ -56,6 +56,9 @@ public sealed record StandInDelivery
 
     public required DateTimeOffset SentAt { get; init; }
 
+    /// <summary>Until it was answered, or given up.</summary>
+    public TimeSpan Took { get; init; }
+
     /// <summary>The answer's status; null when there was none.</summary>
     public int? Status { get; init; }
 

@@ -1,7 +1,7 @@
-namespace ReleaseBot.Configuration;
+namespace ReleaseBot.Core;
 
 /// <summary>Finds what a mistyped name was probably meant to be.</summary>
-internal static class NearestName
+public static class NearestName
 {
     /// <summary>The legal name with the fewest edits, null where even that one has little in common with what was typed.</summary>
     public static string? Find(string typed, IEnumerable<string> legal)
@@ -17,7 +17,7 @@ internal static class NearestName
     }
 
     /// <summary>Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours count one each.</summary>
-    internal static int Distance(string left, string right)
+    public static int Distance(string left, string right)
     {
         var table = new int[left.Length + 1, right.Length + 1];
         for (var i = 0; i <= left.Length; i++)
