@@ -16,18 +16,20 @@ declare -A MINUTES=([Unit]=5 [Integration]=15 [EndToEnd]=15)
 PROJECTS=(Unit Integration EndToEnd)
 FILTER=
 INSTALL=yes
+CHAOS=
 FAULTS=()
 
 usage() {
     cat <<'TEXT'
-usage: ops/test.sh [--unit] [--filter TEXT] [--no-install]
+usage: ops/test.sh [--unit] [--filter TEXT] [--chaos] [--no-install]
 
-Installs what is missing, builds with warnings as errors, checks the format and that the migrations fit the model, runs the tests and
-a fleet under faults (ops/chaos.sh, 30 releases from a fixed seed), and ends with a line "N passed, N failed, N skipped" of the tests.
+Installs what is missing, builds with warnings as errors, checks the format and that the migrations fit the model, runs the tests,
+and ends with a line "N passed, N failed, N skipped" of the tests.
 It exits with 0 only if everything is as it should be.
 
   --unit         only the build and the unit tests: nothing is installed, and it needs no root
   --filter TEXT  only the build and the test classes whose full name contains TEXT
+  --chaos        besides, a fleet under faults (ops/chaos.sh, 30 releases from a fixed seed), for some five minutes more
   --no-install   fails on what is missing instead of installing it
 
 Reports (TRX) are left in artifacts/test-results, the words of the fleet's processes in artifacts/chaos.
@@ -57,7 +59,7 @@ main() {
     fi
     step "Tests"
     run_tests
-    if [[ -z $FILTER && ${PROJECTS[*]} != Unit ]]; then
+    if [[ -n $CHAOS ]]; then
         step "Chaos"
         run_chaos
     fi
@@ -74,6 +76,7 @@ read_options() {
                 FILTER=${2:?"--filter needs a text"}
                 shift
                 ;;
+            --chaos) CHAOS=yes ;;
             --no-install) INSTALL= ;;
             --help | -h)
                 usage
