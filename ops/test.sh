@@ -12,7 +12,7 @@ source "$ROOT/ops/lib/install.sh"
 source "$ROOT/ops/lib/parts.sh"
 
 # Minutes that a project's tests may take.
-declare -A MINUTES=([Unit]=5 [Integration]=15 [EndToEnd]=15)
+declare -A MINUTES=([Unit]=5 [Integration]=15 [EndToEnd]=20)
 PROJECTS=(Unit Integration EndToEnd)
 FILTER=
 INSTALL=yes

@@ -13,6 +13,12 @@ public sealed class SecretMask
 
     private const string Hidden = "***";
 
+    /// <summary>A last line of base64 that is shorter is left: it would be found in other words too.</summary>
+    private const int ShortestRest = 8;
+
+    /// <summary>Where <c>base64</c> of coreutils and <c>openssl base64</c> (RFC 7468) break their lines.</summary>
+    private static readonly int[] Wraps = [76, 64];
+
     private readonly string[] _forms;
 
     public SecretMask(IEnumerable<Secret> secrets)
@@ -46,7 +52,12 @@ public sealed class SecretMask
             yield return Base64(line);
         }
 
-        yield return Base64(secret);
+        var whole = Base64(secret);
+        yield return whole;
+        foreach (var line in Wraps.Where(wrap => whole.Length > wrap).SelectMany(wrap => whole.Chunk(wrap)).Where(line => line.Length >= ShortestRest))
+        {
+            yield return new string(line);
+        }
     }
 
     /// <summary>Nothing for what is too short to be masked: its base64 would be long enough.</summary>

@@ -150,6 +150,10 @@ public sealed class RegistryClient : IDisposable
         await Blobs.TryAbortAsync(session);
     }
 
+    /// <summary>Does the registry say anything at all? A refusal will do.</summary>
+    /// <exception cref="RegistryException">It takes connections and answers nothing.</exception>
+    public Task PingAsync(CancellationToken cancellationToken) => _transport.PingAsync(cancellationToken);
+
     public void Dispose() => _transport.Dispose();
 
     /// <summary>Keeps a name from becoming another address.</summary>

@@ -60,6 +60,25 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
         log.Split("built sha256:").Length.ShouldBe(2);
     }
 
+    [Fact]
+    public async Task Registry_That_Stands_Still_In_The_Middle_Of_A_Push_Is_Left_For_The_Other()
+    {
+        await using var shop = await ReleaseScenario.StartAsync(parts);
+        // From the first byte of a layer on, nothing is answered any more.
+        var reached = ReleaseScenario.StallAsync(
+            shop.First, request => shop.First.Requests.Any(earlier => earlier.Is("PATCH", "/blobs/uploads/")) || request.Is("PATCH", "/blobs/uploads/"));
+        await shop.PushTagAsync(Tag);
+        await reached;
+
+        var waiting = await shop.Api.WaitAsync(
+            shop.Path, Tag, "in the other registry", release => release is { Status: "pushing", Reason.Code: "registry-unavailable" } && release.Image("second", Tag).Status == "pushed");
+
+        waiting.Image("first", Tag).Reason.ShouldNotBeNull().Message.ShouldContain("answers nothing");
+        shop.First.Heal();
+        await shop.WaitForPublishedAsync(Tag);
+        (await shop.DigestAsync("latest")).ShouldBe(await shop.DigestAsync(Tag));
+    }
+
     [Theory]
     [InlineData("first")]
     [InlineData("second")]

@@ -109,6 +109,8 @@ internal sealed class RegistryTransport : IDisposable
             : throw Failures.Refused(request, $"it points to {target.Scheme}://{target.Authority}, which is not encrypted; a registry behind a proxy needs X-Forwarded-Proto");
     }
 
+    public Task PingAsync(CancellationToken cancellationToken) => _silences.PingAsync(new Uri(Root, "v2/"), $"{Root.Authority}: could not ask for anything", cancellationToken);
+
     public bool IsOwn(Uri address) => RegistryAddress.IsSameOrigin(address, Root);
 
     public void Dispose()

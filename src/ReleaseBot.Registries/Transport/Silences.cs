@@ -32,6 +32,17 @@ internal sealed class Silences(HttpMessageInvoker http, RegistryLimits limits, T
         return fault;
     }
 
+    /// <summary>Asks a host for anything at all.</summary>
+    /// <exception cref="RegistryException">It is silent.</exception>
+    public async Task PingAsync(Uri address, string about, CancellationToken cancellationToken)
+    {
+        ThrowIfSilent(address, about);
+        if (!await AnswersAsync(address, cancellationToken))
+        {
+            throw Begin(address, Failures.Silent(about, address.Authority, time.GetUtcNow()));
+        }
+    }
+
     // The source has no timer that would need disposal, and a listener may still hold its token.
     public void Dispose() => _end.Cancel();
 

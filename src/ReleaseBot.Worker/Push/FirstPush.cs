@@ -9,8 +9,11 @@ namespace ReleaseBot.Worker;
 /// The one push that the engine makes. The engine compresses layers anew for each registry that lacks them, so a second push could get
 /// another digest; every other registry gets a copy instead.
 /// </summary>
-internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentials, RegistryClients registries, TagLedger tags, RunLedger ledger)
+internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentials, RegistryClients registries, TagLedger tags, RunLedger ledger, TimeProvider time)
 {
+    /// <summary>Between two looks whether a registry that is pushed to is still there.</summary>
+    private static readonly TimeSpan Pulse = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan FirstPatience = TimeSpan.FromMinutes(1);
 
     /// <summary>Sixteen minutes.</summary>
@@ -25,7 +28,7 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
         Digest digest;
         try
         {
-            digest = await engine.PushAsync(run.ImageId!, image.Image, credentials.Of(image.Registry), Patience(run.Release.Tries), run.Log.Say, cancellationToken);
+            digest = await PushAsync(run, image, client, cancellationToken);
         }
         catch (EnginePushException exception) when (exception.Fault == PushFault.ImageMissing)
         {
@@ -45,6 +48,54 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
         run.MarkPushed(image, digest);
         run.Log.Say($"pushed {image.Image} as {digest}");
         return null;
+    }
+
+    /// <summary>The engine says nothing of a registry that hangs, so the registry is asked meanwhile; the push ends with its silence.</summary>
+    private async Task<Digest> PushAsync(ReleaseRun run, ReleaseImage image, RegistryClient client, CancellationToken cancellationToken)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var push = engine.PushAsync(run.ImageId!, image.Image, credentials.Of(image.Registry), Patience(run.Release.Tries), run.Log.Say, over.Token);
+        var silence = ListenAsync(client, over.Token);
+        await Task.WhenAny(push, silence);
+        await over.CancelAsync();
+        try
+        {
+            return await push;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            if (await silence is { } fault)
+            {
+                throw fault;
+            }
+
+            throw;
+        }
+        finally
+        {
+            await silence;
+        }
+    }
+
+    /// <returns>That the registry is silent; null where the push ended first.</returns>
+    private async Task<RegistryException?> ListenAsync(RegistryClient client, CancellationToken over)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(Pulse, time, over);
+                await client.PingAsync(over);
+            }
+        }
+        catch (RegistryException fault)
+        {
+            return fault;
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
     }
 
     /// <summary>

@@ -26,6 +26,17 @@ public sealed class SecretMaskTests
     [InlineData("MIIEvQIBADANBgkq")]
     public void Base64_Is_No_Way_Out(string secret) => _mask.Apply(Convert.ToBase64String(Encoding.UTF8.GetBytes(secret))).ShouldBe("***");
 
+    [Theory]
+    [InlineData(76)]
+    [InlineData(64)]
+    public void Base64_That_Is_Broken_Into_Lines_Is_Hidden_Line_By_Line(int wrap)
+    {
+        var lines = Convert.ToBase64String(Encoding.UTF8.GetBytes(Key)).Chunk(wrap).Select(line => new string(line)).ToList();
+
+        lines.Count.ShouldBeGreaterThan(1);
+        lines.Select(_mask.Apply).ShouldAllBe(line => line == "***");
+    }
+
     [Fact]
     public void Reach_Is_That_Of_The_Longest_Form()
     {
