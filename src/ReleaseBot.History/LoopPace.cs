@@ -12,10 +12,44 @@ namespace ReleaseBot.History;
 public sealed partial class LoopPace(
     string work, TimeSpan first, TimeSpan cap, TimeProvider time, ILogger logger, Func<Exception, string?>? explain = null)
 {
+    private static readonly TimeSpan LongestBetweenRounds = TimeSpan.FromMinutes(5);
+
     private readonly Lock _lock = new();
     private int _failures;
     private string? _told;
     private long _toldAt;
+
+    /// <summary>For work that is done in rounds: one that fails is not put off by much more than a round.</summary>
+    public static LoopPace OfRounds(string work, TimeSpan interval, TimeProvider time, ILogger logger) =>
+        new(work, interval, interval > LongestBetweenRounds ? interval : LongestBetweenRounds, time, logger);
+
+    /// <summary>Does a round at once, and the next one after each first wait, until the token ends. Never throws.</summary>
+    public async Task RepeatAsync(Func<CancellationToken, Task> round, CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            var wait = first;
+            try
+            {
+                await round(stopping);
+                Succeeded();
+            }
+            catch (Exception exception) when (!stopping.IsCancellationRequested)
+            {
+                wait = Failed(exception);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            await Task.Delay(wait, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Waits out a failure; not ended by a wake-up, since what failed does so for whatever else there is to do. Never throws.</summary>
+    public async Task BearAsync(Exception exception, CancellationToken stopping) =>
+        await Task.Delay(Failed(exception), time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     /// <summary>Something was done: the next wait is a short one again.</summary>
     public void Succeeded()

@@ -9,29 +9,12 @@ namespace ReleaseBot.Web;
 internal sealed class ReconcileService(
     Reconciler reconciler, Housekeeping housekeeping, ReconcileSettings settings, TimeProvider time, ILogger<ReconcileService> logger) : BackgroundService
 {
-    private static readonly TimeSpan WaitCap = TimeSpan.FromMinutes(5);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        LoopPace.OfRounds("Reconciling", settings.Interval, time, logger).RepeatAsync(RoundAsync, stoppingToken);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private async Task RoundAsync(CancellationToken cancellationToken)
     {
-        LoopPace pace = new("Reconciling", settings.Interval, Longest(settings.Interval), time, logger);
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var wait = settings.Interval;
-            try
-            {
-                await reconciler.RunAsync(stoppingToken);
-                await housekeeping.SweepAsync(stoppingToken);
-                pace.Succeeded();
-            }
-            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-            {
-                wait = pace.Failed(exception);
-            }
-
-            await Task.Delay(wait, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+        await reconciler.RunAsync(cancellationToken);
+        await housekeeping.SweepAsync(cancellationToken);
     }
-
-    /// <summary>A round that fails is not put off by much more than a round.</summary>
-    private static TimeSpan Longest(TimeSpan interval) => interval > WaitCap ? interval : WaitCap;
 }

@@ -39,8 +39,7 @@ internal sealed class VerificationService(
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                // Not ended by a wake-up: what failed does so for the next release too.
-                await Task.Delay(_pace.Failed(exception), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await _pace.BearAsync(exception, stoppingToken);
                 continue;
             }
 

@@ -59,7 +59,7 @@ internal sealed partial class WorkerService(
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                await Task.Delay(_pace.Failed(exception), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await _pace.BearAsync(exception, stoppingToken);
                 continue;
             }
 

@@ -56,7 +56,7 @@ internal sealed class TagChangeService(
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
-                await Task.Delay(_pace.Failed(exception), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await _pace.BearAsync(exception, stoppingToken);
                 continue;
             }
             catch (OperationCanceledException)
