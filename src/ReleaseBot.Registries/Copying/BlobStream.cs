@@ -27,8 +27,7 @@ internal sealed class BlobStream(
         }
         catch (OperationCanceledException exception) when (watchdog.HasBitten)
         {
-            var fault = Failures.TimedOut(failures.About(request), inactivity, exception, isSilence: false);
-            throw response.RequestMessage?.RequestUri is { } address ? silences.Begin(address, fault) : fault;
+            throw silences.Begin(response.RequestMessage?.RequestUri, Failures.TimedOut(failures.About(request), inactivity, exception, isSilence: false));
         }
         catch (Exception exception) when (Transient.IsNetwork(exception))
         {

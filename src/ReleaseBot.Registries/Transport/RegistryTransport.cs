@@ -75,8 +75,7 @@ internal sealed class RegistryTransport : IDisposable
         }
         catch (OperationCanceledException exception) when (watchdog.HasBitten)
         {
-            var fault = Failures.TimedOut(Failures.About(request), watchdog.Limit, exception);
-            throw response.RequestMessage?.RequestUri is { } address ? _silences.Begin(address, fault) : fault;
+            throw _silences.Begin(response.RequestMessage?.RequestUri, Failures.TimedOut(Failures.About(request), watchdog.Limit, exception));
         }
         catch (Exception exception) when (Transient.IsNetwork(exception))
         {

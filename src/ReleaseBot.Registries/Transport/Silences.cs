@@ -22,9 +22,10 @@ internal sealed class Silences(HttpMessageInvoker http, RegistryLimits limits, T
     }
 
     /// <summary>Takes note that a request to the host ran into its limit, and returns the fault.</summary>
-    public RegistryException Begin(Uri address, RegistryException fault)
+    /// <param name="address">Null where an answer does not tell whose it is.</param>
+    public RegistryException Begin(Uri? address, RegistryException fault)
     {
-        if (!_end.IsCancellationRequested && _silent.TryAdd(address.Authority, time.GetUtcNow()))
+        if (address is not null && !_end.IsCancellationRequested && _silent.TryAdd(address.Authority, time.GetUtcNow()))
         {
             _ = ListenAsync(new Uri(address, "/v2/"), _end.Token);
         }

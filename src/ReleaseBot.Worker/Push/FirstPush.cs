@@ -58,22 +58,14 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
         var silence = ListenAsync(client, over.Token);
         await Task.WhenAny(push, silence);
         await over.CancelAsync();
+        var fault = await silence;
         try
         {
             return await push;
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (fault is not null && !cancellationToken.IsCancellationRequested)
         {
-            if (await silence is { } fault)
-            {
-                throw fault;
-            }
-
-            throw;
-        }
-        finally
-        {
-            await silence;
+            throw fault;
         }
     }
 
