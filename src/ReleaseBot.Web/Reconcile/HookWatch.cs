@@ -33,7 +33,7 @@ internal sealed partial class HookWatch(
         {
             if (isDue)
             {
-                _groups = await OwnedGroupsAsync(cancellationToken);
+                _groups = await gitLab.ListOwnedGroupsAsync(cancellationToken).ToListAsync(cancellationToken);
                 _nextGroupsAt = time.GetUtcNow() + GroupsLook;
             }
         }
@@ -69,35 +69,12 @@ internal sealed partial class HookWatch(
     private const string PushSample = "push_events";
     private const string TokenSample = "resource_access_token_events";
 
-    private async Task<IReadOnlyList<GitLabHookOwner>> OwnedGroupsAsync(CancellationToken cancellationToken)
-    {
-        List<GitLabHookOwner> groups = [];
-        await foreach (var group in gitLab.ListOwnedGroupsAsync(cancellationToken))
-        {
-            groups.Add(group);
-        }
-
-        return groups;
-    }
-
     private async Task<bool> LookAsync(GitLabHookOwner owner, string sample, RoundReport report, CancellationToken cancellationToken)
     {
         report.HooksAsked();
-        List<GitLabHook> off = [];
-        var maySee = true;
-        try
+        var seen = await HookAddress.DisabledAsync(gitLab, owner, settings.PublicUrl, cancellationToken);
+        if (seen is null)
         {
-            await foreach (var hook in gitLab.ListHooksAsync(owner, cancellationToken))
-            {
-                if (hook.Alert != GitLabHookAlert.Executable && HookAddress.IsOurs(hook.Url, settings.PublicUrl))
-                {
-                    off.Add(hook);
-                }
-            }
-        }
-        catch (GitLabException exception) when (exception.Fault is GitLabFault.Denied or GitLabFault.NotFound)
-        {
-            maySee = false;
             report.HooksDenied();
             if (Interlocked.Exchange(ref _toldHidden, 1) == 0)
             {
@@ -105,6 +82,7 @@ internal sealed partial class HookWatch(
             }
         }
 
+        var off = seen ?? [];
         var (became, recovered) = await disabled.RecordAsync(
             owner.IsGroup, owner.Id, owner.Path, [.. off.Select(hook => new DisabledHookState(hook.Id, HookAddress.Text(hook.Alert), hook.DisabledUntil))], cancellationToken);
         foreach (var hook in off.Where(hook => became.Contains(hook.Id)))
@@ -112,7 +90,7 @@ internal sealed partial class HookWatch(
             Log.Disabled(logger, hook.Id, owner.ToString(), HookAddress.Text(hook.Alert));
         }
 
-        foreach (var hook in maySee ? recovered : [])
+        foreach (var hook in seen is null ? [] : recovered)
         {
             Log.Recovered(logger, hook, owner.ToString());
         }
@@ -123,7 +101,7 @@ internal sealed partial class HookWatch(
             await EnableAsync(owner, hook, sample, report, cancellationToken);
         }
 
-        return maySee;
+        return seen is not null;
     }
 
     private async Task EnableAsync(GitLabHookOwner owner, GitLabHook hook, string sample, RoundReport report, CancellationToken cancellationToken)

@@ -25,10 +25,10 @@ internal static class HookCheck
         var gate = new Lock();
         await Parallel.ForEachAsync(owners, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken }, async (owner, token) =>
         {
-            var found = await DisabledAsync(owner, settings.PublicUrl, gitLab, token);
+            var found = await HookAddress.DisabledAsync(gitLab, owner, settings.PublicUrl, token);
             lock (gate)
             {
-                off.AddRange(found ?? []);
+                off.AddRange((found ?? []).Select(hook => $"hook {hook.Id} of {owner} ({HookAddress.Text(hook.Alert)})"));
                 hidden += found is null ? 1 : 0;
             }
         });
@@ -72,34 +72,6 @@ internal static class HookCheck
             }
         }
 
-        List<GitLabHookOwner> owners = [.. projects.Values];
-        await foreach (var group in gitLab.ListOwnedGroupsAsync(cancellationToken).Take(MostOwners))
-        {
-            owners.Add(group);
-        }
-
-        return owners;
-    }
-
-    /// <summary>Null where the token may not see them.</summary>
-    private static async Task<List<string>?> DisabledAsync(GitLabHookOwner owner, Uri? publicUrl, GitLabClient gitLab, CancellationToken cancellationToken)
-    {
-        try
-        {
-            List<string> found = [];
-            await foreach (var hook in gitLab.ListHooksAsync(owner, cancellationToken))
-            {
-                if (hook.Alert != GitLabHookAlert.Executable && HookAddress.IsOurs(hook.Url, publicUrl))
-                {
-                    found.Add($"hook {hook.Id} of {owner} ({HookAddress.Text(hook.Alert)})");
-                }
-            }
-
-            return found;
-        }
-        catch (GitLabException exception) when (exception.Fault is GitLabFault.Denied or GitLabFault.NotFound)
-        {
-            return null;
-        }
+        return [.. projects.Values, .. await gitLab.ListOwnedGroupsAsync(cancellationToken).Take(MostOwners).ToListAsync(cancellationToken)];
     }
 }
