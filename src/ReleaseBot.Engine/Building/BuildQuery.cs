@@ -7,8 +7,11 @@ namespace ReleaseBot.Engine.Building;
 internal static class BuildQuery
 {
     /// <param name="isSynced">The builder asks the session for the context; else it is the request's body.</param>
-    public static string BuildKit(BuildRequest request, string sessionId, bool isSynced) =>
-        (isSynced ? Common(request).With("remote", "client-session") : Common(request)).With("version", "2").With("session", sessionId).With("buildid", request.BuildId).With("platform", request.Platform).ToString();
+    public static string BuildKit(BuildRequest request, string sessionId, bool isSynced)
+    {
+        var query = Common(request).With("version", "2").With("session", sessionId).With("buildid", request.BuildId).With("platform", request.Platform);
+        return (isSynced ? query.With("remote", "client-session") : query).ToString();
+    }
 
     public static string Classic(BuildRequest request) => Common(request).With("version", "1").With("rm", "1").ToString();
 

@@ -82,7 +82,7 @@ internal sealed class SpooledContext : IAsyncDisposable
     {
         for (var end = entry.Path.IndexOf('/'); end >= 0; end = entry.Path.IndexOf('/', end + 1))
         {
-            entries.TryAdd(entry.Path[..end], new SpooledEntry(entry.Path[..end], TarFormat.Folder, 0x1ED, entry.ModifiedAt, "", 0, 0));
+            entries.TryAdd(entry.Path[..end], new SpooledEntry(entry.Path[..end], TarFormat.Folder, TarFormat.FolderMode, entry.ModifiedAt, "", 0, 0));
         }
     }
 

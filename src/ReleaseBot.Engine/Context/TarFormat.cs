@@ -21,6 +21,9 @@ internal static class TarFormat
     public const byte PaxGlobal = (byte)'g';
     public const byte PaxEntry = (byte)'x';
 
+    /// <summary>rwxr-xr-x, for a folder that is made up.</summary>
+    public const int FolderMode = 0x1ED;
+
     public static readonly Range Name = 0..100;
     public static readonly Range Mode = 100..108;
     public static readonly Range Owner = 108..116;

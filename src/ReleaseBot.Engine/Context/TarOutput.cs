@@ -21,7 +21,7 @@ internal sealed class TarOutput(Stream target) : IDisposable
         {
             // GNU's long name in front would fill the first kilobyte too.
             await RoomAsync(TarFormat.BlockSize, cancellationToken);
-            Header(TarFormat.Folder, 0x1ED, 0, 0, "./"u8, default);
+            Header(TarFormat.Folder, TarFormat.FolderMode, 0, 0, "./"u8, default);
         }
 
         _isFirst = false;

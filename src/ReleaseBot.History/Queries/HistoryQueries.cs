@@ -87,9 +87,7 @@ public sealed class HistoryQueries(HistoryDatabase database)
     /// <summary>Every move and refusal of a tag, newest first, <paramref name="limit"/> at the most.</summary>
     public Task<List<TagMove>> MovesAsync(ImageRef image, int limit, CancellationToken cancellationToken) =>
         database.ReadAsync(
-            (context, token) => context.TagMoves
-                .Where(move => move.Host == image.Repository.Host && move.Repository == image.Repository.Name && move.Tag == image.Tag)
-                .OrderByDescending(move => move.Id).Take(limit).ToListAsync(token),
+            (context, token) => context.TagMoves.Of(image).OrderByDescending(move => move.Id).Take(limit).ToListAsync(token),
             cancellationToken);
 
     public Task<TagOwner?> TagOwnerAsync(ImageRef image, CancellationToken cancellationToken) =>
@@ -101,9 +99,7 @@ public sealed class HistoryQueries(HistoryDatabase database)
     /// <summary>What operators, and the drift check, wish of a tag, newest first, <paramref name="limit"/> at the most.</summary>
     public Task<List<TagChange>> TagChangesAsync(ImageRef image, int limit, CancellationToken cancellationToken) =>
         database.ReadAsync(
-            (context, token) => context.TagChanges
-                .Where(change => change.Host == image.Repository.Host && change.Repository == image.Repository.Name && change.Tag == image.Tag)
-                .OrderByDescending(change => change.Id).Take(limit).ToListAsync(token),
+            (context, token) => context.TagChanges.Of(image).OrderByDescending(change => change.Id).Take(limit).ToListAsync(token),
             cancellationToken);
 
     public Task<TagRetraction?> RetractionAsync(ImageRef image, CancellationToken cancellationToken) =>

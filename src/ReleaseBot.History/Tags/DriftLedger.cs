@@ -124,9 +124,7 @@ public sealed class DriftLedger(HistoryDatabase database)
         return await context.ReleaseImages.AnyAsync(
                 row => row.Reference == reference
                     && context.Releases.Any(release => release.Id == row.ReleaseId && release.Status == ReleaseStatus.Pushing), cancellationToken)
-            || await context.TagChanges.AnyAsync(
-                change => change.Host == image.Repository.Host && change.Repository == image.Repository.Name && change.Tag == image.Tag
-                    && change.Status == TagChangeStatus.Pending, cancellationToken);
+            || await context.TagChanges.Of(image).AnyAsync(change => change.Status == TagChangeStatus.Pending, cancellationToken);
     }
 
     private static async Task TellAsync(

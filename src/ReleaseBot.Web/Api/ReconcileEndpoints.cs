@@ -31,7 +31,7 @@ internal static class ReconcileEndpoints
     public static void MapReconcile(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/reconcile", GetAsync)
             .Requires(AccessScope.Read)
-            .WithAccessProblems()
+            .WithApiProblems()
             .WithTags("Reconciling")
             .WithName("GetReconcile")
             .WithSummary("Show what the latest comparison of GitLab with the history found and cost, and the disabled hooks")
