@@ -1,0 +1,52 @@
+using System.Globalization;
+
+namespace ReleaseBot.Benchmarks;
+
+/// <summary>What the command line asks for.</summary>
+internal sealed record BenchOptions
+{
+    public const int DefaultRounds = 5;
+
+    /// <summary>Empty: all.</summary>
+    public IReadOnlyList<string> Parts { get; init; } = [];
+
+    /// <summary>How often each thing is measured; the things of a part take turns.</summary>
+    public int Rounds { get; init; } = DefaultRounds;
+
+    /// <summary>Just enough to see that the part works: small data, one round. Its figures mean nothing.</summary>
+    public bool IsShort { get; init; }
+
+    /// <summary>Where the figures go, as JSON.</summary>
+    public string JsonPath { get; init; } = "artifacts/bench.json";
+
+    /// <summary>The published program that is measured, ReleaseBot.dll of a Release build.</summary>
+    public string ProgramPath { get; init; } = Path.Combine(AppContext.BaseDirectory, "ReleaseBot.dll");
+
+    /// <exception cref="ArgumentException">It is none.</exception>
+    public static BenchOptions Parse(IReadOnlyList<string> arguments, IReadOnlyCollection<string> known)
+    {
+        var options = new BenchOptions();
+        for (var i = 0; i < arguments.Count; i++)
+        {
+            options = arguments[i] switch
+            {
+                "--short" => options with { IsShort = true, Rounds = 1 },
+                "--rounds" => options with { Rounds = Count(Value(arguments, ref i)) },
+                "--json" => options with { JsonPath = Value(arguments, ref i) },
+                "--program" => options with { ProgramPath = Value(arguments, ref i) },
+                var part when known.Contains(part) => options with { Parts = [.. options.Parts, part] },
+                var other => throw new ArgumentException($"There is no part or option {other}. Parts: {string.Join(", ", known)}."),
+            };
+        }
+
+        return options;
+    }
+
+    private static string Value(IReadOnlyList<string> arguments, ref int i) =>
+        ++i < arguments.Count ? arguments[i] : throw new ArgumentException($"{arguments[i - 1]} needs a value.");
+
+    private static int Count(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0
+            ? count
+            : throw new ArgumentException($"--rounds {text}: a whole number above 0 is needed.");
+}

@@ -1,0 +1,32 @@
+using ReleaseBot.Benchmarks;
+using ReleaseBot.Benchmarks.Reporting;
+
+BenchPart[] parts = [];
+BenchOptions options;
+try
+{
+    options = BenchOptions.Parse(args, [.. parts.Select(part => part.Name)]);
+}
+catch (ArgumentException exception)
+{
+    Console.Error.WriteLine($"{exception.Message} See ops/bench.sh --help.");
+    return 2;
+}
+
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, press) =>
+{
+    press.Cancel = true;
+    stop.Cancel();
+};
+var report = new BenchReport();
+foreach (var part in parts.Where(part => options.Parts.Count == 0 || options.Parts.Contains(part.Name)))
+{
+    await part.RunAsync(options, report, stop.Token);
+}
+
+report.Print();
+await report.WriteAsync(options.JsonPath, CancellationToken.None);
+Console.WriteLine($"The figures, round by round: {options.JsonPath}");
+// A target that is not met is a finding, not a fault of the run.
+return 0;
