@@ -36,8 +36,11 @@ public sealed class TagChange
     public required string Tag { get; init; }
     public TagChangeKind Kind { get; init; }
 
-    /// <summary>The version tag that it is to point to; null where that is decided when it is carried out.</summary>
-    public string? To { get; init; }
+    /// <summary>
+    /// The version tag that it is to point to; of a <see cref="TagChangeKind.Settle"/>, which decides when it is carried out, the version that a
+    /// worker was about to put, null before.
+    /// </summary>
+    public string? To { get; set; }
 
     /// <summary>
     /// The digest of <see cref="To"/> when the wish was accepted; of a <see cref="TagChangeKind.Settle"/>, what a worker was about to put, so that

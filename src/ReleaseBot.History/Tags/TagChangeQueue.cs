@@ -89,12 +89,17 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
             cancellationToken);
 
     /// <summary>What is about to be put, before it is.</summary>
-    public Task IntendAsync(ClaimedChange claimed, Digest digest, CancellationToken cancellationToken) =>
+    public Task IntendAsync(ClaimedChange claimed, ChangeDecision.Put put, Digest digest, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
                 var change = await HeldAsync(context, claimed, token);
                 change.Digest = digest.Value;
+                if (change.Kind == TagChangeKind.Settle)
+                {
+                    change.To = put.Version;
+                }
+
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);
@@ -206,15 +211,27 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
         HistoryContext context, TagChange change, TagOwner? owner, Digest? current, IReadOnlyList<string> registryTags, CancellationToken cancellationToken)
     {
         var known = await KnownVersions.ReadAsync(context, change.Image.Repository, cancellationToken);
-        var scope = TagScope.Parse(change.Scope);
-        var highest = FloatingTags.Highest(scope, known.Reckon(registryTags));
-        var ours = known.Published.FirstOrDefault(tag => tag.Version == highest && tag.Digest is not null);
         var standsOn = current is null || owner?.Digest == current.Value ? owner : await VersionAtAsync(context, change, current, cancellationToken);
-        if (current is not null && standsOn is null && change.Digest != current.Value)
+        var isOwnPut = current is not null && change.Digest == current.Value;
+        if (current is not null && standsOn is null && !isOwnPut)
         {
             return new ChangeDecision.Keep("it does not point to what we put there; whoever moved it past us is not corrected by a retraction");
         }
 
+        var decision = await SettleAsync(context, change, owner, standsOn, current, known, registryTags, cancellationToken);
+        // A worker that was killed put it without writing it down. It is written down now, or a later wish would not know the tag for ours.
+        return decision is ChangeDecision.Keep && isOwnPut && owner?.Digest != current!.Value
+            ? new ChangeDecision.Put(current.Value, standsOn?.ReleaseId, standsOn?.Version ?? change.To, $"{change.Reason}: {standsOn?.Version ?? change.To} was the highest when it was put")
+            : decision;
+    }
+
+    private static async Task<ChangeDecision> SettleAsync(
+        HistoryContext context, TagChange change, TagOwner? owner, TagOwner? standsOn, Digest? current, KnownVersions known, IReadOnlyList<string> registryTags,
+        CancellationToken cancellationToken)
+    {
+        var scope = TagScope.Parse(change.Scope);
+        var highest = FloatingTags.Highest(scope, known.Reckon(registryTags));
+        var ours = known.Published.FirstOrDefault(tag => tag.Version == highest && tag.Digest is not null);
         var isOnRetracted = standsOn is not null && await IsRetractedAsync(context, standsOn, known, cancellationToken);
         if (!isOnRetracted && owner is not null && await WasMovedByOperatorAsync(context, change, cancellationToken))
         {

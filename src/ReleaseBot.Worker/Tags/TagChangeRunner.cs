@@ -135,7 +135,7 @@ internal sealed partial class TagChangeRunner(
 
         if (current != manifest.Digest)
         {
-            await queue.IntendAsync(claimed, manifest.Digest, cancellationToken);
+            await queue.IntendAsync(claimed, put, manifest.Digest, cancellationToken);
             await TagLock.PutAsync(client, change.Image, manifest, cancellationToken);
         }
 

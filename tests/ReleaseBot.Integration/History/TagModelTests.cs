@@ -330,12 +330,16 @@ internal sealed class TagModelRun(HistoryHost history, string[] versions, int[] 
         if (decision is ChangeDecision.Put put)
         {
             to = Digest.TryParse(put.Source, out var digest) ? digest : _registry[put.Source];
-            await history.Changes.IntendAsync(claimed, to, token);
+            await history.Changes.IntendAsync(claimed, put, to, token);
             yield return true;
             _registry[tag] = to;
             if (change.Kind == TagChangeKind.Move)
             {
                 _model.Tags[tag] = (Version(change.To!), true);
+            }
+            else if (expected is not null)
+            {
+                _model.Tags[tag] = (expected, false);
             }
 
             yield return true;

@@ -207,6 +207,24 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
     }
 
     [Fact]
+    public async Task What_A_Worker_Put_Without_Writing_It_Down_Stays_Known_When_Nothing_Is_Left_To_Put()
+    {
+        var stray = Digest.Of("a stranger's"u8);
+        await RetractAsync(await PublishTagAsync("v1.0.0", 1));
+        var stopped = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
+        var put = (await History.Changes.DecideAsync(stopped, DigestOf(1), ["v1.1.0"], Token)).ShouldBeOfType<ChangeDecision.Put>();
+        await History.Changes.IntendAsync(stopped, put, stray, Token);
+        await History.Changes.HandBackAsync(stopped, Token);
+        await RetractAsync("v1.1.0");
+
+        (await CarryOutAsync(found: stray, "v1.1.0")).ShouldBeOfType<ChangeDecision.Put>().Source.ShouldBe(stray.Value);
+
+        var owner = (await History.Queries.TagOwnerAsync(Latest, Token)).ShouldNotBeNull();
+        (owner.Digest, owner.Version, owner.ReleaseId).ShouldBe((stray.Value, "1.1.0", null));
+        (await CarryOutAsync(found: stray, "v1.1.0")).ShouldBeOfType<ChangeDecision.Keep>();
+    }
+
+    [Fact]
     public async Task A_Wish_And_A_Release_Never_Hold_A_Tag_Together()
     {
         await PublishTagAsync("v1.0.0", 1);
