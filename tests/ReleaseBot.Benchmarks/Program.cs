@@ -1,7 +1,11 @@
 using ReleaseBot.Benchmarks;
+using ReleaseBot.Benchmarks.Publish;
 using ReleaseBot.Benchmarks.Reporting;
 
-BenchPart[] parts = [];
+BenchPart[] parts =
+[
+    new PublishPart(),
+];
 BenchOptions options;
 try
 {

@@ -1,0 +1,144 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text.Json.Nodes;
+using ReleaseBot.Parts;
+
+namespace ReleaseBot.Benchmarks;
+
+/// <summary>The real program in a process and a folder of its own, and its API.</summary>
+internal sealed class BotProgram : IAsyncDisposable
+{
+    private const string AccessToken = "an-access-token-of-the-benchmark";
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan ReleaseLimit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan ReadyPoll = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan ReleasePoll = TimeSpan.FromMilliseconds(20);
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rb-bench-bot-");
+    private readonly HttpClient _http;
+    private readonly ServerProcess _process;
+
+    private BotProgram(string program, JsonObject settings, IReadOnlyDictionary<string, string> secrets, IReadOnlyList<string> arguments)
+    {
+        Address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Ports.Free()}"));
+        _http = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(30) };
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", AccessToken);
+        settings["Urls"] = Address.GetLeftPart(UriPartial.Authority);
+        var path = Path.Combine(_folder.FullName, "releasebot.json");
+        File.WriteAllText(path, settings.ToJsonString());
+        var environment = new Dictionary<string, string>(secrets)
+        {
+            ["Access__Tokens__0__Name"] = "bench",
+            ["Access__Tokens__0__Secret"] = AccessToken,
+            ["Access__Tokens__0__Scopes__0"] = "read",
+            ["Access__Tokens__0__Scopes__1"] = "operate",
+        };
+        _process = ServerProcess.Start("dotnet", [program, "serve", "--config", path, .. arguments], environment, _folder.FullName);
+    }
+
+    public Uri Address { get; }
+
+    public string Output => _process.Output;
+
+    public string Folder => _folder.FullName;
+
+    /// <summary>From the process's start until it said that it was ready.</summary>
+    public TimeSpan TimeToReady { get; private set; }
+
+    /// <param name="settings">Without Urls and Access, which are made here.</param>
+    /// <param name="secrets">Environment variables.</param>
+    /// <param name="arguments">More of serve's.</param>
+    public static async Task<BotProgram> StartAsync(
+        string program, JsonObject settings, IReadOnlyDictionary<string, string> secrets, CancellationToken cancellationToken, params IReadOnlyList<string> arguments)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        var bot = new BotProgram(program, settings, secrets, arguments);
+        try
+        {
+            while (!await bot.IsReadyAsync(cancellationToken))
+            {
+                if (bot._process.HasExited || TimeProvider.System.GetElapsedTime(started) > StartLimit)
+                {
+                    throw new InvalidOperationException($"The bot did not get ready:\n{bot.Output}");
+                }
+
+                await Task.Delay(ReadyPoll, TimeProvider.System, cancellationToken);
+            }
+
+            bot.TimeToReady = TimeProvider.System.GetElapsedTime(started);
+            return bot;
+        }
+        catch
+        {
+            await bot.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits until the newest release of a tag is published.</summary>
+    /// <returns>The release as the API shows it, with <c>stages</c>.</returns>
+    /// <exception cref="InvalidOperationException">It ended otherwise.</exception>
+    public async Task<JsonNode> WaitForPublishedAsync(string project, string tag, CancellationToken cancellationToken)
+    {
+        var path = $"api/v1/releases?project={Uri.EscapeDataString(project)}&ref={Uri.EscapeDataString(tag)}&limit=1";
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var page = JsonNode.Parse(await _http.GetStringAsync(path, cancellationToken))!;
+            if (page["items"]!.AsArray() is [{ } release, ..])
+            {
+                switch (release["status"]!.GetValue<string>())
+                {
+                    case "published":
+                        return release;
+                    case "failed" or "rejected" or "cancelled" or "superseded":
+                        throw new InvalidOperationException($"{project} {tag} was not published: {release.ToJsonString()}\n{Output}");
+                }
+            }
+
+            if (TimeProvider.System.GetElapsedTime(started) > ReleaseLimit)
+            {
+                throw new TimeoutException($"{project} {tag} was not published within {ReleaseLimit}: {page.ToJsonString()}\n{Output}");
+            }
+
+            await Task.Delay(ReleasePoll, TimeProvider.System, cancellationToken);
+        }
+    }
+
+    public Task<string> GetAsync(string path, CancellationToken cancellationToken) => _http.GetStringAsync(path, cancellationToken);
+
+    /// <summary>Memory of the process, bytes: what it holds now and the most it ever held (VmRSS and VmHWM of proc(5)).</summary>
+    public (long Resident, long Peak) Memory()
+    {
+        var status = File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{_process.Id}/status"))
+            .Where(line => line.StartsWith("Vm", StringComparison.Ordinal)).ToDictionary(line => line.Split(':')[0], line => line.Split(':')[1].Trim().Split(' ')[0]);
+        return (Bytes("VmRSS"), Bytes("VmHWM"));
+
+        long Bytes(string name) => long.Parse(status[name], CultureInfo.InvariantCulture) * 1024;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            await _process.KillTreeAsync();
+        }
+
+        _process.Dispose();
+        _http.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    private async Task<bool> IsReadyAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var response = await _http.GetAsync("healthz/ready", cancellationToken);
+            return response.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,185 @@
+using System.Globalization;
+using ReleaseBot.Benchmarks.Reporting;
+using ReleaseBot.Parts;
+
+namespace ReleaseBot.Benchmarks.Publish;
+
+/// <summary>
+/// From a tag to images that can be pulled from two registries: the pipeline that teams write, the best script, and ReleaseBot. Same source,
+/// same registries, same machine; in each round one after the other, in an order that turns.
+/// </summary>
+/// <remarks>
+/// What favours the pipeline: its job's containers are not started and their images not pulled, for this machine can't; only the fresh
+/// engine, the clone and the commands count. What favours the script: it logs in beforehand and checks nothing.
+/// </remarks>
+internal sealed class PublishPart : BenchPart
+{
+    private const string Pipeline = "pipeline (a)";
+    private const string Floor = "script (b)";
+    private const string Bot = "ReleaseBot (c)";
+
+    private static readonly string Scripts = Path.Combine(AppContext.BaseDirectory, "Publish");
+
+    private int _versions;
+
+    public override string Name => "publish";
+
+    public override string Summary => "from a tag to images on two registries: a CI job with a cold dind, the best script, ReleaseBot";
+
+    public override async Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken)
+    {
+        await using var world = await PublishWorld.StartAsync(options, cancellationToken);
+        using var floor = new ScriptRun(world.FloorEngine, new Dictionary<string, string>());
+        await world.LogInAsync(floor, cancellationToken);
+        var bench = new Rounds(this, world, floor, report, options.Rounds);
+
+        using (var shop = await world.AddProjectAsync("bench/shop", cancellationToken))
+        {
+            // The first is another case; here it warms what stays warm.
+            await bench.WarmAsync(shop, cancellationToken);
+            await bench.RunAsync("source change", shop, shop.ChangeSourceAsync, withPipeline: true, cancellationToken);
+            await bench.RunAsync("dependencies", shop, shop.ChangeDependenciesAsync, withPipeline: true, cancellationToken);
+            await bench.RunAsync("nothing changed", shop, _ => Task.FromResult(bench.LastCommit), withPipeline: true, cancellationToken);
+        }
+
+        await bench.RunFirstAsync(cancellationToken);
+        using (var large = await world.AddProjectAsync("bench/large", cancellationToken))
+        {
+            await large.AddAssetsAsync(cancellationToken);
+            await bench.WarmAsync(large, cancellationToken);
+            await bench.RunAsync("500 MB context", large, large.ChangeSourceAsync, withPipeline: false, cancellationToken);
+        }
+
+        var (resident, peak) = world.Bot.Memory();
+        report.Add(Name, "memory", "resident, after all releases", "MB", resident / 1e6);
+        report.Add(Name, "memory", "most ever, 500 MB contexts included", "MB", peak / 1e6);
+    }
+
+    /// <summary>The three ways, and their turns.</summary>
+    private sealed class Rounds(PublishPart part, PublishWorld world, ScriptRun floor, BenchReport report, int count)
+    {
+        public string LastCommit { get; private set; } = "";
+
+        public async Task WarmAsync(ShopRepository shop, CancellationToken cancellationToken)
+        {
+            LastCommit = await shop.ChangeSourceAsync(cancellationToken);
+            await FloorAsync(shop, LastCommit, part.NextVersion(), cancellationToken);
+            await BotAsync(shop, LastCommit, part.NextVersion(), new StageTimes(), cancellationToken);
+        }
+
+        public async Task RunAsync(
+            string name, ShopRepository shop, Func<CancellationToken, Task<string>> change, bool withPipeline, CancellationToken cancellationToken)
+        {
+            var results = new Results();
+            for (var round = 0; round < count; round++)
+            {
+                LastCommit = await change(cancellationToken);
+                await RoundAsync(results, shop, round, withPipeline, cancellationToken);
+                part.Say($"{name}, round {round + 1} of {count}: {results}");
+            }
+
+            Report(name, results);
+        }
+
+        /// <summary>Each round is a project nobody has built, with a base that no engine has.</summary>
+        public async Task RunFirstAsync(CancellationToken cancellationToken)
+        {
+            var results = new Results();
+            for (var round = 0; round < count; round++)
+            {
+                using var shop = await world.AddProjectAsync(string.Create(CultureInfo.InvariantCulture, $"bench/first{round}"), cancellationToken);
+                LastCommit = await shop.ChangeSourceAsync(cancellationToken);
+                await RoundAsync(results, shop, round, withPipeline: true, cancellationToken);
+                part.Say($"first release, round {round + 1} of {count}: {results}");
+            }
+
+            Report("first release", results);
+        }
+
+        private async Task RoundAsync(Results results, ShopRepository shop, int round, bool withPipeline, CancellationToken cancellationToken)
+        {
+            var version = part.NextVersion();
+            Func<Task>[] ways =
+            [
+                async () => results.Floor.Add(await FloorAsync(shop, LastCommit, version, cancellationToken)),
+                async () => results.Bot.Add(await BotAsync(shop, LastCommit, version, results.Stages, cancellationToken)),
+                async () =>
+                {
+                    if (withPipeline)
+                    {
+                        results.Pipeline.Add(await PipelineAsync(shop, version, cancellationToken));
+                    }
+                },
+            ];
+            for (var i = 0; i < ways.Length; i++)
+            {
+                await ways[(round + i) % ways.Length]();
+            }
+        }
+
+        private async Task<TimeSpan> PipelineAsync(ShopRepository shop, string version, CancellationToken cancellationToken)
+        {
+            var started = TimeProvider.System.GetTimestamp();
+            await using var engine = await DockerDaemon.StartAsync(new DockerDaemonOptions());
+            using var job = new ScriptRun(engine, new Dictionary<string, string>());
+            await job.RunAsync(Path.Combine(Scripts, "pipeline.sh"), world.JobVariables(shop.Project, "", $"pipeline/{shop.Project.Path}", version), cancellationToken);
+            return TimeProvider.System.GetElapsedTime(started);
+        }
+
+        private async Task<TimeSpan> FloorAsync(ShopRepository shop, string commit, string version, CancellationToken cancellationToken)
+        {
+            var variables = world.JobVariables(shop.Project, commit, $"script/{shop.Project.Path}", version);
+            var started = TimeProvider.System.GetTimestamp();
+            await floor.RunAsync(Path.Combine(Scripts, "floor.sh"), variables, cancellationToken);
+            var took = TimeProvider.System.GetElapsedTime(started);
+            Directory.Delete(Path.Combine(floor.Folder, "source"), recursive: true);
+            return took;
+        }
+
+        /// <summary>From the hook's departure until the API says that it is published.</summary>
+        private async Task<TimeSpan> BotAsync(ShopRepository shop, string commit, string version, StageTimes stages, CancellationToken cancellationToken)
+        {
+            await world.GitLab.UpdateRefAsync(shop.Project, $"refs/tags/{version}", commit, "jdoe", cancellationToken);
+            var release = await world.Bot.WaitForPublishedAsync(shop.Project.Path, version, cancellationToken);
+            var seen = TimeProvider.System.GetUtcNow();
+            stages.Add(release);
+            return seen - world.GitLab.Deliveries.Last(delivery => delivery.Ref == $"refs/tags/{version}" && delivery.Project == shop.Project.Path).SentAt;
+        }
+
+        private void Report(string name, Results results)
+        {
+            report.Add(part.Name, name, Floor, "s", results.Floor);
+            report.Add(part.Name, name, Bot, "s", results.Bot);
+            foreach (var (stage, times) in results.Stages.All)
+            {
+                report.Add(part.Name, name, $"{Bot}: {stage}", "s", times);
+            }
+
+            var isSource = name == "source change";
+            var target = isSource ? Target.AtMost(1.10) : name is "dependencies" or "first release" ? Target.AtMost(1) : null;
+            report.AddRatio(part.Name, name, "(c) over (b)", results.Bot.Median, results.Floor.Median, target);
+            if (results.Pipeline.Count > 0)
+            {
+                report.Add(part.Name, name, Pipeline, "s", results.Pipeline);
+                report.AddRatio(part.Name, name, "(a) over (c)", results.Pipeline.Median, results.Bot.Median, isSource ? Target.AtLeast(6) : null);
+            }
+        }
+    }
+
+    private string NextVersion() => string.Create(CultureInfo.InvariantCulture, $"v1.0.{++_versions}");
+
+    private sealed class Results
+    {
+        public Samples Pipeline { get; } = new();
+
+        public Samples Floor { get; } = new();
+
+        public Samples Bot { get; } = new();
+
+        public StageTimes Stages { get; } = new();
+
+        public override string ToString() => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(Pipeline.Count > 0 ? $"(a) {Pipeline.Values[^1]:F2} s, " : "")}(b) {Floor.Values[^1]:F2} s, (c) {Bot.Values[^1]:F2} s");
+    }
+}

@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+using ReleaseBot.Parts;
+using ReleaseBot.StandIns.GitLab;
+using ReleaseBot.StandIns.GitLab.Hooks;
+
+namespace ReleaseBot.Benchmarks.Publish;
+
+/// <summary>What the ways of publishing share: a GitLab, two registries with passwords, base images; and an engine that stays for each that keeps one.</summary>
+internal sealed class PublishWorld : IAsyncDisposable
+{
+    private const int BaseMegabytes = 72;
+    private const int BaseLayers = 3;
+
+    private readonly BenchOptions _options;
+    private readonly Stack<IAsyncDisposable> _parts = new();
+    private readonly string _signingToken = "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+
+    private PublishWorld(BenchOptions options) => _options = options;
+
+    public GitLabStandIn GitLab { get; private set; } = null!;
+
+    public DockerRegistry First { get; private set; } = null!;
+
+    public DockerRegistry Second { get; private set; } = null!;
+
+    public DockerDaemon FloorEngine { get; private set; } = null!;
+
+    public BotProgram Bot { get; private set; } = null!;
+
+    public static async Task<PublishWorld> StartAsync(BenchOptions options, CancellationToken cancellationToken)
+    {
+        var world = new PublishWorld(options);
+        try
+        {
+            world.GitLab = world.Own(await GitLabStandIn.StartAsync(
+                new GitLabStandInOptions { Token = "glpat-" + RandomNumberGenerator.GetHexString(20, lowercase: true) }, cancellationToken));
+            world.First = world.Own(await DockerRegistry.StartAsync(new DockerRegistryOptions { Htpasswd = true }, cancellationToken));
+            world.Second = world.Own(await DockerRegistry.StartAsync(new DockerRegistryOptions { Htpasswd = true }, cancellationToken));
+            world.FloorEngine = world.Own(await DockerDaemon.StartAsync(new DockerDaemonOptions()));
+            var botEngine = world.Own(await DockerDaemon.StartAsync(new DockerDaemonOptions()));
+            world.Bot = world.Own(await BotProgram.StartAsync(options.ProgramPath, world.Settings(botEngine), world.Secrets(), cancellationToken));
+            world.GitLab.AddHook(new StandInHook
+            {
+                Url = new Uri(world.Bot.Address, "/webhooks/gitlab"),
+                Scope = HookScope.System,
+                SigningToken = world._signingToken,
+            });
+            return world;
+        }
+        catch
+        {
+            await world.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A project nobody has built yet, on a base image of its own, and its first commit.</summary>
+    public async Task<ShopRepository> AddProjectAsync(string path, CancellationToken cancellationToken)
+    {
+        var project = await GitLab.AddProjectAsync(path, null, cancellationToken);
+        project.ProtectedTags.Add("v*");
+        var shop = new ShopRepository(await StandInRepository.CreateAsync(GitLab, project, cancellationToken), await PushBaseAsync(path, cancellationToken), _options.IsShort);
+        await shop.CreateAsync(cancellationToken);
+        return shop;
+    }
+
+    /// <summary>The environment of a job that publishes a repository.</summary>
+    public Dictionary<string, string> JobVariables(StandInProject project, string commit, string repository, string version) => new()
+    {
+        ["CLONE_URL"] = new UriBuilder(project.CloneUrl) { UserName = "gitlab-ci-token", Password = GitLab.Options.Token }.Uri.AbsoluteUri,
+        ["ARCHIVE_URL"] = new Uri(GitLab.Url, string.Create(CultureInfo.InvariantCulture, $"/api/v4/projects/{project.Id}/repository/archive.tar.gz?sha={commit}")).AbsoluteUri,
+        ["FIRST"] = First.Host,
+        ["SECOND"] = Second.Host,
+        ["REPOSITORY"] = repository,
+        ["VERSION"] = version,
+        ["REGISTRY_USER"] = DockerRegistry.Username,
+        ["REGISTRY_PASSWORD"] = DockerRegistry.Password,
+    };
+
+    /// <summary>Logs a job's Docker client in to both registries.</summary>
+    public async Task LogInAsync(ScriptRun job, CancellationToken cancellationToken)
+    {
+        var script = Path.Combine(job.Folder, "login.sh");
+        await File.WriteAllTextAsync(
+            script, string.Concat(((string[])[First.Host, Second.Host]).Select(host =>
+                $"docker login --username {DockerRegistry.Username} --password-stdin {host} <<<{DockerRegistry.Password} 2>/dev/null\n")), cancellationToken);
+        await job.RunAsync(script, new Dictionary<string, string>(), cancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(job.Folder, "header"), $"PRIVATE-TOKEN: {GitLab.Options.Token}\n", cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        while (_parts.TryPop(out var part))
+        {
+            await part.DisposeAsync();
+        }
+    }
+
+    private async Task<string> PushBaseAsync(string name, CancellationToken cancellationToken)
+    {
+        var image = $"{First.Host}/bases/{name}:1";
+        await using var engine = await DockerDaemon.StartAsync(new DockerDaemonOptions());
+        using var job = new ScriptRun(engine, new Dictionary<string, string>());
+        await LogInAsync(job, cancellationToken);
+        var layer = (_options.IsShort ? 3 : BaseMegabytes) / BaseLayers;
+        var dockerfile = string.Create(CultureInfo.InvariantCulture, $"""
+            FROM scratch
+            COPY busybox /bin/busybox
+            RUN ["/bin/busybox", "--install", "-s", "/bin"]
+
+            """) + string.Concat(Enumerable.Range(1, BaseLayers).Select(i => string.Create(CultureInfo.InvariantCulture,
+                $"RUN dd if=/dev/urandom of=/noise{i} bs=1000000 count={layer / 2} && yes \"a line of text {i}\" | head -c {layer - layer / 2}000000 > /text{i}\n")));
+        var context = Directory.CreateDirectory(Path.Combine(job.Folder, "base")).FullName;
+        File.Copy("/bin/busybox", Path.Combine(context, "busybox"));
+        await File.WriteAllTextAsync(Path.Combine(context, "Dockerfile"), dockerfile, cancellationToken);
+        var script = Path.Combine(job.Folder, "base.sh");
+        await File.WriteAllTextAsync(script, $"set -e\ndocker build --quiet --tag {image} base\ndocker push --quiet {image}\n", cancellationToken);
+        await job.RunAsync(script, new Dictionary<string, string>(), cancellationToken);
+        return image;
+    }
+
+    private Dictionary<string, string> Secrets() => new()
+    {
+        ["GitLab__Token"] = GitLab.Options.Token,
+        ["GitLab__Webhook__SigningTokens__0"] = _signingToken,
+        ["Registries__first__Password"] = DockerRegistry.Password,
+        ["Registries__second__Password"] = DockerRegistry.Password,
+    };
+
+    private JsonObject Settings(DockerDaemon engine) => new()
+    {
+        ["GitLab"] = new JsonObject { ["Url"] = GitLab.Url.AbsoluteUri },
+        ["Registries"] = new JsonObject { ["first"] = Registry(First), ["second"] = Registry(Second) },
+        ["Projects"] = new JsonArray(new JsonObject { ["Path"] = "bench/**", ["Pull"] = new JsonArray("first"), ["Images"] = new JsonArray(Image("first"), Image("second")) }),
+        ["Engine"] = new JsonObject { ["Endpoint"] = engine.Endpoint.ToString() },
+    };
+
+    private static JsonObject Registry(DockerRegistry registry) => new() { ["Host"] = registry.Host, ["Insecure"] = true, ["Username"] = DockerRegistry.Username };
+
+    private static JsonObject Image(string registry) => new()
+    {
+        ["Registry"] = registry,
+        ["Repository"] = "bot/{project.path}",
+        ["Tags"] = new JsonArray("{tag}", "latest"),
+    };
+
+    private T Own<T>(T part)
+        where T : IAsyncDisposable
+    {
+        _parts.Push(part);
+        return part;
+    }
+}

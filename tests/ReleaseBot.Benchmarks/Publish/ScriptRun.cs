@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using ReleaseBot.Parts;
+
+namespace ReleaseBot.Benchmarks.Publish;
+
+/// <summary>One of the scripts beside this file, run as a job would be: in a folder of its own, with a Docker client of its own.</summary>
+internal sealed class ScriptRun : IDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rb-bench-job-");
+    private readonly Dictionary<string, string> _environment;
+
+    public ScriptRun(DockerDaemon engine, IReadOnlyDictionary<string, string> environment) =>
+        _environment = new(environment)
+        {
+            ["DOCKER_HOST"] = engine.Endpoint.ToString(),
+            ["DOCKER_CONFIG"] = Path.Combine(_folder.FullName, ".docker"),
+            // The default of clients since 23.0.
+            ["DOCKER_BUILDKIT"] = "1",
+            ["GIT_TERMINAL_PROMPT"] = "0",
+        };
+
+    public string Folder => _folder.FullName;
+
+    /// <exception cref="InvalidOperationException">The script failed; with its output.</exception>
+    public async Task RunAsync(string script, IReadOnlyDictionary<string, string> variables, CancellationToken cancellationToken)
+    {
+        using var process = ServerProcess.Start("bash", [script], new Dictionary<string, string>(_environment.Concat(variables)), Folder);
+        using var limit = new CancellationTokenSource(Limit, TimeProvider.System);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            await process.WaitForExitAsync(either.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            await process.KillTreeAsync();
+            throw new TimeoutException($"{Path.GetFileName(script)} did not end within {Limit}:\n{process.Output}");
+        }
+
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"{Path.GetFileName(script)} ended with {process.ExitCode}:\n{process.Output}");
+        }
+    }
+
+    public void Dispose() => _folder.Delete(recursive: true);
+}

@@ -1,0 +1,34 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using ReleaseBot.Benchmarks.Reporting;
+
+namespace ReleaseBot.Benchmarks.Publish;
+
+/// <summary>How long the stages of releases took, by the history's own word.</summary>
+internal sealed class StageTimes
+{
+    private readonly Dictionary<string, Samples> _stages = [];
+
+    /// <summary>In the order of a release.</summary>
+    public IEnumerable<(string Stage, Samples Times)> All => _stages.Select(stage => (stage.Key, stage.Value));
+
+    public void Add(JsonNode release)
+    {
+        foreach (var stage in release["stages"]!.AsArray())
+        {
+            // What tells of a release begins when it is over.
+            if (stage!["name"]!.GetValue<string>() is var name && name != "notify" && Time(stage, "startedAt") is { } from && Time(stage, "finishedAt") is { } to)
+            {
+                if (!_stages.TryGetValue(name, out var times))
+                {
+                    _stages[name] = times = new Samples();
+                }
+
+                times.Add(to - from);
+            }
+        }
+    }
+
+    private static DateTimeOffset? Time(JsonNode stage, string name) =>
+        stage[name]?.GetValue<string>() is { } text ? DateTimeOffset.Parse(text, CultureInfo.InvariantCulture) : null;
+}
