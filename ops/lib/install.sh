@@ -15,6 +15,9 @@ TEST_NEEDS=(
     "${DEMO_NEEDS[@]}" '/usr/lib/postgresql/*/bin/postgres:postgresql' rabbitmq-server:rabbitmq-server /usr/bin/chromium:chromium
     docker-compose:docker-compose
 )
+# What the benchmarks compare with, beside those.
+# shellcheck disable=SC2034
+BENCH_NEEDS=(webhook:webhook)
 
 # The services that those packages bring.
 SERVICES=(docker.service docker.socket containerd.service docker-registry.service postgresql.service rabbitmq-server.service epmd.socket epmd.service)

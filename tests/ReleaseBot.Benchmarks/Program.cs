@@ -1,10 +1,12 @@
 using ReleaseBot.Benchmarks;
 using ReleaseBot.Benchmarks.Publish;
 using ReleaseBot.Benchmarks.Reporting;
+using ReleaseBot.Benchmarks.Start;
 
 BenchPart[] parts =
 [
     new PublishPart(),
+    new StartPart(),
 ];
 BenchOptions options;
 try

@@ -26,6 +26,7 @@ public sealed class PublishTests(ServiceParts parts)
             () => release.Attempt.ShouldBe(1));
         (await shop.Api.LogAsync(release.Id)).ShouldContain("published");
         await shop.WaitUntilToldAsync("v1.0.0");
+        shop.Bot.Output.ShouldContain($"Listening on {shop.Bot.Address.GetLeftPart(UriPartial.Authority)}.");
         (await shop.Bot.StopAsync()).ShouldBe(0);
         shop.Told("v1.0.0").Count.ShouldBe(1);
         parts.GitLab.UnexpectedRequests.ShouldBeEmpty();

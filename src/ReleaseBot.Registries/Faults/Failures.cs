@@ -41,9 +41,7 @@ internal sealed class Failures(RegistrySettings registry, TimeProvider time)
 
     public RegistryException Unreachable(string about, Exception cause)
     {
-        var cure = cause.InnerException is AuthenticationException
-            ? $" If its certificate comes from a private authority, set {Key}:CaFile to that authority's certificate."
-            : "";
+        var cure = cause.InnerException is AuthenticationException handshake ? $" {HandshakeCure(handshake)}" : "";
         var innermost = cause;
         while (innermost.InnerException is { } inner)
         {
@@ -75,6 +73,11 @@ internal sealed class Failures(RegistrySettings registry, TimeProvider time)
 
     private string DeniedCure() =>
         $"Check {Key}:Username and {Key}:Password, and that this user may pull and push there (GitLab: read_registry and write_registry).";
+
+    // SslStream tells a refused certificate from a peer that does not speak TLS by its message alone.
+    private string HandshakeCure(AuthenticationException handshake) => handshake.Message.Contains("certificate", StringComparison.OrdinalIgnoreCase)
+        ? $"If its certificate comes from a private authority, set {Key}:CaFile to that authority's certificate."
+        : $"It does not seem to speak TLS; if it speaks plain HTTP, which is allowed on loopback alone, set {Key}:Insecure to true.";
 
     private RegistryException Make(RegistryFault fault, string message, HttpResponseMessage response, ErrorBody error) => new(fault, Masked(message))
     {

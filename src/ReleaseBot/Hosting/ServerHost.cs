@@ -12,7 +12,7 @@ using ReleaseBot.Worker;
 namespace ReleaseBot.Hosting;
 
 /// <summary>The roles that a process has, from start to drain.</summary>
-internal static class ServerHost
+internal static partial class ServerHost
 {
     /// <summary>The drain of the worker, and a few seconds for what is handed back.</summary>
     private static readonly TimeSpan ShutdownLimit = TimeSpan.FromSeconds(25);
@@ -45,6 +45,7 @@ internal static class ServerHost
             return 1;
         }
 
+        LogListening(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ServerHost).FullName!), string.Join(", ", app.Urls));
         await app.WaitForShutdownAsync(cancellationToken);
         return 0;
     }
@@ -109,4 +110,7 @@ internal static class ServerHost
             .AddSingleton(settings.Retention)
             .AddSingleton(settings.Reconcile)
             .AddSingleton(new SecretMask(SettingsSecrets.All(settings)));
+
+    [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "Listening on {Addresses}.")]
+    private static partial void LogListening(ILogger logger, string addresses);
 }

@@ -205,6 +205,19 @@ public sealed class RegistryAccessTests : RegistryTestBase
         fault.Message.ShouldContain("Registries:hub:CaFile");
     }
 
+    [Fact]
+    public async Task A_Registry_Without_Tls_Is_Told_From_One_With_A_Bad_Certificate()
+    {
+        var registry = await StartRegistryAsync(new DockerRegistryOptions());
+
+        var fault = await Should.ThrowAsync<RegistryException>(
+            Client(registry.Settings("hub") with { Insecure = false }).HeadManifestAsync("acme/app", "1", Stop));
+
+        fault.Fault.ShouldBe(RegistryFault.Unavailable);
+        fault.Message.ShouldContain("Registries:hub:Insecure");
+        fault.Message.ShouldNotContain("CaFile");
+    }
+
     // The certificate is for 127.0.0.1 alone.
     [Fact]
     public async Task A_Certificate_For_Another_Name_Is_Not_Trusted()

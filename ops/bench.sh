@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Measures ReleaseBot side by side with what would be used instead. See --help.
+# shellcheck source-path=SCRIPTDIR
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=lib/say.sh
+source "$ROOT/ops/lib/say.sh"
+# shellcheck source=lib/install.sh
+source "$ROOT/ops/lib/install.sh"
+
+usage() {
+    cat <<'TEXT'
+usage: ops/bench.sh [PART...] [--rounds N] [--short] [--json FILE]
+
+Measures, each against what would be used instead, in one run and in turns, on this machine and with real parts. It ends with a table
+of medians and ratios, and writes every round to a JSON file. Installs what it lacks, as ops/test.sh does; needs root and the .NET SDK.
+
+PART, all of them where none is named:
+  publish      from a tag to images on two registries: a CI job with a cold dind, the best script, ReleaseBot
+  start        from the process's start to ready, memory at rest, the size of the program
+
+  --rounds N   how often each thing is measured (5)
+  --short      small data and one round: shows that it works, measures nothing
+  --json FILE  where the figures go (artifacts/bench.json)
+
+A machine that does something else meanwhile gives figures that mean nothing: look at uptime first.
+TEXT
+}
+
+if [[ ${1:-} == --help || ${1:-} == -h ]]; then
+    usage
+    exit 0
+fi
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+require_dotnet
+require_root
+cd "$ROOT"
+step "What it needs"
+installed=$(install_missing "${TEST_NEEDS[@]}" "${BENCH_NEEDS[@]}")
+good "$([[ -n $installed ]] && echo "installed $installed" || echo "everything is there")"
+step "Build"
+dotnet build tests/ReleaseBot.Benchmarks --configuration Release --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
+dotnet publish src/ReleaseBot --configuration Release --output artifacts/publish/bench --verbosity quiet --nologo -p:RunAnalyzers=false
+good "built"
+step "Benchmarks"
+say "load before: $(cut -d' ' -f1-3 /proc/loadavg)"
+exec dotnet artifacts/bin/ReleaseBot.Benchmarks/release/ReleaseBot.Benchmarks.dll --program artifacts/publish/bench/ReleaseBot.dll "$@"
