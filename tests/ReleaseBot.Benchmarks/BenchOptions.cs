@@ -33,7 +33,7 @@ internal sealed record BenchOptions
                 "--short" => options with { IsShort = true, Rounds = 1 },
                 "--rounds" => options with { Rounds = Count(Value(arguments, ref i)) },
                 "--json" => options with { JsonPath = Value(arguments, ref i) },
-                "--program" => options with { ProgramPath = Value(arguments, ref i) },
+                "--program" => options with { ProgramPath = Path.GetFullPath(Value(arguments, ref i)) },
                 var part when known.Contains(part) => options with { Parts = [.. options.Parts, part] },
                 var other => throw new ArgumentException($"There is no part or option {other}. Parts: {string.Join(", ", known)}."),
             };

@@ -96,8 +96,8 @@ internal sealed class Traffic(World world, Fleet fleet, ChaosOptions options) : 
     {
         foreach (var tag in tags)
         {
-            // What the step sleeps is in the page, so that no two releases share a step.
-            var page = string.Create(CultureInfo.InvariantCulture, $"{tag} {_random.NextDouble() * 1.5:F1}\n");
+            // What the step sleeps, and whose page it is, so that no two releases share a step: one from the cache would print nothing.
+            var page = string.Create(CultureInfo.InvariantCulture, $"{tag} {_random.NextDouble() * 1.5:F1} {clone.Project.Path}\n");
             await clone.CommitAsync(new Dictionary<string, string?> { ["page.txt"] = page }, tag, cancellationToken);
             await clone.TagAsync(tag, _random.Next(2) == 0 ? null : $"Release {tag}", cancellationToken);
         }

@@ -16,6 +16,8 @@ internal sealed class ScriptRun : IDisposable
         {
             ["DOCKER_HOST"] = engine.Endpoint.ToString(),
             ["DOCKER_CONFIG"] = Path.Combine(_folder.FullName, ".docker"),
+            // The client that came with the engine, whatever else is on the machine.
+            ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin",
             // The default of clients since 23.0.
             ["DOCKER_BUILDKIT"] = "1",
             ["GIT_TERMINAL_PROMPT"] = "0",
