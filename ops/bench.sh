@@ -11,7 +11,7 @@ source "$ROOT/ops/lib/install.sh"
 
 usage() {
     cat <<'TEXT'
-usage: ops/bench.sh [PART...] [--rounds N] [--short] [--json FILE]
+usage: ops/bench.sh [PART...] [--rounds N] [--case TEXT] [--short] [--json FILE]
 
 Measures, each against what would be used instead, in one run and in turns, on this machine and with real parts. It ends with a table
 of medians and ratios, and writes every round to a JSON file. Installs what it lacks, as ops/test.sh does; needs root and the .NET SDK.
@@ -21,6 +21,7 @@ PART, all of them where none is named:
   start        from the process's start to ready, memory at rest, the size of the program
 
   --rounds N   how often each thing is measured (5)
+  --case TEXT  of publish, only the cases whose name contains it, e.g. source
   --short      small data and one round: shows that it works, measures nothing
   --json FILE  where the figures go (artifacts/bench.json)
 

@@ -13,6 +13,9 @@ internal sealed record BenchOptions
     /// <summary>How often each thing is measured; the things of a part take turns.</summary>
     public int Rounds { get; init; } = DefaultRounds;
 
+    /// <summary>Of the parts that have cases, only those whose name contains this.</summary>
+    public string Case { get; init; } = "";
+
     /// <summary>Just enough to see that the part works: small data, one round. Its figures mean nothing.</summary>
     public bool IsShort { get; init; }
 
@@ -32,6 +35,7 @@ internal sealed record BenchOptions
             {
                 "--short" => options with { IsShort = true, Rounds = 1 },
                 "--rounds" => options with { Rounds = Count(Value(arguments, ref i)) },
+                "--case" => options with { Case = Value(arguments, ref i) },
                 "--json" => options with { JsonPath = Value(arguments, ref i) },
                 "--program" => options with { ProgramPath = Path.GetFullPath(Value(arguments, ref i)) },
                 var part when known.Contains(part) => options with { Parts = [.. options.Parts, part] },

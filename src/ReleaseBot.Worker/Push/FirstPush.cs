@@ -19,11 +19,11 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
     /// <summary>Sixteen minutes.</summary>
     private const int LongestPatience = 4;
 
+    /// <param name="before">What the tag points to; null where there is none.</param>
     /// <returns>Why the release ends here, or null when the image is in the registry and was read back.</returns>
-    public async Task<StageResult?> RunAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    public async Task<StageResult?> RunAsync(ReleaseRun run, ReleaseImage image, Digest? before, CancellationToken cancellationToken)
     {
         var client = registries.Get(image.Registry);
-        var before = await client.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
         run.Log.Say($"pushing {image.Image}");
         Digest digest;
         try

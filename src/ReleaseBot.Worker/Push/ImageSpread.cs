@@ -70,14 +70,15 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                if (await survey.ExamineAsync(run, image, cancellationToken) is { } refusal)
+                var (refusal, before) = await survey.ExamineAsync(run, image, cancellationToken);
+                if (refusal is not null)
                 {
                     return refusal;
                 }
 
                 if (image.Status != ImageStatus.Pushed)
                 {
-                    await CopyAsync(run, source, manifest, image, cancellationToken);
+                    await CopyAsync(run, source, manifest, image, before, cancellationToken);
                 }
             }
             catch (RegistryException exception) when (exception.IsTransient)
@@ -93,10 +94,9 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
         return null;
     }
 
-    private async Task CopyAsync(ReleaseRun run, ReleaseImage source, RegistryManifest manifest, ReleaseImage image, CancellationToken cancellationToken)
+    private async Task CopyAsync(ReleaseRun run, ReleaseImage source, RegistryManifest manifest, ReleaseImage image, Digest? before, CancellationToken cancellationToken)
     {
         var (from, to) = (registries.Get(source.Registry), registries.Get(image.Registry));
-        var before = await to.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
         run.Log.Say($"copying to {image.Image}");
         var digest = await ImageCopy.CopyAsync(from, source.Repository, manifest, to, image.Repository, image.Tag, run.Log.Say, cancellationToken);
         var seen = await to.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);

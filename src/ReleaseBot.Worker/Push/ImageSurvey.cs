@@ -32,7 +32,7 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
             {
                 var client = registries.Get(image.Registry);
                 await client.CheckPushAsync(image.Repository, cancellationToken);
-                ends.Add(await ExamineAsync(run, image, cancellationToken));
+                ends.Add((await ExamineAsync(run, image, cancellationToken)).Refusal);
             }
             catch (RegistryException exception) when (exception.IsTransient)
             {
@@ -48,42 +48,45 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
     }
 
     /// <summary>One name: adopts what is there if it is this release's own image, refuses if it is a version that somebody published.</summary>
-    /// <returns>Why the release ends here, or null. <see cref="ReleaseImage.Status"/> tells whether the image was adopted.</returns>
-    public async Task<StageResult.End?> ExamineAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    /// <returns>
+    /// Why the release ends here, or null, and what the name points to. <see cref="ReleaseImage.Status"/> tells whether the image was adopted.
+    /// </returns>
+    public async Task<(StageResult.End? Refusal, Digest? Found)> ExamineAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
     {
         var found = await registries.Get(image.Registry).GetManifestAsync(image.Repository, image.Tag, cancellationToken);
         if (found is null)
         {
-            return null;
+            return (null, null);
         }
 
         if (IsOwn(run, found))
         {
             await AdoptAsync(run, image, found.Digest, cancellationToken);
-            return null;
+            return (null, found.Digest);
         }
 
         if (image.Kind != ImageTagKind.Version || run.Rule.Overwrite == OverwritePolicy.Allow)
         {
-            return null;
+            return (null, found.Digest);
         }
 
         var standing = await tags.StandingAsync(image.Image, cancellationToken);
         if (standing?.IsHandedTo(run.Release) == true)
         {
-            return null;
+            return (null, found.Digest);
         }
 
         if (standing is { IsPublished: false } && (standing.Digest == found.Digest || standing.ImageId is { } id && id == found.ConfigDigest?.Value))
         {
             // Pushed by a release that never reached published: nobody was told of it, so it may go.
-            return null;
+            return (null, found.Digest);
         }
 
         var reason = standing is { IsPublished: true }
             ? $"{image.Image} was published by release {standing.ReleaseId} as {found.Digest.Short}, and a published version never changes."
             : $"{image.Image} exists in the registry as {found.Digest.Short} and was not published by us.";
-        return StageResult.Of(image, ReleaseStatus.Rejected, new Reason(ReasonCode.VersionExists, $"{reason} Release a new version, or set Overwrite to Allow."));
+        var refusal = new Reason(ReasonCode.VersionExists, $"{reason} Release a new version, or set Overwrite to Allow.");
+        return (StageResult.Of(image, ReleaseStatus.Rejected, refusal), found.Digest);
     }
 
     /// <summary>Whether the bytes can be had without a build: from a registry that holds them, or from this worker's engine.</summary>

@@ -80,12 +80,8 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, RunLedger l
     {
         try
         {
-            if (await survey.ExamineAsync(run, image, cancellationToken) is { } refusal)
-            {
-                return refusal;
-            }
-
-            return image.Status == ImageStatus.Pushed ? null : await firstPush.RunAsync(run, image, cancellationToken);
+            var (refusal, before) = await survey.ExamineAsync(run, image, cancellationToken);
+            return refusal ?? (image.Status == ImageStatus.Pushed ? null : await firstPush.RunAsync(run, image, before, cancellationToken));
         }
         catch (RegistryException exception) when (exception.IsTransient)
         {

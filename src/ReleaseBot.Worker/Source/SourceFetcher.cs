@@ -11,29 +11,46 @@ namespace ReleaseBot.Worker;
 /// </summary>
 internal sealed class SourceFetcher(GitLabClient gitLab, GitSource git, TimeProvider time)
 {
-    private const int MaxIgnoreBytes = 1 << 20;
+    private const int MaxFileBytes = 1 << 20;
+
+    /// <summary>What decides how the tree is fetched and what of it is sent. GitLab is asked for all of it at once.</summary>
+    /// <exception cref="GitLabException">GitLab can't be asked.</exception>
+    /// <exception cref="FormatException">A pattern of .dockerignore can't be read; the message names the line.</exception>
+    public async Task<SourceTree> LookAsync(ReleaseRun run, CancellationToken cancellationToken)
+    {
+        var rule = run.Rule;
+        var folder = rule.Context.Trim('/') is "." or "" ? "" : rule.Context.Trim('/') + "/";
+        string[] paths = [$"{folder}{rule.Dockerfile}.dockerignore", $"{folder}.dockerignore", ".gitmodules"];
+        // The Dockerfile's own ignore file goes before the common one, as in BuildKit (frontend/dockerui/config.go).
+        var files = await Task.WhenAll(paths.Select(path => gitLab.GetFileAsync(run.Release.ProjectId, run.Commit, path, MaxFileBytes, cancellationToken)));
+        var ignore = files[0] ?? files[1];
+        var options = new ContextOptions
+        {
+            Context = rule.Context,
+            Dockerfile = rule.Dockerfile,
+            Ignore = DockerIgnore.Parse(ignore is null ? null : Encoding.UTF8.GetString(ignore)),
+        };
+        return new SourceTree(options, HasSubmodules: files[2] is not null);
+    }
 
     /// <exception cref="GitLabException">GitLab can't be had the source from.</exception>
-    /// <exception cref="FormatException">A pattern of .dockerignore can't be read; the message names the line.</exception>
-    public async Task<ContextSource> OpenAsync(ReleaseRun run, CancellationToken cancellationToken)
+    public async Task<ContextSource> OpenAsync(ReleaseRun run, SourceTree tree, CancellationToken cancellationToken)
     {
-        var projectId = run.Release.ProjectId;
-        var options = await OptionsAsync(projectId, run.Commit, run.Rule, cancellationToken);
-        if (await gitLab.GetFileAsync(projectId, run.Commit, ".gitmodules", MaxIgnoreBytes, cancellationToken) is not null)
+        if (tree.HasSubmodules)
         {
             run.Log.Say("the tree has submodules: fetching it by git");
-            return await FetchByGitAsync(run, options, submodules: true, cancellationToken);
+            return await FetchByGitAsync(run, tree.Options, submodules: true, cancellationToken);
         }
 
         try
         {
-            var archive = await gitLab.OpenArchiveAsync(projectId, run.Commit, cancellationToken);
-            return new ArchiveSource(gitLab, projectId, run.Commit, options, archive);
+            var archive = await gitLab.OpenArchiveAsync(run.Release.ProjectId, run.Commit, cancellationToken);
+            return new ArchiveSource(gitLab, run.Release.ProjectId, run.Commit, tree.Options, archive);
         }
         catch (GitLabException exception) when (exception.Fault == GitLabFault.RateLimitedArchive)
         {
             run.Log.Say("GitLab's limit on archives is reached: fetching the commit by git");
-            return await FetchByGitAsync(run, options, submodules: false, cancellationToken);
+            return await FetchByGitAsync(run, tree.Options, submodules: false, cancellationToken);
         }
     }
 
@@ -54,18 +71,7 @@ internal sealed class SourceFetcher(GitLabClient gitLab, GitSource git, TimeProv
             throw;
         }
     }
-
-    private async Task<ContextOptions> OptionsAsync(long projectId, ObjectId commit, ProjectRule rule, CancellationToken cancellationToken)
-    {
-        var folder = rule.Context.Trim('/') is "." or "" ? "" : rule.Context.Trim('/') + "/";
-        // The Dockerfile's own ignore file goes before the common one, as in BuildKit (frontend/dockerui/config.go).
-        var ignore = await gitLab.GetFileAsync(projectId, commit, $"{folder}{rule.Dockerfile}.dockerignore", MaxIgnoreBytes, cancellationToken)
-            ?? await gitLab.GetFileAsync(projectId, commit, $"{folder}.dockerignore", MaxIgnoreBytes, cancellationToken);
-        return new ContextOptions
-        {
-            Context = rule.Context,
-            Dockerfile = rule.Dockerfile,
-            Ignore = DockerIgnore.Parse(ignore is null ? null : Encoding.UTF8.GetString(ignore)),
-        };
-    }
 }
+
+/// <param name="HasSubmodules">Which an archive leaves empty.</param>
+internal sealed record SourceTree(ContextOptions Options, bool HasSubmodules);

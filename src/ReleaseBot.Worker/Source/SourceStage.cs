@@ -16,26 +16,42 @@ internal sealed class SourceStage(ImageSurvey survey, EngineRoom room, SourceFet
     public async Task<StageResult> RunAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
         run.BuildStartedAt = time.GetUtcNow();
-        if (await survey.ExamineAllAsync(run, cancellationToken) is { } refusal)
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        // GitLab is asked while the registries are; in vain where the release ends here, which is seldom.
+        var tree = run.ImageId is null ? fetcher.LookAsync(run, over.Token) : null;
+        try
         {
-            return refusal;
-        }
+            if (await survey.ExamineAllAsync(run, cancellationToken) is { } refusal)
+            {
+                return refusal;
+            }
 
-        if (await survey.IsImageAvailableAsync(run, cancellationToken))
+            if (await survey.IsImageAvailableAsync(run, cancellationToken))
+            {
+                run.Log.Say($"the image is built already ({run.ImageId?[..19]}): no source is needed");
+                return StageResult.Done;
+            }
+
+            if (await room.FindLackAsync(run.Log, cancellationToken) is { } lack)
+            {
+                return lack;
+            }
+
+            return await OpenAsync(run, tree ?? fetcher.LookAsync(run, cancellationToken), cancellationToken);
+        }
+        finally
         {
-            run.Log.Say($"the image is built already ({run.ImageId?[..19]}): no source is needed");
-            return StageResult.Done;
+            await over.CancelAsync();
+            await ((Task?)tree ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
 
-        if (await room.FindLackAsync(run.Log, cancellationToken) is { } lack)
-        {
-            return lack;
-        }
-
+    private async Task<StageResult> OpenAsync(ReleaseRun run, Task<SourceTree> tree, CancellationToken cancellationToken)
+    {
         run.Log.Say($"fetching {run.Release.ProjectPath} at {run.Commit.Short}");
         try
         {
-            run.Source = await fetcher.OpenAsync(run, cancellationToken);
+            run.Source = await fetcher.OpenAsync(run, await tree, cancellationToken);
             return StageResult.Done;
         }
         catch (GitLabException exception) when (exception.IsTransient)

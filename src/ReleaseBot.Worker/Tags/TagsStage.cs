@@ -4,7 +4,7 @@ using ReleaseBot.Registries;
 
 namespace ReleaseBot.Worker;
 
-/// <summary>Moves floating and branch tags, once every registry holds the version. Each move is decided when it is made, and written down.</summary>
+/// <summary>Moves floating and branch tags, once every registry holds the version, the registries side by side. Each move is decided when it is made, and written down.</summary>
 internal sealed class TagsStage(TagMover mover, RunLedger ledger) : IReleaseStage
 {
     public StageName Name => StageName.Tags;
@@ -14,7 +14,16 @@ internal sealed class TagsStage(TagMover mover, RunLedger ledger) : IReleaseStag
     public async Task<StageResult> RunAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
         var troubles = new PushTroubles(run, ledger);
-        foreach (var image in run.Followers.Where(image => image.Status is ImageStatus.Pending or ImageStatus.Failed))
+        var ends = await Task.WhenAll(run.Followers.Where(image => image.Status is ImageStatus.Pending or ImageStatus.Failed).GroupBy(image => image.Registry)
+            .Select(group => MoveInRegistryAsync(run, [.. group], troubles, cancellationToken)));
+        return StageResult.End.First(ends) ?? troubles.Result();
+    }
+
+    /// <returns>Why the release ends here, or null.</returns>
+    private async Task<StageResult.End?> MoveInRegistryAsync(
+        ReleaseRun run, IReadOnlyList<ReleaseImage> images, PushTroubles troubles, CancellationToken cancellationToken)
+    {
+        foreach (var image in images)
         {
             cancellationToken.ThrowIfCancellationRequested();
             try
@@ -34,6 +43,6 @@ internal sealed class TagsStage(TagMover mover, RunLedger ledger) : IReleaseStag
             }
         }
 
-        return troubles.Result();
+        return null;
     }
 }

@@ -17,6 +17,7 @@ internal sealed class PublishPart : BenchPart
     private const string Pipeline = "pipeline (a)";
     private const string Floor = "script (b)";
     private const string Bot = "ReleaseBot (c)";
+    private const string Large = "500 MB context";
 
     private static readonly string Scripts = Path.Combine(AppContext.BaseDirectory, "Publish");
 
@@ -31,7 +32,7 @@ internal sealed class PublishPart : BenchPart
         await using var world = await PublishWorld.StartAsync(options, cancellationToken);
         using var floor = new ScriptRun(world.FloorEngine, new Dictionary<string, string>());
         await world.LogInAsync(floor, cancellationToken);
-        var bench = new Rounds(this, world, floor, report, options.Rounds);
+        var bench = new Rounds(this, world, floor, report, options);
 
         using (var shop = await world.AddProjectAsync("bench/shop", cancellationToken))
         {
@@ -42,12 +43,17 @@ internal sealed class PublishPart : BenchPart
             await bench.RunAsync("nothing changed", shop, _ => Task.FromResult(bench.LastCommit), withPipeline: true, cancellationToken);
         }
 
-        await bench.RunFirstAsync(cancellationToken);
-        using (var large = await world.AddProjectAsync("bench/large", cancellationToken))
+        if (bench.IsWanted("first release"))
         {
+            await bench.RunFirstAsync(cancellationToken);
+        }
+
+        if (bench.IsWanted(Large))
+        {
+            using var large = await world.AddProjectAsync("bench/large", cancellationToken);
             await large.AddAssetsAsync(cancellationToken);
             await bench.WarmAsync(large, cancellationToken);
-            await bench.RunAsync("500 MB context", large, large.ChangeSourceAsync, withPipeline: false, cancellationToken);
+            await bench.RunAsync(Large, large, large.ChangeSourceAsync, withPipeline: false, cancellationToken);
         }
 
         var (resident, peak) = world.Bot.Memory();
@@ -56,9 +62,13 @@ internal sealed class PublishPart : BenchPart
     }
 
     /// <summary>The three ways, and their turns.</summary>
-    private sealed class Rounds(PublishPart part, PublishWorld world, ScriptRun floor, BenchReport report, int count)
+    private sealed class Rounds(PublishPart part, PublishWorld world, ScriptRun floor, BenchReport report, BenchOptions options)
     {
+        private readonly int _count = options.Rounds;
+
         public string LastCommit { get; private set; } = "";
+
+        public bool IsWanted(string name) => name.Contains(options.Case, StringComparison.Ordinal);
 
         public async Task WarmAsync(ShopRepository shop, CancellationToken cancellationToken)
         {
@@ -70,12 +80,17 @@ internal sealed class PublishPart : BenchPart
         public async Task RunAsync(
             string name, ShopRepository shop, Func<CancellationToken, Task<string>> change, bool withPipeline, CancellationToken cancellationToken)
         {
+            if (!IsWanted(name))
+            {
+                return;
+            }
+
             var results = new Results();
-            for (var round = 0; round < count; round++)
+            for (var round = 0; round < _count; round++)
             {
                 LastCommit = await change(cancellationToken);
                 await RoundAsync(results, shop, round, withPipeline, cancellationToken);
-                part.Say($"{name}, round {round + 1} of {count}: {results}");
+                part.Say($"{name}, round {round + 1} of {_count}: {results}");
             }
 
             Report(name, results);
@@ -85,12 +100,12 @@ internal sealed class PublishPart : BenchPart
         public async Task RunFirstAsync(CancellationToken cancellationToken)
         {
             var results = new Results();
-            for (var round = 0; round < count; round++)
+            for (var round = 0; round < _count; round++)
             {
                 using var shop = await world.AddProjectAsync(string.Create(CultureInfo.InvariantCulture, $"bench/first{round}"), cancellationToken);
                 LastCommit = await shop.ChangeSourceAsync(cancellationToken);
                 await RoundAsync(results, shop, round, withPipeline: true, cancellationToken);
-                part.Say($"first release, round {round + 1} of {count}: {results}");
+                part.Say($"first release, round {round + 1} of {_count}: {results}");
             }
 
             Report("first release", results);
