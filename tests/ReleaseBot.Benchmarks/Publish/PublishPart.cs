@@ -94,6 +94,14 @@ internal sealed class PublishPart : BenchPart
             }
 
             Report(name, results);
+            await KeepLogAsync(name, results, cancellationToken);
+        }
+
+        /// <summary>The last release's log, in which the builder tells how long each step took.</summary>
+        private async Task KeepLogAsync(string name, Results results, CancellationToken cancellationToken)
+        {
+            var path = Path.ChangeExtension(options.JsonPath, $".{name.Replace(' ', '-')}.log");
+            await File.WriteAllTextAsync(path, await world.Bot.GetAsync($"api/v1/releases/{results.Stages.LastRelease}/log", cancellationToken), cancellationToken);
         }
 
         /// <summary>Each round is a project nobody has built, with a base that no engine has.</summary>

@@ -12,8 +12,11 @@ internal sealed class StageTimes
     /// <summary>In the order of a release.</summary>
     public IEnumerable<(string Stage, Samples Times)> All => _stages.Select(stage => (stage.Key, stage.Value));
 
+    public string LastRelease { get; private set; } = "";
+
     public void Add(JsonNode release)
     {
+        LastRelease = release["id"]!.GetValue<string>();
         foreach (var stage in release["stages"]!.AsArray())
         {
             // What tells of a release begins when it is over.
