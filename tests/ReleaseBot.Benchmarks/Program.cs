@@ -1,7 +1,17 @@
 using ReleaseBot.Benchmarks;
+using ReleaseBot.Benchmarks.Intake;
+using ReleaseBot.Benchmarks.Intake.Subjects;
 using ReleaseBot.Benchmarks.Reporting;
 
-BenchPart[] parts = [];
+if (args is [PlainKestrel.Argument, var port])
+{
+    return await PlainKestrel.ServeAsync(port);
+}
+
+BenchPart[] parts =
+[
+    new IntakePart(),
+];
 BenchOptions options;
 try
 {
