@@ -19,6 +19,7 @@ internal sealed class IntakePart : BenchPart
 
     private readonly Dictionary<(string Subject, int Connections), Samples> _rates = [];
     private readonly Dictionary<(string Subject, int Connections, double Part), Samples> _latencies = [];
+    private readonly Dictionary<(string Subject, int Connections), Samples> _processor = [];
     private readonly Dictionary<string, long> _answered = [];
     private long _nextNumber;
 
@@ -76,7 +77,10 @@ internal sealed class IntakePart : BenchPart
     {
         foreach (var bot in bots)
         {
-            Keep(bot.Name, connections, await LoadAsync(bot, connections, duration));
+            var used = bot.Process.ProcessorTime;
+            var result = await LoadAsync(bot, connections, duration);
+            Keep(bot.Name, connections, result);
+            SamplesOf(_processor, (bot.Name, connections)).Add((bot.Process.ProcessorTime - used).TotalMicroseconds / result.Answered);
             await ThrowIfLostAsync(bot, cancellationToken);
         }
 
@@ -146,6 +150,7 @@ internal sealed class IntakePart : BenchPart
             foreach (var bot in bots)
             {
                 var rate = RatesOf(bot.Name, connections).Median;
+                report.Add(Name, @case, $"{bot.Name}, processor time a hook", "µs", SamplesOf(_processor, (bot.Name, connections)));
                 Compare(report, @case, bot.Name, rate, "webhook", connections, 2.5);
                 Compare(report, @case, bot.Name, rate, "pgbench", connections, 1.5);
                 Compare(report, @case, bot.Name, rate, "bare Kestrel", connections, 0.3);
@@ -177,22 +182,18 @@ internal sealed class IntakePart : BenchPart
     private void Keep(string subject, int connections, LoadResult result)
     {
         RatesOf(subject, connections).Add(result.PerSecond);
-        foreach (var part in (double[])[0.5, 0.99])
-        {
-            if (!_latencies.TryGetValue((subject, connections, part), out var samples))
-            {
-                _latencies.Add((subject, connections, part), samples = new Samples());
-            }
-
-            samples.Add(result.Milliseconds(part));
-        }
+        SamplesOf(_latencies, (subject, connections, 0.5)).Add(result.Milliseconds(0.5));
+        SamplesOf(_latencies, (subject, connections, 0.99)).Add(result.Milliseconds(0.99));
     }
 
-    private Samples RatesOf(string subject, int connections)
+    private Samples RatesOf(string subject, int connections) => SamplesOf(_rates, (subject, connections));
+
+    private static Samples SamplesOf<T>(Dictionary<T, Samples> all, T key)
+        where T : notnull
     {
-        if (!_rates.TryGetValue((subject, connections), out var samples))
+        if (!all.TryGetValue(key, out var samples))
         {
-            _rates.Add((subject, connections), samples = new Samples());
+            all.Add(key, samples = new Samples());
         }
 
         return samples;

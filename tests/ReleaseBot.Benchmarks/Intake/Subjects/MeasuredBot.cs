@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -34,6 +35,16 @@ internal sealed class MeasuredBot : IAsyncDisposable
 
     /// <summary>What it holds of the machine's memory, in MB.</summary>
     public double ResidentMegabytes => ResidentKilobytes(_process!.Id) / 1024.0;
+
+    /// <summary>What its threads have used of the processors, their calls to the system with it.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            using var process = Process.GetProcessById(_process!.Id);
+            return process.TotalProcessorTime;
+        }
+    }
 
     /// <summary>On SQLite, which serves both roles in one process; there is no engine, and nothing for it.</summary>
     public static Task<MeasuredBot> OnSqliteAsync(string program, CancellationToken cancellationToken) =>
