@@ -19,6 +19,9 @@ internal sealed record BenchOptions
     /// <summary>Just enough to see that the part works: small data, one round. Its figures mean nothing.</summary>
     public bool IsShort { get; init; }
 
+    /// <summary>How many deliveries a bot must have taken before its memory is looked at for the last time, where the rounds make fewer.</summary>
+    public int Deliveries { get; init; }
+
     /// <summary>Where the figures go, as JSON.</summary>
     public string JsonPath { get; init; } = "artifacts/bench.json";
 
@@ -34,8 +37,13 @@ internal sealed record BenchOptions
             options = arguments[i] switch
             {
                 "--short" => options with { IsShort = true, Rounds = 1 },
+<<<<<<< HEAD
                 "--rounds" => options with { Rounds = Count(Value(arguments, ref i)) },
                 "--case" => options with { Case = Value(arguments, ref i) },
+=======
+                "--rounds" => options with { Rounds = Count("--rounds", Value(arguments, ref i)) },
+                "--deliveries" => options with { Deliveries = Count("--deliveries", Value(arguments, ref i)) },
+>>>>>>> part/bench-intake
                 "--json" => options with { JsonPath = Value(arguments, ref i) },
                 "--program" => options with { ProgramPath = Path.GetFullPath(Value(arguments, ref i)) },
                 var part when known.Contains(part) => options with { Parts = [.. options.Parts, part] },
@@ -49,8 +57,8 @@ internal sealed record BenchOptions
     private static string Value(IReadOnlyList<string> arguments, ref int i) =>
         ++i < arguments.Count ? arguments[i] : throw new ArgumentException($"{arguments[i - 1]} needs a value.");
 
-    private static int Count(string text) =>
+    private static int Count(string option, string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0
             ? count
-            : throw new ArgumentException($"--rounds {text}: a whole number above 0 is needed.");
+            : throw new ArgumentException($"{option} {text}: a whole number above 0 is needed.");
 }

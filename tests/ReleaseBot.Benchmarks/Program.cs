@@ -1,11 +1,19 @@
 using ReleaseBot.Benchmarks;
+using ReleaseBot.Benchmarks.Intake;
+using ReleaseBot.Benchmarks.Intake.Subjects;
 using ReleaseBot.Benchmarks.Publish;
 using ReleaseBot.Benchmarks.Reporting;
 using ReleaseBot.Benchmarks.Start;
 
+if (args is [PlainKestrel.Argument, var port])
+{
+    return await PlainKestrel.ServeAsync(port);
+}
+
 BenchPart[] parts =
 [
     new PublishPart(),
+    new IntakePart(),
     new StartPart(),
 ];
 BenchOptions options;

@@ -23,6 +23,9 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>The folder of its own, which is removed with it.</summary>
     public string Folder { get; init; } = Path.Combine(Path.GetTempPath(), "rb-pg-" + Guid.CreateVersion7(TimeProvider.System.GetUtcNow()).ToString("N")[20..]);
 
+    /// <summary>Whether a commit waits until it is on disk, as an operator's server has it. Tests need not wait for that; what is measured has to.</summary>
+    public bool IsDurable { get; init; }
+
     private string DataFolder => Path.Combine(Folder, "data");
 
     /// <summary>Makes an empty database; returns its connection string.</summary>
@@ -126,7 +129,8 @@ public sealed class PostgresServer : IAsyncDisposable
     private Task StartServerAsync(CancellationToken cancellationToken)
     {
         // Only the tests' own data is at stake, and only from the machine's own end, so nothing need be synced.
-        var options = $"-p {_port} -k {Folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=400 -c shared_buffers=64MB";
+        var durability = IsDurable ? "-c fsync=on -c synchronous_commit=on" : "-c fsync=off";
+        var options = $"-p {_port} -k {Folder} -c listen_addresses=127.0.0.1 {durability} -c max_connections=400 -c shared_buffers=64MB";
         return RunAsync("pg_ctl", ["-D", DataFolder, "-l", Path.Combine(Folder, "log"), "-w", "-t", "60", "-o", options, "start"], cancellationToken);
     }
 

@@ -10,6 +10,13 @@ internal sealed record HookFields
 {
     private const int MaxDepth = 64;
 
+    private static readonly string[] Names =
+    [
+        "object_kind", "event_name", "ref", "before", "after", "checkout_sha", "ref_protected", "user_username", "user_name", "project_id", "project",
+    ];
+
+    private static readonly string[] ProjectNames = ["id", "path_with_namespace", "web_url"];
+
     public string? ObjectKind { get; private set; }
     public string? EventName { get; private set; }
     public string? Ref { get; private set; }
@@ -54,7 +61,7 @@ internal sealed record HookFields
 
     private void ReadField(ref Utf8JsonReader reader)
     {
-        switch (NameOf(ref reader))
+        switch (NameOf(ref reader, Names))
         {
             case "object_kind":
                 ObjectKind = ReadText(ref reader, "object_kind");
@@ -111,7 +118,7 @@ internal sealed record HookFields
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            switch (NameOf(ref reader))
+            switch (NameOf(ref reader, ProjectNames))
             {
                 case "id":
                     NestedProjectId = ReadNumber(ref reader, "project.id");
@@ -129,8 +136,19 @@ internal sealed record HookFields
         }
     }
 
-    /// <summary>Every name of ours is short; a longer one is not worth a string. Leaves the reader at the name.</summary>
-    private static string? NameOf(ref Utf8JsonReader reader) => reader.ValueSpan.Length <= 120 ? reader.GetString() : null;
+    /// <summary>The one of these names that the reader is at, or null: the many fields that nobody asks for cost no string.</summary>
+    private static string? NameOf(ref Utf8JsonReader reader, string[] names)
+    {
+        foreach (var name in names)
+        {
+            if (reader.ValueTextEquals(name))
+            {
+                return name;
+            }
+        }
+
+        return null;
+    }
 
     private string? ReadText(ref Utf8JsonReader reader, string field)
     {

@@ -28,10 +28,13 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
         _writer = Task.Run(WriteAsync);
     }
 
-    /// <summary>Stores a delivery; returns when it is on disk. Throws what kept it from being stored.</summary>
+    /// <summary>
+    /// Stores a delivery; its task ends when it is on disk. Throws what kept it from being stored. The body's memory is read before this returns its task,
+    /// and not afterwards.
+    /// </summary>
     public async Task<StoredDelivery> StoreAsync(NewDelivery delivery, CancellationToken cancellationToken)
     {
-        var waiting = new Waiting(delivery);
+        var waiting = new Waiting(PackedDelivery.Of(delivery));
         if (!_line.Writer.TryWrite(waiting))
         {
             throw new IntakeFullException();
@@ -68,11 +71,8 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
         try
         {
             var stored = await _database.WriteAsync(
-                async (context, token) =>
-                {
-                    await using var commands = new IntakeCommands(_database, context);
-                    return await new DeliveryWriter(_database, commands, _database.Now()).StoreAsync([.. batch.Select(waiting => waiting.Delivery)], token);
-                },
+                (context, token) =>
+                    new DeliveryWriter(_database, new IntakeCommands(_database, context), _database.Now()).StoreAsync([.. batch.Select(waiting => waiting.Delivery)], token),
                 _stopping.Token);
             for (var i = 0; i < batch.Count; i++)
             {
@@ -98,7 +98,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     private static bool IsOfOneRow(Exception exception) =>
         exception is not (OperationCanceledException or TimeoutException) && !HistoryDatabase.IsTransient(exception) && StoreFault.Explain(exception) is null;
 
-    private sealed record Waiting(NewDelivery Delivery)
+    private sealed record Waiting(PackedDelivery Delivery)
     {
         public TaskCompletionSource<StoredDelivery> Stored { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

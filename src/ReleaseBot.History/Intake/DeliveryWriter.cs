@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
@@ -11,18 +10,18 @@ namespace ReleaseBot.History;
 internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands commands, DateTimeOffset now)
 {
     /// <summary>Returns what was stored, in the order of <paramref name="deliveries"/>.</summary>
-    public async Task<IReadOnlyList<StoredDelivery>> StoreAsync(IReadOnlyList<NewDelivery> deliveries, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<StoredDelivery>> StoreAsync(IReadOnlyList<PackedDelivery> deliveries, CancellationToken cancellationToken)
     {
         // Ids in the order of arrival, rows in the order of their keys: two processes with the same events then never wait for each other.
-        var drafts = deliveries.Select(delivery => new Draft(delivery, database.NewId(delivery.ReceivedAt), database.NewId(now))).ToList();
+        var drafts = deliveries.Select(packed => new Draft(packed, database.NewId(packed.Delivery.ReceivedAt), database.NewId(now))).ToList();
         var byKey = drafts.OrderBy(draft => draft.Delivery.Key, StringComparer.Ordinal).ToList();
-        Mark(byKey, await commands.WriteAsync(IntakeSql.InsertDelivery, [.. byKey.Select(DeliveryRow)], cancellationToken), (draft, wrote) => draft.IsNew = wrote);
+        Mark(byKey, await commands.InsertAsync(IntakeTable.Deliveries, [.. byKey.Select(DeliveryRow)], cancellationToken), (draft, wrote) => draft.IsNew = wrote);
         var accepted = drafts.Where(draft => draft is { IsNew: true, Delivery.Release: not null })
             .OrderBy(draft => draft.Delivery.Release!.Key, StringComparer.Ordinal).ToList();
         var projects = accepted.Select(draft => draft.Delivery.Release!).DistinctBy(release => release.ProjectId).OrderBy(release => release.ProjectId);
-        await commands.WriteAsync(IntakeSql.InsertProject, [.. projects.Select(ProjectRow)], cancellationToken);
-        var releases = await commands.WriteAsync(
-            IntakeSql.InsertRelease, [.. accepted.Select(draft => ReleaseRow(draft.ReleaseId, draft.DeliveryId, draft.Delivery.Release!))], cancellationToken);
+        await commands.InsertAsync(IntakeTable.Projects, [.. projects.Select(ProjectRow)], cancellationToken);
+        var releases = await commands.InsertAsync(
+            IntakeTable.Releases, [.. accepted.Select(draft => ReleaseRow(draft.ReleaseId, draft.DeliveryId, draft.Delivery.Release!))], cancellationToken);
         Mark(accepted, releases, (draft, wrote) => draft.HasNewRelease = wrote);
 
         List<StoredDelivery> stored = new(drafts.Count);
@@ -68,9 +67,9 @@ internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands co
 
     private async Task<StoredDelivery> AcceptAsync(Guid deliveryId, NewRelease release, CancellationToken cancellationToken)
     {
-        await commands.WriteAsync(IntakeSql.InsertProject, ProjectRow(release), cancellationToken);
+        await commands.InsertAsync(IntakeTable.Projects, [ProjectRow(release)], cancellationToken);
         var id = database.NewId(now);
-        return await commands.WriteAsync(IntakeSql.InsertRelease, ReleaseRow(id, deliveryId, release), cancellationToken)
+        return (await commands.InsertAsync(IntakeTable.Releases, [ReleaseRow(id, deliveryId, release)], cancellationToken))[0]
             ? new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, id)
             : await JudgeAgainAsync(deliveryId, release, cancellationToken);
     }
@@ -79,8 +78,8 @@ internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands co
     private async Task<StoredDelivery> JudgeAgainAsync(Guid deliveryId, NewRelease release, CancellationToken cancellationToken)
     {
         var existing = await commands.ReadAsync(
-            IntakeSql.FindRelease, new IntakeRow(("key", release.Key)), reader => reader.GetGuid(0), cancellationToken);
-        return await commands.WriteAsync(IntakeSql.JudgeAgain, new IntakeRow(("id", existing), ("now", now)), cancellationToken)
+            IntakeSql.FindRelease, new IntakeParameters(("key", release.Key)), reader => reader.GetGuid(0), cancellationToken);
+        return await commands.WriteAsync(IntakeSql.JudgeAgain, new IntakeParameters(("id", existing), ("now", now)), cancellationToken)
             ? new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, existing)
             : new StoredDelivery(deliveryId, DeliveryOutcome.Duplicate,
                 new Reason(ReasonCode.AlreadyAccepted, $"This ref at this object is a release already: {existing}."), existing);
@@ -88,7 +87,7 @@ internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands co
 
     private async Task<StoredDelivery> SettleAsync(StoredDelivery stored, CancellationToken cancellationToken)
     {
-        var row = new IntakeRow(
+        var row = new IntakeParameters(
             ("id", stored.DeliveryId), ("outcome", stored.Outcome.ToText()), ("code", stored.Reason?.Code.ToText()),
             ("message", stored.Reason?.Message), ("release_id", stored.ReleaseId));
         await commands.WriteAsync(IntakeSql.SetOutcome, row, cancellationToken);
@@ -98,7 +97,7 @@ internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands co
     private Task<(Guid Id, DeliveryOutcome Outcome, Reason? Reason)> FindDeliveryAsync(string key, CancellationToken cancellationToken) =>
         commands.ReadAsync(
             IntakeSql.FindDelivery,
-            new IntakeRow(("key", key)),
+            new IntakeParameters(("key", key)),
             reader =>
             {
                 var code = reader.IsDBNull(2) ? null : EnumText.Parse<ReasonCode>(reader.GetString(2));
@@ -116,33 +115,31 @@ internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands co
     }
 
     /// <summary>Written with the outcome that it has if nothing of it is there already.</summary>
-    private static IntakeRow DeliveryRow(Draft draft)
+    private static object?[] DeliveryRow(Draft draft)
     {
         var delivery = draft.Delivery;
         var ignored = delivery.Ignored;
-        return new IntakeRow(
-            ("id", draft.DeliveryId), ("key", delivery.Key), ("received_at", delivery.ReceivedAt), ("event", delivery.Event),
-            ("project_id", delivery.ProjectId), ("project_path", delivery.ProjectPath), ("ref", delivery.Ref), ("before", delivery.Before),
-            ("after", delivery.After), ("user", delivery.User),
-            ("outcome", (ignored is null ? DeliveryOutcome.Accepted : DeliveryOutcome.Ignored).ToText()),
-            ("code", ignored?.Code.ToText()), ("message", ignored?.Message),
-            ("release_id", delivery.Release is null ? null : draft.ReleaseId), ("headers", delivery.Headers),
-            ("body", ignored is null ? Compression.Compress(delivery.Body.Span) : null),
-            ("body_sha256", Convert.ToHexStringLower(SHA256.HashData(delivery.Body.Span))), ("body_bytes", delivery.Body.Length));
+        return
+        [
+            draft.DeliveryId, delivery.Key, delivery.ReceivedAt, delivery.Event, delivery.ProjectId, delivery.ProjectPath, delivery.Ref, delivery.Before,
+            delivery.After, delivery.User, (ignored is null ? DeliveryOutcome.Accepted : DeliveryOutcome.Ignored).ToText(), ignored?.Code.ToText(),
+            ignored?.Message, delivery.Release is null ? null : draft.ReleaseId, delivery.Headers, draft.Body.Compressed, draft.Body.Sha256, draft.Body.Length,
+        ];
     }
 
-    private IntakeRow ReleaseRow(Guid id, Guid deliveryId, NewRelease release) => new(
-        ("id", id), ("key", release.Key), ("project_id", release.ProjectId), ("project_path", release.ProjectPath),
-        ("project_url", release.ProjectUrl), ("ref_kind", release.Ref.Kind.ToText()), ("ref_name", release.Ref.Name),
-        ("target", release.Target.Value), ("trigger_kind", release.Trigger.ToText()), ("delivery_id", deliveryId),
-        ("trigger_user", release.User), ("now", now));
+    private object?[] ReleaseRow(Guid id, Guid deliveryId, NewRelease release) =>
+    [
+        id, release.Key, release.ProjectId, release.ProjectPath, release.ProjectUrl, release.Ref.Kind.ToText(), release.Ref.Name, release.Target.Value,
+        release.Trigger.ToText(), deliveryId, release.User, now, now,
+    ];
 
-    private IntakeRow ProjectRow(NewRelease release) =>
-        new(("id", release.ProjectId), ("path", release.ProjectPath), ("url", release.ProjectUrl), ("now", now));
+    private object?[] ProjectRow(NewRelease release) => [release.ProjectId, release.ProjectPath, release.ProjectUrl, now];
 
-    private sealed class Draft(NewDelivery delivery, Guid deliveryId, Guid releaseId)
+    private sealed class Draft(PackedDelivery packed, Guid deliveryId, Guid releaseId)
     {
-        public NewDelivery Delivery { get; } = delivery;
+        public NewDelivery Delivery { get; } = packed.Delivery;
+
+        public PackedBody Body { get; } = packed.Body;
 
         public Guid DeliveryId { get; } = deliveryId;
 

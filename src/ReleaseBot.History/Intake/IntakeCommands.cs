@@ -1,128 +1,141 @@
 using System.Data;
 using System.Data.Common;
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+using NpgsqlTypes;
 
 namespace ReleaseBot.History;
 
 /// <summary>
-/// Runs one statement for many rows within a transaction: as one round trip on PostgreSQL, by one prepared command on SQLite, which has no
-/// trips to save.
+/// Inserts many rows within a transaction: by one statement on PostgreSQL, where each costs a parse and a plan, and by one prepared statement run
+/// again and again on SQLite. And runs the statements for the few rows that are there already.
 /// </summary>
-internal sealed class IntakeCommands(HistoryDatabase database, HistoryContext context) : IAsyncDisposable
+internal sealed class IntakeCommands(HistoryDatabase database, HistoryContext context)
 {
     private readonly DbConnection _connection = context.Database.GetDbConnection();
     private readonly DbTransaction _transaction = context.Database.CurrentTransaction!.GetDbTransaction();
-    private readonly Dictionary<string, DbCommand> _commands = new(StringComparer.Ordinal);
 
-    /// <returns>For each row, in order, whether the statement wrote something.</returns>
-    public async Task<IReadOnlyList<bool>> WriteAsync(string sql, IReadOnlyList<IntakeRow> rows, CancellationToken cancellationToken)
+    /// <param name="rows">The values of the table's columns. Of rows with the same key the first is written.</param>
+    /// <returns>For each row, in order, whether it was written; it is not where one with its key was there.</returns>
+    public async Task<IReadOnlyList<bool>> InsertAsync(IntakeTable table, IReadOnlyList<object?[]> rows, CancellationToken cancellationToken)
     {
         if (rows.Count == 0)
         {
             return [];
         }
 
-        return _connection.CanCreateBatch
-            ? await WriteBatchAsync(sql, rows, cancellationToken)
-            : await WriteEachAsync(sql, rows, cancellationToken);
+        return _connection is NpgsqlConnection postgres
+            ? await InsertAllAsync(postgres, table, rows, cancellationToken)
+            : await InsertEachAsync((SqliteConnection)_connection, table, rows, cancellationToken);
     }
 
-    public async Task<bool> WriteAsync(string sql, IntakeRow row, CancellationToken cancellationToken) =>
-        (await WriteAsync(sql, [row], cancellationToken))[0];
+    /// <returns>Whether the statement wrote something.</returns>
+    public async Task<bool> WriteAsync(string sql, IntakeParameters parameters, CancellationToken cancellationToken)
+    {
+        await using var command = Command(sql, parameters);
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
 
     /// <summary>The first row of a query that has one.</summary>
-    public async Task<T> ReadAsync<T>(string sql, IntakeRow row, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    public async Task<T> ReadAsync<T>(string sql, IntakeParameters parameters, Func<DbDataReader, T> read, CancellationToken cancellationToken)
     {
-        var command = Command(sql);
-        Fill(command.Parameters, command.CreateParameter, row);
+        await using var command = Command(sql, parameters);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? read(reader) : throw new InvalidOperationException("A row that was there a moment ago is not.");
     }
 
-    public async ValueTask DisposeAsync()
+    private async Task<IReadOnlyList<bool>> InsertAllAsync(
+        NpgsqlConnection connection, IntakeTable table, IReadOnlyList<object?[]> rows, CancellationToken cancellationToken)
     {
-        foreach (var command in _commands.Values)
+        await using var command = new NpgsqlCommand(table.InsertRows, connection, (NpgsqlTransaction)_transaction);
+        for (var i = 0; i < table.Columns.Count; i++)
         {
-            await command.DisposeAsync();
-        }
-    }
-
-    private async Task<IReadOnlyList<bool>> WriteBatchAsync(string sql, IReadOnlyList<IntakeRow> rows, CancellationToken cancellationToken)
-    {
-        await using var batch = _connection.CreateBatch();
-        batch.Transaction = _transaction;
-        foreach (var row in rows)
-        {
-            var command = batch.CreateBatchCommand();
-            command.CommandText = sql;
-            Fill(command.Parameters, command.CreateParameter, row);
-            batch.BatchCommands.Add(command);
+            command.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | table.Columns[i].Type, Value = Column(rows, i, table.Columns[i].Type) });
         }
 
-        await batch.ExecuteNonQueryAsync(cancellationToken);
-        return [.. batch.BatchCommands.Select(command => command.RecordsAffected > 0)];
+        HashSet<object> written = [];
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            written.Add(reader.GetValue(0));
+        }
+
+        return [.. rows.Select(row => written.Remove(ForText(row[table.KeyOrdinal])!))];
     }
 
-    private async Task<IReadOnlyList<bool>> WriteEachAsync(string sql, IReadOnlyList<IntakeRow> rows, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<bool>> InsertEachAsync(
+        SqliteConnection connection, IntakeTable table, IReadOnlyList<object?[]> rows, CancellationToken cancellationToken)
     {
-        var command = Command(sql);
+        await using var command = connection.CreateCommand();
+        command.CommandText = table.InsertRow;
+        command.Transaction = (SqliteTransaction)_transaction;
+        var parameters = table.Columns.Select((_, i) => command.Parameters.AddWithValue($"${i + 1}", DBNull.Value)).ToArray();
         List<bool> wrote = new(rows.Count);
         foreach (var row in rows)
         {
-            Fill(command.Parameters, command.CreateParameter, row);
+            for (var i = 0; i < row.Length; i++)
+            {
+                parameters[i].Value = ForSqlite(row[i]);
+            }
+
             wrote.Add(await command.ExecuteNonQueryAsync(cancellationToken) > 0);
         }
 
         return wrote;
     }
 
-    private DbCommand Command(string sql)
+    private DbCommand Command(string sql, IntakeParameters parameters)
     {
-        if (!_commands.TryGetValue(sql, out var command))
+        var command = _connection.CreateCommand();
+        command.CommandText = sql;
+        command.Transaction = _transaction;
+        foreach (var (name, value) in parameters.Values)
         {
-            command = _connection.CreateCommand();
-            command.CommandText = sql;
-            command.Transaction = _transaction;
-            _commands.Add(sql, command);
+            var parameter = command.CreateParameter();
+            parameter.ParameterName = name;
+            parameter.Value = value is DateTimeOffset moment ? moment.ForSql(database) : ForText(value) ?? DBNull.Value;
+            if (value is null && !database.IsSqlite)
+            {
+                // Postgres wants the type of a null.
+                parameter.DbType = name == "release_id" ? DbType.Guid : DbType.String;
+            }
+
+            command.Parameters.Add(parameter);
         }
 
         return command;
     }
 
-    private void Fill(DbParameterCollection parameters, Func<DbParameter> create, IntakeRow row)
+    private static Array Column(IReadOnlyList<object?[]> rows, int ordinal, NpgsqlDbType type) => type switch
     {
-        parameters.Clear();
-        foreach (var (name, value) in row.Values)
-        {
-            var parameter = create();
-            parameter.ParameterName = name;
-            parameter.Value = value switch
-            {
-                null => DBNull.Value,
-                DateTimeOffset moment => moment.ForSql(database),
-                // JSON may hold it, PostgreSQL's text may not, and a hook must not fail for it.
-                string text => text.Replace('\0', '\uFFFD'),
-                _ => value,
-            };
-            if (value is null && !database.IsSqlite)
-            {
-                parameter.DbType = TypeOfNull(name);
-            }
+        NpgsqlDbType.Text => Array.ConvertAll(Values(rows, ordinal), value => (string?)ForText(value)),
+        NpgsqlDbType.Uuid => Array.ConvertAll(Values(rows, ordinal), value => (Guid?)value),
+        NpgsqlDbType.Bigint => Array.ConvertAll(Values(rows, ordinal), value => (long?)value),
+        NpgsqlDbType.Integer => Array.ConvertAll(Values(rows, ordinal), value => (int?)value),
+        NpgsqlDbType.TimestampTz => Array.ConvertAll(Values(rows, ordinal), value => (DateTimeOffset?)value),
+        NpgsqlDbType.Bytea => Array.ConvertAll(Values(rows, ordinal), value => (byte[]?)value),
+        _ => throw new UnreachableException(),
+    };
 
-            parameters.Add(parameter);
+    private static object?[] Values(IReadOnlyList<object?[]> rows, int ordinal)
+    {
+        var values = new object?[rows.Count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = rows[i][ordinal];
         }
+
+        return values;
     }
 
-    /// <summary>Postgres wants the type of a null; these are the nullable columns that are not text.</summary>
-    private static DbType TypeOfNull(string name) => name switch
-    {
-        "project_id" => DbType.Int64,
-        "body" => DbType.Binary,
-        "release_id" => DbType.Guid,
-        _ => DbType.String,
-    };
+    /// <summary>JSON may hold a NUL, PostgreSQL's text may not, and a hook must not fail for it.</summary>
+    private static object? ForText(object? value) => value is string text ? text.Replace('\0', '\uFFFD') : value;
+
+    private static object ForSqlite(object? value) => value is DateTimeOffset moment ? moment.UtcTicks : ForText(value) ?? DBNull.Value;
 }
 
 /// <summary>The values of a statement's parameters.</summary>
-internal readonly record struct IntakeRow(params (string Name, object? Value)[] Values);
+internal readonly record struct IntakeParameters(params (string Name, object? Value)[] Values);

@@ -13,7 +13,7 @@ internal sealed partial class DeliveryReceiver(
     /// <summary>GitLab hangs up after 10 s; until then it must have an answer.</summary>
     private static readonly TimeSpan StoreLimit = TimeSpan.FromSeconds(8);
 
-    /// <returns>What was stored, or null where the store failed; then the delivery's body may still be read by it.</returns>
+    /// <returns>What was stored, or null where the store failed.</returns>
     public async Task<StoredDelivery?> StoreAsync(NewDelivery delivery)
     {
         // Not the request's token: a delivery that is here is worth keeping though its sender has gone.

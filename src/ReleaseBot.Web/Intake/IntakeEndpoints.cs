@@ -90,7 +90,6 @@ internal static partial class IntakeEndpoints
             return Answer(stored);
         }
 
-        body.Abandon();
         context.Response.Headers.RetryAfter = RetryAfterSeconds;
         return Problems.NotStored();
     }

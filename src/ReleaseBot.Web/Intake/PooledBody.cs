@@ -36,9 +36,6 @@ internal sealed class PooledBody : IDisposable
         return null;
     }
 
-    /// <summary>Leaves the buffer to the garbage collector: somebody may still read it.</summary>
-    public void Abandon() => _buffer = null;
-
     public void Dispose()
     {
         if (_buffer is { } buffer)

@@ -1,0 +1,66 @@
+using NpgsqlTypes;
+
+namespace ReleaseBot.History;
+
+/// <summary>
+/// A table that the intake fills, and the statements for it: on SQLite one for a row, on PostgreSQL one for any number of rows, which come as an
+/// array a column. A row that is there already, by its key, is left as it is.
+/// </summary>
+internal sealed class IntakeTable
+{
+    public static readonly IntakeTable Deliveries = new(
+        "deliveries",
+        "key",
+        [
+            new("id", NpgsqlDbType.Uuid), new("key", NpgsqlDbType.Text), new("received_at", NpgsqlDbType.TimestampTz), new("event", NpgsqlDbType.Text),
+            new("project_id", NpgsqlDbType.Bigint), new("project_path", NpgsqlDbType.Text), new("ref", NpgsqlDbType.Text), new("before", NpgsqlDbType.Text),
+            new("after", NpgsqlDbType.Text), new("\"user\"", NpgsqlDbType.Text), new("outcome", NpgsqlDbType.Text), new("reason_code", NpgsqlDbType.Text),
+            new("reason_message", NpgsqlDbType.Text), new("release_id", NpgsqlDbType.Uuid), new("headers", NpgsqlDbType.Text), new("body", NpgsqlDbType.Bytea),
+            new("body_sha256", NpgsqlDbType.Text), new("body_bytes", NpgsqlDbType.Integer),
+        ],
+        []);
+
+    public static readonly IntakeTable Releases = new(
+        "releases",
+        "key",
+        [
+            new("id", NpgsqlDbType.Uuid), new("key", NpgsqlDbType.Text), new("project_id", NpgsqlDbType.Bigint), new("project_path", NpgsqlDbType.Text),
+            new("project_url", NpgsqlDbType.Text), new("ref_kind", NpgsqlDbType.Text), new("ref_name", NpgsqlDbType.Text), new("target", NpgsqlDbType.Text),
+            new("trigger_kind", NpgsqlDbType.Text), new("delivery_id", NpgsqlDbType.Uuid), new("trigger_user", NpgsqlDbType.Text),
+            new("not_before", NpgsqlDbType.TimestampTz), new("created_at", NpgsqlDbType.TimestampTz),
+        ],
+        [("status", "'verifying'"), ("attempt", "1"), ("fence", "0"), ("tries", "0")]);
+
+    public static readonly IntakeTable Projects = new(
+        "projects",
+        "id",
+        [new("id", NpgsqlDbType.Bigint), new("path", NpgsqlDbType.Text), new("url", NpgsqlDbType.Text), new("first_seen_at", NpgsqlDbType.TimestampTz)],
+        []);
+
+    private IntakeTable(string name, string key, IReadOnlyList<IntakeColumn> columns, IReadOnlyList<(string Name, string Value)> constants)
+    {
+        Columns = columns;
+        KeyOrdinal = columns.ToList().FindIndex(column => column.Name == key);
+        var names = string.Join(", ", [.. columns.Select(column => column.Name), .. constants.Select(constant => constant.Name)]);
+        var values = string.Join(", ", [.. columns.Select((_, i) => $"${i + 1}"), .. constants.Select(constant => constant.Value)]);
+        var rows = string.Join(", ", ["*", .. constants.Select(constant => constant.Value)]);
+        var arrays = string.Join(", ", columns.Select((_, i) => $"${i + 1}"));
+        InsertRow = $"INSERT INTO {name} ({names}) VALUES ({values}) ON CONFLICT ({key}) DO NOTHING";
+        InsertRows = $"INSERT INTO {name} ({names}) SELECT {rows} FROM unnest({arrays}) ON CONFLICT ({key}) DO NOTHING RETURNING {key}";
+    }
+
+    /// <summary>What a row gives, in this order.</summary>
+    public IReadOnlyList<IntakeColumn> Columns { get; }
+
+    /// <summary>Of the column that no two rows share.</summary>
+    public int KeyOrdinal { get; }
+
+    /// <summary>For SQLite: one row, its values as <c>$1</c> and so on.</summary>
+    public string InsertRow { get; }
+
+    /// <summary>For PostgreSQL: returns the key of each row that was written.</summary>
+    public string InsertRows { get; }
+}
+
+/// <param name="Name">As SQL has it.</param>
+internal readonly record struct IntakeColumn(string Name, NpgsqlDbType Type);

@@ -1,0 +1,203 @@
+using System.Globalization;
+using ReleaseBot.Benchmarks.Intake.Load;
+using ReleaseBot.Benchmarks.Intake.Subjects;
+using ReleaseBot.Benchmarks.Reporting;
+
+namespace ReleaseBot.Benchmarks.Intake;
+
+/// <summary>
+/// How many hooks a second the bot takes, each stored before it is answered, against what takes hooks without storing them, what stores them without
+/// taking them, and the bare web server. The same generator loads all of them, from the same machine.
+/// </summary>
+internal sealed class IntakePart : BenchPart
+{
+    private const int Accepted = 202;
+    private const int WebhookStatus = 200;
+    private const int OfferedPerSecond = 1000;
+    private const int MostPerSecond = 16_000;
+    private static readonly int[] Connections = [32, 256];
+
+    private readonly Dictionary<(string Subject, int Connections), Samples> _rates = [];
+    private readonly Dictionary<(string Subject, int Connections, double Part), Samples> _latencies = [];
+    private readonly Dictionary<(string Subject, int Connections), Samples> _processor = [];
+    private readonly Dictionary<string, long> _answered = [];
+    private long _nextNumber;
+
+    public override string Name => "intake";
+
+    public override string Summary => "hooks stored and answered a second, against webhook, pgbench and a bare Kestrel";
+
+    public override async Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken)
+    {
+        var duration = TimeSpan.FromSeconds(options.IsShort ? 1 : 4);
+        await using var servers = await IntakeServers.StartAsync(options.ProgramPath, cancellationToken);
+        Bot[] bots =
+        [
+            new("ReleaseBot, SQLite", servers.OnSqlite, token => StoredDeliveries.CountInSqliteAsync(servers.OnSqlite.DatabasePath, token)),
+            new("ReleaseBot, Postgres", servers.OnPostgres, token => StoredDeliveries.CountInPostgresAsync(servers.Database, token)),
+        ];
+        await WarmUpAsync(servers, bots, duration);
+        var before = bots.ToDictionary(bot => bot, bot => bot.Process.ResidentMegabytes);
+        for (var round = 1; round <= options.Rounds; round++)
+        {
+            foreach (var connections in Connections)
+            {
+                await RoundAsync(servers, bots, connections, duration, cancellationToken);
+            }
+
+            Say($"round {round} of {options.Rounds}: {string.Join("; ", _rates.Select(rate => string.Create(CultureInfo.InvariantCulture, $"{rate.Key.Subject} {rate.Key.Connections}: {rate.Value.Values[^1]:F0}/s")))}");
+        }
+
+        ReportRates(report, bots);
+        foreach (var bot in bots)
+        {
+            await OfferAsync(report, bot, options.IsShort ? 1 : options.Rounds, duration, cancellationToken);
+            await ReportMemoryAsync(report, bot, before[bot], options, cancellationToken);
+        }
+    }
+
+    /// <summary>A server that has run for a minute is what is measured: its code is compiled, its pools are filled.</summary>
+    private async Task WarmUpAsync(IntakeServers servers, Bot[] bots, TimeSpan duration)
+    {
+        foreach (var connections in Connections)
+        {
+            foreach (var bot in bots)
+            {
+                await LoadAsync(bot, connections, duration);
+            }
+
+            await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration / 2);
+            await LoadAsync(servers.Kestrel.Hook, connections, Accepted, duration);
+        }
+
+        Say("warm");
+    }
+
+    private async Task RoundAsync(IntakeServers servers, Bot[] bots, int connections, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        foreach (var bot in bots)
+        {
+            var used = bot.Process.ProcessorTime;
+            var result = await LoadAsync(bot, connections, duration);
+            Keep(bot.Name, connections, result);
+            SamplesOf(_processor, (bot.Name, connections)).Add((bot.Process.ProcessorTime - used).TotalMicroseconds / result.Answered);
+            await ThrowIfLostAsync(bot, cancellationToken);
+        }
+
+        Keep("webhook", connections, await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration));
+        Keep("bare Kestrel", connections, await LoadAsync(servers.Kestrel.Hook, connections, Accepted, duration));
+        RatesOf("pgbench", connections).Add(await servers.Pgbench.RunAsync(connections, duration, cancellationToken));
+    }
+
+    private async Task<LoadResult> LoadAsync(Bot bot, int connections, TimeSpan duration)
+    {
+        var requests = Requests(bot, (int)(MostPerSecond * duration.TotalSeconds));
+        var result = await LoadGenerator.ClosedAsync(bot.Process.Hook, connections, requests, isRepeated: false, Accepted, duration);
+        Count(bot, result);
+        return result;
+    }
+
+    private static Task<LoadResult> LoadAsync(Uri hook, int connections, int status, TimeSpan duration) =>
+        LoadGenerator.ClosedAsync(hook, connections, HookRequests.Build(hook, 0, 1000), isRepeated: true, status, duration);
+
+    /// <summary>At a steady rate that a large GitLab would not reach: what a hook has to wait.</summary>
+    private async Task OfferAsync(BenchReport report, Bot bot, int rounds, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        Samples median = new(), tail = new();
+        for (var round = 0; round < rounds; round++)
+        {
+            var requests = Requests(bot, (int)(OfferedPerSecond * duration.TotalSeconds));
+            var result = await LoadGenerator.OpenAsync(bot.Process.Hook, Connections[^1], requests, OfferedPerSecond, Accepted);
+            Count(bot, result);
+            median.Add(result.Milliseconds(0.5));
+            tail.Add(result.Milliseconds(0.99));
+        }
+
+        await ThrowIfLostAsync(bot, cancellationToken);
+        report.Add(Name, "1,000/s offered", $"{bot.Name}, p50", "ms", median);
+        report.Add(Name, "1,000/s offered", $"{bot.Name}, p99", "ms", tail, Target.AtMost(50));
+    }
+
+    private async Task ReportMemoryAsync(BenchReport report, Bot bot, double before, BenchOptions options, CancellationToken cancellationToken)
+    {
+        while (_answered[bot.Name] < options.Deliveries)
+        {
+            await LoadAsync(bot, Connections[0], TimeSpan.FromSeconds(10));
+        }
+
+        await ThrowIfLostAsync(bot, cancellationToken);
+        var after = bot.Process.ResidentMegabytes;
+        report.Add(Name, "memory", $"{bot.Name}, warm", "MB", before);
+        report.Add(Name, "memory", string.Create(CultureInfo.InvariantCulture, $"{bot.Name}, after {_answered[bot.Name]:N0} deliveries"), "MB", after);
+        report.AddRatio(Name, "memory", $"{bot.Name}, after over warm", after, before, Target.AtMost(1.5));
+    }
+
+    private void ReportRates(BenchReport report, Bot[] bots)
+    {
+        foreach (var connections in Connections)
+        {
+            var @case = $"{connections} connections";
+            foreach (var ((subject, _), rates) in _rates.Where(rate => rate.Key.Connections == connections))
+            {
+                report.Add(Name, @case, subject, "1/s", rates);
+            }
+
+            foreach (var ((subject, _, part), latencies) in _latencies.Where(latency => latency.Key.Connections == connections))
+            {
+                report.Add(Name, @case, string.Create(CultureInfo.InvariantCulture, $"{subject}, p{part * 100:F0}"), "ms", latencies);
+            }
+
+            foreach (var bot in bots)
+            {
+                var rate = RatesOf(bot.Name, connections).Median;
+                report.Add(Name, @case, $"{bot.Name}, processor time a hook", "µs", SamplesOf(_processor, (bot.Name, connections)));
+                Compare(report, @case, bot.Name, rate, "webhook", connections, 2.5);
+                Compare(report, @case, bot.Name, rate, "pgbench", connections, 1.5);
+                Compare(report, @case, bot.Name, rate, "bare Kestrel", connections, 0.3);
+            }
+        }
+    }
+
+    private void Compare(BenchReport report, string @case, string bot, double rate, string other, int connections, double floor) =>
+        report.AddRatio(Name, @case, $"{bot} over {other}", rate, RatesOf(other, connections).Median, Target.AtLeast(floor));
+
+    private HookRequests Requests(Bot bot, int count)
+    {
+        var requests = HookRequests.Build(bot.Process.Hook, _nextNumber, count);
+        _nextNumber += count;
+        return requests;
+    }
+
+    private void Count(Bot bot, LoadResult result) => _answered[bot.Name] = _answered.GetValueOrDefault(bot.Name) + result.Answered;
+
+    private async Task ThrowIfLostAsync(Bot bot, CancellationToken cancellationToken)
+    {
+        var stored = await bot.CountAsync(cancellationToken);
+        if (stored != _answered[bot.Name])
+        {
+            throw new InvalidOperationException($"{bot.Name} answered {_answered[bot.Name]} deliveries with 202, and has {stored} of them.");
+        }
+    }
+
+    private void Keep(string subject, int connections, LoadResult result)
+    {
+        RatesOf(subject, connections).Add(result.PerSecond);
+        SamplesOf(_latencies, (subject, connections, 0.5)).Add(result.Milliseconds(0.5));
+        SamplesOf(_latencies, (subject, connections, 0.99)).Add(result.Milliseconds(0.99));
+    }
+
+    private Samples RatesOf(string subject, int connections) => SamplesOf(_rates, (subject, connections));
+
+    private static Samples SamplesOf<T>(Dictionary<T, Samples> all, T key)
+        where T : notnull
+    {
+        if (!all.TryGetValue(key, out var samples))
+        {
+            all.Add(key, samples = new Samples());
+        }
+
+        return samples;
+    }
+
+    private sealed record Bot(string Name, MeasuredBot Process, Func<CancellationToken, Task<long>> CountAsync);
+}

@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.IO.Compression;
+using System.Text;
+using Npgsql;
+using ReleaseBot.Benchmarks.Intake.Load;
+
+namespace ReleaseBot.Benchmarks.Intake.Subjects;
+
+/// <summary>
+/// pgbench inserting the row of one delivery, with its compressed body, a transaction each and prepared: what PostgreSQL makes of it without
+/// HTTP, without a signature, and without the release that the bot stores besides.
+/// </summary>
+internal sealed class Pgbench(string database)
+{
+    private const string Program = "pgbench";
+    private static readonly TimeSpan ExitLimit = TimeSpan.FromSeconds(60);
+    private readonly NpgsqlConnectionStringBuilder _database = new(database);
+
+    /// <returns>Transactions a second.</returns>
+    public async Task<double> RunAsync(int clients, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        var script = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(script, Script(), cancellationToken);
+            // Its clock runs while it connects, which its rate leaves out; on a busy machine that may take all the time there is.
+            for (var time = duration + TimeSpan.FromSeconds(2); ; time *= 2)
+            {
+                var output = await RunAsync(Arguments(script, clients, time), cancellationToken);
+                if (TransactionsPerSecond(output) is { } rate)
+                {
+                    return rate;
+                }
+            }
+        }
+        finally
+        {
+            File.Delete(script);
+        }
+    }
+
+    private string[] Arguments(string script, int clients, TimeSpan time) =>
+    [
+        "-n", "-M", "prepared", "-f", script, "-c", Text(clients), "-j", "2", "-T", Text((int)time.TotalSeconds),
+        "-h", _database.Host!, "-p", Text(_database.Port), "-U", _database.Username!, _database.Database!,
+    ];
+
+    private static async Task<string> RunAsync(string[] arguments, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(ExitLimit, TimeProvider.System);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var process = Start(arguments);
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(either.Token);
+            var errors = process.StandardError.ReadToEndAsync(either.Token);
+            await process.WaitForExitAsync(either.Token);
+            return process.ExitCode == 0
+                ? await output
+                : throw new InvalidOperationException($"pgbench ended with {process.ExitCode}: {await errors}");
+        }
+        finally
+        {
+            if (!process.HasExited)
+            {
+                process.Kill();
+            }
+        }
+    }
+
+    private static Process Start(string[] arguments)
+    {
+        try
+        {
+            return Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        }
+        catch (System.ComponentModel.Win32Exception exception)
+        {
+            throw new InvalidOperationException("There is no pgbench. Install it with: apt-get install --no-install-recommends postgresql-client", exception);
+        }
+    }
+
+    private static double? TransactionsPerSecond(string output) =>
+        output.Split('\n').FirstOrDefault(line => line.StartsWith("tps = ", StringComparison.Ordinal)) is { } line
+            ? double.Parse(line.Split(' ')[2], CultureInfo.InvariantCulture)
+            : null;
+
+    private static string Script()
+    {
+        var body = Convert.ToHexStringLower(Compress(Encoding.UTF8.GetBytes(HookRequests.BodyOf(0))));
+        return
+            $$"""
+            INSERT INTO deliveries (id, key, received_at, event, project_id, project_path, ref, before, after, "user", outcome, headers, body, body_sha256, body_bytes) VALUES (gen_random_uuid(), gen_random_uuid()::text, now(), 'Tag Push Hook', 7, 'acme/shop', 'refs/tags/v1.0.000000000000', '{{new string('0', 40)}}', '{{new string('a', 40)}}', 'jdoe', 'accepted', '{"X-Gitlab-Event":"Tag Push Hook","X-Gitlab-Instance":"https://gitlab.example","X-Gitlab-Event-UUID":"5f2c6d1e-9b1c-4c5d-8e7f-000000000000","webhook-id":"5f2c6d1e-9b1c-4c5d-8e7f-000000000000","webhook-timestamp":"1767607872","Idempotency-Key":"5f2c6d1e-9b1c-4c5d-8e7f-000000000000","User-Agent":"GitLab/19.1.0","Content-Type":"application/json"}', '\x{{body}}'::bytea, '{{new string('b', 64)}}', 2000);
+            """;
+    }
+
+    private static byte[] Compress(byte[] content)
+    {
+        using var buffer = new MemoryStream();
+        using (var gzip = new GZipStream(buffer, CompressionLevel.Fastest))
+        {
+            gzip.Write(content);
+        }
+
+        return buffer.ToArray();
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
