@@ -1,7 +1,11 @@
 using ReleaseBot.Benchmarks;
+using ReleaseBot.Benchmarks.History;
 using ReleaseBot.Benchmarks.Reporting;
 
-BenchPart[] parts = [];
+BenchPart[] parts =
+[
+    new HistoryPart(),
+];
 BenchOptions options;
 try
 {
