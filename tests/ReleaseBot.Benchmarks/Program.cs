@@ -1,4 +1,5 @@
 using ReleaseBot.Benchmarks;
+using ReleaseBot.Benchmarks.History;
 using ReleaseBot.Benchmarks.Intake;
 using ReleaseBot.Benchmarks.Intake.Subjects;
 using ReleaseBot.Benchmarks.Publish;
@@ -14,6 +15,7 @@ BenchPart[] parts =
 [
     new PublishPart(),
     new IntakePart(),
+    new HistoryPart(),
     new StartPart(),
 ];
 BenchOptions options;

@@ -1,0 +1,177 @@
+using System.Buffers.Text;
+using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Benchmarks.Reporting;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+
+namespace ReleaseBot.Benchmarks.History;
+
+/// <summary>Whether what the API lists costs the same over a million releases, on the first page and far behind it, on both databases.</summary>
+internal sealed class HistoryPart : BenchPart
+{
+    private const int Releases = 1_000_000;
+    private const int ShortReleases = 4000;
+
+    /// <summary>The API's own, where none is asked for.</summary>
+    private const int PageSize = 50;
+    private const int DeepPage = 10_000;
+    private const int WarmUps = 3;
+    private const int Requests = 100;
+    private const int ShortRequests = 3;
+
+    /// <summary>For one address; a slow one is asked less often.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
+    private static readonly Target Limit = Target.AtMost(20);
+    private static readonly Target NoGrowth = Target.AtMost(1.5);
+
+    public override string Name => "history";
+
+    public override string Summary => "every filter of the API over 1,000,000 releases and 5,000,000 images, first and 10,000th page, SQLite and PostgreSQL";
+
+    public override async Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken)
+    {
+        var history = new SeededHistory(options.IsShort ? ShortReleases : Releases);
+        foreach (var seed in new[] { SeededStore.SqliteAsync, SeededStore.PostgresAsync })
+        {
+            await using var store = await seed(history, Say, cancellationToken);
+            await using var server = await ApiServer.StartAsync(store.Settings, cancellationToken);
+            await using var context = store.OpenContext();
+            var run = new Run(store.Name, context, server.Http, history, report, options.IsShort ? ShortRequests : Requests);
+            await run.ReleasesAsync(Say, cancellationToken);
+            await run.PairsAsync(Say, cancellationToken);
+            await run.DeliveriesAsync(cancellationToken);
+            await run.OthersAsync(cancellationToken);
+            Say($"{store.Name}: measured");
+        }
+    }
+
+    private sealed record Run(string Database, HistoryContext Context, HttpClient Http, SeededHistory History, BenchReport Report, int Count)
+    {
+        private const string Path = "/api/v1/releases";
+
+        /// <summary>Each filter alone, and none.</summary>
+        public async Task ReleasesAsync(Action<string> say, CancellationToken cancellationToken)
+        {
+            await AddAsync("no filter", $"{Path}?", Context.Releases.Select(row => row.Id), cancellationToken);
+            foreach (var condition in await ReleaseConditions.AllAsync(Context, History, cancellationToken))
+            {
+                await AddAsync(condition.Name, $"{Path}?{condition.Query}", condition.Narrow(Context, Context.Releases).Select(row => row.Id), cancellationToken);
+            }
+
+            say($"{Database}: each filter is measured");
+        }
+
+        /// <summary>Every two filters that can stand together; of each pair the slower of its two pages.</summary>
+        public async Task PairsAsync(Action<string> say, CancellationToken cancellationToken)
+        {
+            var all = await ReleaseConditions.AllAsync(Context, History, cancellationToken);
+            foreach (var (one, other) in all.SelectMany((one, i) => all.Skip(i + 1).Where(other => other.Key != one.Key).Select(other => (one, other))))
+            {
+                var address = $"{Path}?{one.Query}&{other.Query}";
+                var keys = other.Narrow(Context, one.Narrow(Context, Context.Releases)).Select(row => row.Id);
+                var worst = (await MeasureAsync(address, cancellationToken)).Percentile(0.99);
+                if (await DeepKeyAsync(keys, cancellationToken) is { } key)
+                {
+                    worst = Math.Max(worst, (await MeasureAsync(After(address, key), cancellationToken)).Percentile(0.99));
+                }
+
+                Add($"{one.Name} + {other.Name}", "p99", worst, Limit);
+            }
+
+            say($"{Database}: every two filters are measured");
+        }
+
+        public async Task DeliveriesAsync(CancellationToken cancellationToken)
+        {
+            const string Deliveries = "/api/v1/deliveries";
+            var path = SeededHistory.PathOf(0);
+            var project = $"project={Uri.EscapeDataString(path)}";
+            var rows = Context.Deliveries;
+            await AddAsync("deliveries", $"{Deliveries}?", rows.Select(row => row.Id), cancellationToken);
+            await AddAsync("deliveries by project", $"{Deliveries}?{project}", rows.Where(row => row.ProjectPath == path).Select(row => row.Id), cancellationToken);
+            await AddAsync(
+                "deliveries by outcome", $"{Deliveries}?outcome=ignored", rows.Where(row => row.Outcome == DeliveryOutcome.Ignored).Select(row => row.Id), cancellationToken);
+            await AddAsync(
+                "deliveries by project and outcome", $"{Deliveries}?{project}&outcome=duplicate",
+                rows.Where(row => row.ProjectPath == path && row.Outcome == DeliveryOutcome.Duplicate).Select(row => row.Id), cancellationToken);
+        }
+
+        public async Task OthersAsync(CancellationToken cancellationToken)
+        {
+            var latest = Uri.EscapeDataString($"{SeededHistory.Registry}/{SeededHistory.PathOf(0)}:latest");
+            var rare = Uri.EscapeDataString($"{SeededHistory.Registry}/{SeededHistory.PathOf(History.Projects - 1)}:latest");
+            var at = Uri.EscapeDataString(History.TimeOf(History.Releases / 2).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", null));
+            await AddOneAsync("image", $"/api/v1/images?reference={latest}", cancellationToken);
+            await AddOneAsync("image, rarely moved", $"/api/v1/images?reference={rare}", cancellationToken);
+            await AddOneAsync("image at a time", $"/api/v1/images?reference={latest}&at={at}", cancellationToken);
+            await AddOneAsync("queue", "/api/v1/queue", cancellationToken);
+            await AddOneAsync("one release", $"{Path}/{History.IdOf(History.Releases / 2)}", cancellationToken);
+        }
+
+        private async Task AddOneAsync(string name, string address, CancellationToken cancellationToken)
+        {
+            var samples = await MeasureAsync(address, cancellationToken);
+            Add(name, "p50", samples.Median);
+            Add(name, "p99", samples.Percentile(0.99), Limit);
+        }
+
+        /// <summary>The first page and a deep one, and how the one compares to the other.</summary>
+        private async Task AddAsync(string name, string address, IQueryable<Guid> keys, CancellationToken cancellationToken)
+        {
+            var first = await MeasureAsync(address, cancellationToken);
+            Add($"{name}, first page", "p50", first.Median);
+            Add($"{name}, first page", "p99", first.Percentile(0.99), Limit);
+            if (await DeepKeyAsync(keys, cancellationToken) is { } key)
+            {
+                var deep = await MeasureAsync(After(address, key), cancellationToken);
+                Add($"{name}, deep page", "p50", deep.Median);
+                Add($"{name}, deep page", "p99", deep.Percentile(0.99), Limit);
+                Report.AddRatio("history", $"{name}, deep over first page", Database, deep.Median, first.Median, NoGrowth);
+            }
+        }
+
+        private void Add(string name, string statistic, double milliseconds, Target? target = null) =>
+            Report.Add("history", name, $"{Database}, {statistic}", "ms", milliseconds, target);
+
+        /// <summary>The last key of page 9,999, or of the page before the last full one where there are fewer; null where there is but one page.</summary>
+        private async Task<Guid?> DeepKeyAsync(IQueryable<Guid> keys, CancellationToken cancellationToken)
+        {
+            var count = await keys.CountAsync(cancellationToken);
+            var before = Math.Min((DeepPage - 1) * PageSize, count - PageSize);
+            return before <= 0 ? null : await keys.OrderByDescending(id => id).Skip(before - 1).FirstAsync(cancellationToken);
+        }
+
+        /// <summary>Milliseconds from the request to the end of its answer.</summary>
+        private async Task<Samples> MeasureAsync(string address, CancellationToken cancellationToken)
+        {
+            for (var i = 0; i < WarmUps; i++)
+            {
+                await AskAsync(address, cancellationToken);
+            }
+
+            var samples = new Samples();
+            var began = TimeProvider.System.GetTimestamp();
+            while (samples.Count < Count && (samples.Count == 0 || TimeProvider.System.GetElapsedTime(began) < Patience))
+            {
+                var asked = TimeProvider.System.GetTimestamp();
+                await AskAsync(address, cancellationToken);
+                samples.Add(TimeProvider.System.GetElapsedTime(asked).TotalMilliseconds);
+            }
+
+            return samples;
+        }
+
+        private async Task AskAsync(string address, CancellationToken cancellationToken)
+        {
+            using var answer = await Http.GetAsync(new Uri(address, UriKind.Relative), cancellationToken);
+            if (!answer.IsSuccessStatusCode)
+            {
+                var said = await answer.Content.ReadAsStringAsync(cancellationToken);
+                throw new InvalidOperationException($"{address} was answered with {answer.StatusCode}: {said}");
+            }
+        }
+
+        /// <summary>As the API writes its cursors.</summary>
+        private static string After(string address, Guid key) => $"{address}&cursor={Base64Url.EncodeToString(key.ToByteArray(bigEndian: true))}";
+    }
+}
