@@ -18,10 +18,13 @@ of medians and ratios, and writes every round to a JSON file. Installs what it l
 
 PART, all of them where none is named:
   publish      from a tag to images on two registries: a CI job with a cold dind, the best script, ReleaseBot
+  intake       hooks stored and answered in a second, against webhook, pgbench and a bare Kestrel
+  history      every filter of the API over a million releases, in SQLite and PostgreSQL
   start        from the process's start to ready, memory at rest, the size of the program
 
   --rounds N   how often each thing is measured (5)
   --case TEXT  of publish, only the cases whose name contains it, e.g. source
+  --deliveries N  of intake, how many the memory is watched over
   --short      small data and one round: shows that it works, measures nothing
   --json FILE  where the figures go (artifacts/bench.json)
 

@@ -37,13 +37,9 @@ internal sealed record BenchOptions
             options = arguments[i] switch
             {
                 "--short" => options with { IsShort = true, Rounds = 1 },
-<<<<<<< HEAD
-                "--rounds" => options with { Rounds = Count(Value(arguments, ref i)) },
-                "--case" => options with { Case = Value(arguments, ref i) },
-=======
                 "--rounds" => options with { Rounds = Count("--rounds", Value(arguments, ref i)) },
+                "--case" => options with { Case = Value(arguments, ref i) },
                 "--deliveries" => options with { Deliveries = Count("--deliveries", Value(arguments, ref i)) },
->>>>>>> part/bench-intake
                 "--json" => options with { JsonPath = Value(arguments, ref i) },
                 "--program" => options with { ProgramPath = Path.GetFullPath(Value(arguments, ref i)) },
                 var part when known.Contains(part) => options with { Parts = [.. options.Parts, part] },
