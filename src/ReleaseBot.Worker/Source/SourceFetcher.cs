@@ -1,5 +1,4 @@
 using System.Text;
-using ReleaseBot.Core;
 using ReleaseBot.Engine;
 using ReleaseBot.GitLab;
 

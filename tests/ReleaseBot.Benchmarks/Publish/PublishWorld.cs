@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
@@ -132,7 +131,7 @@ internal sealed class PublishWorld : IAsyncDisposable
 
     private JsonObject Settings(DockerDaemon engine) => new()
     {
-        ["GitLab"] = new JsonObject { ["Url"] = GitLab.Url.AbsoluteUri },
+        [nameof(GitLab)] = new JsonObject { ["Url"] = GitLab.Url.AbsoluteUri },
         ["Registries"] = new JsonObject { ["first"] = Registry(First), ["second"] = Registry(Second) },
         ["Projects"] = new JsonArray(new JsonObject { ["Path"] = "bench/**", ["Pull"] = new JsonArray("first"), ["Images"] = new JsonArray(Image("first"), Image("second")) }),
         ["Engine"] = new JsonObject { ["Endpoint"] = engine.Endpoint.ToString() },

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using ReleaseBot.Parts;
 
 namespace ReleaseBot.Benchmarks.Publish;
