@@ -58,7 +58,7 @@ internal sealed class PublishPart : BenchPart
 
         var (resident, peak) = world.Bot.Memory();
         report.Add(Name, "memory", "resident, after all releases", "MB", resident / 1e6);
-        report.Add(Name, "memory", "most ever, 500 MB contexts included", "MB", peak / 1e6);
+        report.Add(Name, "memory", "the most it ever was", "MB", peak / 1e6);
     }
 
     /// <summary>The three ways, and their turns.</summary>
