@@ -21,6 +21,7 @@ PART, all of them where none is named:
   intake       hooks stored and answered in a second, against webhook, pgbench and a bare Kestrel
   history      every filter of the API over a million releases, in SQLite and PostgreSQL
   start        from the process's start to ready, memory at rest, the size of the program
+  micro        planner, webhook signature, payload, build context, versions, each by itself, with BenchmarkDotNet
 
   --rounds N   how often each thing is measured (5)
   --case TEXT  of publish, only the cases whose name contains it, e.g. source

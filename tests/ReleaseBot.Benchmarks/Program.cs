@@ -2,6 +2,7 @@ using ReleaseBot.Benchmarks;
 using ReleaseBot.Benchmarks.History;
 using ReleaseBot.Benchmarks.Intake;
 using ReleaseBot.Benchmarks.Intake.Subjects;
+using ReleaseBot.Benchmarks.Micro;
 using ReleaseBot.Benchmarks.Publish;
 using ReleaseBot.Benchmarks.Reporting;
 using ReleaseBot.Benchmarks.Start;
@@ -17,6 +18,7 @@ BenchPart[] parts =
     new IntakePart(),
     new HistoryPart(),
     new StartPart(),
+    new MicroPart(),
 ];
 BenchOptions options;
 try
