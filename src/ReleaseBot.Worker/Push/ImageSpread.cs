@@ -33,9 +33,7 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
             return PushFaults.Permanent(source, exception);
         }
 
-        var ends = await Task.WhenAll(missing.GroupBy(image => image.Registry)
-            .Select(group => CopyToRegistryAsync(run, source, manifest, [.. group], troubles, cancellationToken)));
-        return StageResult.End.First(ends);
+        return await troubles.SideBySideAsync(missing, image => CopyIfMissingAsync(run, source, manifest, image, cancellationToken), goesOn: false, cancellationToken);
     }
 
     public static TagVerdict VerdictOf(ReleaseImage image, Digest? before, Digest after)
@@ -61,37 +59,16 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
         _ => "the branch went on",
     };
 
-    private async Task<StageResult.End?> CopyToRegistryAsync(
-        ReleaseRun run, ReleaseImage source, RegistryManifest manifest, IReadOnlyList<ReleaseImage> images, PushTroubles troubles,
-        CancellationToken cancellationToken)
+    private async Task<StageResult.End?> CopyIfMissingAsync(
+        ReleaseRun run, ReleaseImage source, RegistryManifest manifest, ReleaseImage image, CancellationToken cancellationToken)
     {
-        foreach (var image in images)
+        var (refusal, before) = await survey.ExamineAsync(run, image, cancellationToken);
+        if (refusal is null && image.Status != ImageStatus.Pushed)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            try
-            {
-                var (refusal, before) = await survey.ExamineAsync(run, image, cancellationToken);
-                if (refusal is not null)
-                {
-                    return refusal;
-                }
-
-                if (image.Status != ImageStatus.Pushed)
-                {
-                    await CopyAsync(run, source, manifest, image, before, cancellationToken);
-                }
-            }
-            catch (RegistryException exception) when (exception.IsTransient)
-            {
-                await troubles.NoteAsync(image, exception.Message, exception.RetryAfter, cancellationToken);
-            }
-            catch (RegistryException exception)
-            {
-                return PushFaults.Permanent(image, exception);
-            }
+            await CopyAsync(run, source, manifest, image, before, cancellationToken);
         }
 
-        return null;
+        return refusal;
     }
 
     private async Task CopyAsync(ReleaseRun run, ReleaseImage source, RegistryManifest manifest, ReleaseImage image, Digest? before, CancellationToken cancellationToken)

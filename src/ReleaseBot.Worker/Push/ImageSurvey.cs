@@ -13,39 +13,17 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
     /// but is noted on its images.
     /// </summary>
     /// <returns>Why the release ends here, or null.</returns>
-    public async Task<StageResult.End?> ExamineAllAsync(ReleaseRun run, CancellationToken cancellationToken)
-    {
-        var away = new PushTroubles(run, ledger);
-        var ends = await Task.WhenAll(run.Carriers.Where(image => image.Status != ImageStatus.Pushed).GroupBy(image => image.Registry)
-            .Select(group => ExamineRegistryAsync(run, [.. group], away, cancellationToken)));
-        return StageResult.End.First(ends);
-    }
-
-    private async Task<StageResult.End?> ExamineRegistryAsync(
-        ReleaseRun run, IReadOnlyList<ReleaseImage> images, PushTroubles away, CancellationToken cancellationToken)
-    {
+    public Task<StageResult.End?> ExamineAllAsync(ReleaseRun run, CancellationToken cancellationToken) =>
         // All of them, so that each image is told apart and the user mends all names at once.
-        List<StageResult.End?> ends = [];
-        foreach (var image in images)
-        {
-            try
+        new PushTroubles(run, ledger).SideBySideAsync(
+            run.Carriers.Where(image => image.Status != ImageStatus.Pushed),
+            async image =>
             {
-                var client = registries.Get(image.Registry);
-                await client.CheckPushAsync(image.Repository, cancellationToken);
-                ends.Add((await ExamineAsync(run, image, cancellationToken)).Refusal);
-            }
-            catch (RegistryException exception) when (exception.IsTransient)
-            {
-                await away.NoteAsync(image, exception.Message, exception.RetryAfter, cancellationToken);
-            }
-            catch (RegistryException exception)
-            {
-                ends.Add(PushFaults.Permanent(image, exception));
-            }
-        }
-
-        return StageResult.End.First(ends);
-    }
+                await registries.Get(image.Registry).CheckPushAsync(image.Repository, cancellationToken);
+                return (await ExamineAsync(run, image, cancellationToken)).Refusal;
+            },
+            goesOn: true,
+            cancellationToken);
 
     /// <summary>One name: adopts what is there if it is this release's own image, refuses if it is a version that somebody published.</summary>
     /// <returns>

@@ -1,5 +1,6 @@
 using ReleaseBot.Core;
 using ReleaseBot.History;
+using ReleaseBot.Registries;
 
 namespace ReleaseBot.Worker;
 
@@ -11,6 +12,20 @@ internal sealed class PushTroubles(ReleaseRun run, RunLedger ledger)
 {
     private readonly List<Trouble> _all = [];
     private readonly Lock _lock = new();
+
+    /// <summary>
+    /// Does something with each of these images, the registries side by side, the images of one in their order. A registry that is away is noted;
+    /// one that refuses ends the release.
+    /// </summary>
+    /// <param name="act">Returns why the release ends with this image, or null.</param>
+    /// <param name="goesOn">Whether the other images of a registry are still seen to after one that ends the release.</param>
+    /// <returns>Why the release ends here, or null.</returns>
+    public async Task<StageResult.End?> SideBySideAsync(
+        IEnumerable<ReleaseImage> images, Func<ReleaseImage, Task<StageResult.End?>> act, bool goesOn, CancellationToken cancellationToken)
+    {
+        var ends = await Task.WhenAll(images.GroupBy(image => image.Registry).Select(group => InOrderAsync([.. group], act, goesOn, cancellationToken)));
+        return StageResult.End.First(ends.SelectMany(end => end));
+    }
 
     /// <param name="message">What the registry, or the engine on its way there, said.</param>
     /// <param name="asked">How long the registry asks to be left alone, where it says so.</param>
@@ -41,6 +56,38 @@ internal sealed class PushTroubles(ReleaseRun run, RunLedger ledger)
         var registries = string.Join(", ", _all.Select(trouble => trouble.Image.Registry).Distinct());
         var reason = new Reason(ReasonCode.RegistryUnavailable, $"Waiting for {registries}: {_all[0].Message}");
         return new StageResult.Wait(reason, _all.Max(trouble => trouble.Asked));
+    }
+
+    private async Task<List<StageResult.End>> InOrderAsync(
+        IReadOnlyList<ReleaseImage> images, Func<ReleaseImage, Task<StageResult.End?>> act, bool goesOn, CancellationToken cancellationToken)
+    {
+        List<StageResult.End> ends = [];
+        foreach (var image in images)
+        {
+            if (ends.Count > 0 && !goesOn)
+            {
+                break;
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                if (await act(image) is { } end)
+                {
+                    ends.Add(end);
+                }
+            }
+            catch (RegistryException exception) when (exception.IsTransient)
+            {
+                await NoteAsync(image, exception.Message, exception.RetryAfter, cancellationToken);
+            }
+            catch (RegistryException exception)
+            {
+                ends.Add(PushFaults.Permanent(image, exception));
+            }
+        }
+
+        return ends;
     }
 
     private sealed record Trouble(ReleaseImage Image, string Message, TimeSpan? Asked);

@@ -1,6 +1,5 @@
 using ReleaseBot.Core;
 using ReleaseBot.History;
-using ReleaseBot.Registries;
 
 namespace ReleaseBot.Worker;
 
@@ -14,33 +13,16 @@ internal sealed class TagsStage(TagMover mover, RunLedger ledger) : IReleaseStag
     public async Task<StageResult> RunAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
         var troubles = new PushTroubles(run, ledger);
-        var ends = await Task.WhenAll(run.Followers.Where(image => image.Status is ImageStatus.Pending or ImageStatus.Failed).GroupBy(image => image.Registry)
-            .Select(group => MoveInRegistryAsync(run, [.. group], troubles, cancellationToken)));
-        return StageResult.End.First(ends) ?? troubles.Result();
+        var images = run.Followers.Where(image => image.Status is ImageStatus.Pending or ImageStatus.Failed);
+        return await troubles.SideBySideAsync(images, image => MoveAsync(run, image, troubles, cancellationToken), goesOn: false, cancellationToken)
+            ?? troubles.Result();
     }
 
-    /// <returns>Why the release ends here, or null.</returns>
-    private async Task<StageResult.End?> MoveInRegistryAsync(
-        ReleaseRun run, IReadOnlyList<ReleaseImage> images, PushTroubles troubles, CancellationToken cancellationToken)
+    private async Task<StageResult.End?> MoveAsync(ReleaseRun run, ReleaseImage image, PushTroubles troubles, CancellationToken cancellationToken)
     {
-        foreach (var image in images)
+        if (!await mover.MoveAsync(run, image, cancellationToken))
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            try
-            {
-                if (!await mover.MoveAsync(run, image, cancellationToken))
-                {
-                    troubles.Add(image, $"another release is moving {image.Image}", null);
-                }
-            }
-            catch (RegistryException exception) when (exception.IsTransient)
-            {
-                await troubles.NoteAsync(image, exception.Message, exception.RetryAfter, cancellationToken);
-            }
-            catch (RegistryException exception)
-            {
-                return PushFaults.Permanent(image, exception);
-            }
+            troubles.Add(image, $"another release is moving {image.Image}", null);
         }
 
         return null;
