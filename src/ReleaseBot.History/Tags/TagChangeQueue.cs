@@ -212,17 +212,22 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
     {
         var known = await KnownVersions.ReadAsync(context, change.Image.Repository, cancellationToken);
         var standsOn = current is null || owner?.Digest == current.Value ? owner : await VersionAtAsync(context, change, current, cancellationToken);
-        var isOwnPut = current is not null && change.Digest == current.Value;
-        if (current is not null && standsOn is null && !isOwnPut)
+        // A worker that was killed put it, and did not write it down.
+        var isUnrecorded = current is not null && change.Digest == current.Value && owner?.Digest != current.Value;
+        if (current is not null && standsOn is null && !isUnrecorded)
         {
             return new ChangeDecision.Keep("it does not point to what we put there; whoever moved it past us is not corrected by a retraction");
         }
 
         var decision = await SettleAsync(context, change, owner, standsOn, current, known, registryTags, cancellationToken);
-        // A worker that was killed put it without writing it down. It is written down now, or a later wish would not know the tag for ours.
-        return decision is ChangeDecision.Keep && isOwnPut && owner?.Digest != current!.Value
-            ? new ChangeDecision.Put(current.Value, standsOn?.ReleaseId, standsOn?.Version ?? change.To, $"{change.Reason}: {standsOn?.Version ?? change.To} was the highest when it was put")
-            : decision;
+        if (decision is not ChangeDecision.Keep || !isUnrecorded)
+        {
+            return decision;
+        }
+
+        // It is written down now, or a later wish would not know the tag for ours.
+        var version = standsOn?.Version ?? change.To;
+        return new ChangeDecision.Put(current!.Value, standsOn?.ReleaseId, version, $"{change.Reason}: {version} was the highest when it was put");
     }
 
     private static async Task<ChangeDecision> SettleAsync(
