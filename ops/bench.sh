@@ -25,7 +25,8 @@ PART, all of them where none is named:
 
   --rounds N   how often each thing is measured (5)
   --case TEXT  of publish, only the cases whose name contains it, e.g. source
-  --deliveries N  of intake, how many the memory is watched over
+  --deliveries N
+               of intake, how many hooks a bot takes at the least before its memory is looked at again
   --short      small data and one round: shows that it works, measures nothing
   --json FILE  where the figures go (artifacts/bench.json)
 
@@ -42,9 +43,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 require_dotnet
 require_root
 cd "$ROOT"
-step "What it needs"
-installed=$(install_missing "${TEST_NEEDS[@]}" "${BENCH_NEEDS[@]}")
-good "$([[ -n $installed ]] && echo "installed $installed" || echo "everything is there")"
+meet_needs "${TEST_NEEDS[@]}" "${BENCH_NEEDS[@]}"
 step "Build"
 dotnet build tests/ReleaseBot.Benchmarks --configuration Release --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
 dotnet publish src/ReleaseBot --configuration Release --output artifacts/publish/bench --verbosity quiet --nologo -p:RunAnalyzers=false

@@ -38,9 +38,7 @@ fi
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 require_dotnet
 require_root
-step "What it needs"
-installed=$(install_missing "${TEST_NEEDS[@]}")
-good "$([[ -n $installed ]] && echo "installed $installed" || echo "everything is there")"
+meet_needs "${TEST_NEEDS[@]}"
 step "Build"
 dotnet build "$ROOT/tests/ReleaseBot.Chaos" --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
 good "built"

@@ -72,6 +72,14 @@ install_missing() {
     printf '%s\n' "${packages[*]}"
 }
 
+# meet_needs NEED...: the step of a script that installs what it needs.
+meet_needs() {
+    local installed
+    step "What it needs"
+    installed=$(install_missing "$@")
+    good "$([[ -n $installed ]] && echo "installed $installed" || echo "everything is there")"
+}
+
 install_packages() {
     local log=$1
     shift
