@@ -1,19 +1,10 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using ReleaseBot.Core;
-using ReleaseBot.History;
-using ReleaseBot.Web;
+using ReleaseBot.Parts;
 
 namespace ReleaseBot.Benchmarks.History;
 
-/// <summary>
-/// The web role's endpoints over a real socket of loopback, as the program wires them, without its background loops: nothing but the requests
-/// is at work.
-/// </summary>
+/// <summary>The web role's endpoints, with nothing but the requests at work.</summary>
 internal sealed class ApiServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -28,18 +19,9 @@ internal sealed class ApiServer : IAsyncDisposable
 
     public static async Task<ApiServer> StartAsync(StorageSettings storage, CancellationToken cancellationToken)
     {
-        var settings = Settings(storage);
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrel().UseUrls("http://127.0.0.1:0");
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.Services
-            .AddSingleton(TimeProvider.System).AddSingleton(settings).AddSingleton(settings.GitLab).AddSingleton(settings.GitLab.Webhook)
-            .AddSingleton(settings.Access).AddSingleton(settings.Storage).AddSingleton(settings.Retention)
-            .AddReleaseBotHistory().AddReleaseBotWeb();
-        var app = builder.Build();
-        app.UseReleaseBotWeb();
+        var app = ApiHost.Build(Settings(storage), "http://127.0.0.1:0");
         await app.StartAsync(cancellationToken);
-        return new ApiServer(app, new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()));
+        return new ApiServer(app, ApiHost.AddressOf(app));
     }
 
     public async ValueTask DisposeAsync()

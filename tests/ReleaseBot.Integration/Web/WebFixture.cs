@@ -3,15 +3,11 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using ReleaseBot.Core;
 using ReleaseBot.History;
-using ReleaseBot.Web;
+using ReleaseBot.Parts;
 using Xunit;
 
 namespace ReleaseBot.Integration.Web;
@@ -70,19 +66,10 @@ internal sealed class WebFixture : IAsyncDisposable
     {
         var directory = folder is null ? Directory.CreateTempSubdirectory("releasebot-web-") : Directory.CreateDirectory(folder);
         var settings = Settings(access ?? Tokens, gitLab, System.IO.Path.Combine(directory.FullName, "history.db"));
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrel().UseUrls(url);
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.Services
-            .AddSingleton(TimeProvider.System).AddSingleton(settings).AddSingleton(settings.GitLab).AddSingleton(settings.GitLab.Webhook)
-            .AddSingleton(settings.Access).AddSingleton(settings.Storage).AddSingleton(settings.Retention)
-            .AddReleaseBotHistory().AddReleaseBotWeb();
-        var app = builder.Build();
-        app.UseReleaseBotWeb();
+        var app = ApiHost.Build(settings, url);
         await app.Services.GetRequiredService<HistoryDatabase>().MigrateAsync(Cancellation);
         await app.StartAsync(Cancellation);
-        var bound = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
-        return new WebFixture(app, directory, new UriBuilder(bound) { Host = "127.0.0.1" }.Uri);
+        return new WebFixture(app, directory, new UriBuilder(ApiHost.AddressOf(app)) { Host = "127.0.0.1" }.Uri);
     }
 
     public async ValueTask DisposeAsync()
