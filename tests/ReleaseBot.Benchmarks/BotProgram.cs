@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
@@ -5,7 +6,7 @@ using ReleaseBot.Parts;
 
 namespace ReleaseBot.Benchmarks;
 
-/// <summary>The real program in a process and a folder of its own, and its API.</summary>
+/// <summary>The real program in a process and a folder of its own, its database in it where the settings name none, and its API.</summary>
 internal sealed class BotProgram : IAsyncDisposable
 {
     private const string AccessToken = "an-access-token-of-the-benchmark";
@@ -18,14 +19,12 @@ internal sealed class BotProgram : IAsyncDisposable
     private readonly HttpClient _http;
     private readonly ServerProcess _process;
 
-    private BotProgram(string program, JsonObject settings, IReadOnlyDictionary<string, string> secrets, IReadOnlyList<string> arguments)
+    private BotProgram(string program, JsonObject settings, IReadOnlyDictionary<string, string> secrets, string roles)
     {
         Address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{Ports.Free()}"));
         _http = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(30) };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", AccessToken);
         settings["Urls"] = Address.GetLeftPart(UriPartial.Authority);
-        var path = Path.Combine(_folder.FullName, "releasebot.json");
-        File.WriteAllText(path, settings.ToJsonString());
         var environment = new Dictionary<string, string>(secrets)
         {
             ["Access__Tokens__0__Name"] = "bench",
@@ -33,26 +32,41 @@ internal sealed class BotProgram : IAsyncDisposable
             ["Access__Tokens__0__Scopes__0"] = "read",
             ["Access__Tokens__0__Scopes__1"] = "operate",
         };
-        _process = ServerProcess.Start("dotnet", [program, "serve", "--config", path, .. arguments], environment, _folder.FullName);
+        // The log goes to a file, since a pipe's reader would cost time; exec: the process is then the program itself.
+        _process = ServerProcess.Start(
+            "sh", ["-c", "exec dotnet \"$0\" serve --roles \"$1\" --config \"$2\" > log 2>&1", program, roles, WriteSettings(_folder, settings)], environment, _folder.FullName);
     }
 
     public Uri Address { get; }
 
-    public string Output => _process.Output;
+    /// <summary>Where GitLab sends its hooks.</summary>
+    public Uri Hook => new(Address, "/webhooks/gitlab");
 
-    public string Folder => _folder.FullName;
+    /// <summary>Of SQLite, where the settings name none.</summary>
+    public string DatabasePath => Path.Combine(_folder.FullName, "releasebot.db");
 
     /// <summary>From the process's start until it said that it was ready.</summary>
     public TimeSpan TimeToReady { get; private set; }
 
+    /// <summary>What its threads have used of the processors, their calls to the system with it.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            using var process = Process.GetProcessById(_process.Id);
+            return process.TotalProcessorTime;
+        }
+    }
+
+    private string Output => File.Exists(Path.Combine(_folder.FullName, "log")) ? File.ReadAllText(Path.Combine(_folder.FullName, "log")) : "";
+
     /// <param name="settings">Without Urls and Access, which are made here.</param>
     /// <param name="secrets">Environment variables.</param>
-    /// <param name="arguments">More of serve's.</param>
     public static async Task<BotProgram> StartAsync(
-        string program, JsonObject settings, IReadOnlyDictionary<string, string> secrets, CancellationToken cancellationToken, params IReadOnlyList<string> arguments)
+        string program, JsonObject settings, IReadOnlyDictionary<string, string> secrets, CancellationToken cancellationToken, string roles = "web,worker")
     {
         var started = TimeProvider.System.GetTimestamp();
-        var bot = new BotProgram(program, settings, secrets, arguments);
+        var bot = new BotProgram(program, settings, secrets, roles);
         try
         {
             while (!await bot.IsReadyAsync(cancellationToken))
@@ -75,6 +89,25 @@ internal sealed class BotProgram : IAsyncDisposable
         }
     }
 
+    /// <summary>Makes the tables of the database that the settings name.</summary>
+    public static async Task MigrateAsync(string program, JsonObject settings, CancellationToken cancellationToken)
+    {
+        var folder = Directory.CreateTempSubdirectory("rb-bench-migrate-");
+        try
+        {
+            var (exitCode, output) = await ServerProcess.RunAsync(
+                "dotnet", [program, "migrate", "--config", WriteSettings(folder, settings)], new Dictionary<string, string>(), folder.FullName, StartLimit, cancellationToken);
+            if (exitCode != 0)
+            {
+                throw new InvalidOperationException($"migrate ended with {exitCode}:\n{output}");
+            }
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     /// <summary>Waits until the newest release of a tag is published.</summary>
     /// <returns>The release as the API shows it, with <c>stages</c>.</returns>
     /// <exception cref="InvalidOperationException">It ended otherwise.</exception>
@@ -91,7 +124,7 @@ internal sealed class BotProgram : IAsyncDisposable
                 {
                     case "published":
                         return release;
-                    case "failed" or "rejected" or "cancelled" or "superseded":
+                    case "failed" or "rejected" or "canceled" or "superseded":
                         throw new InvalidOperationException($"{project} {tag} was not published: {release.ToJsonString()}\n{Output}");
                 }
             }
@@ -140,5 +173,12 @@ internal sealed class BotProgram : IAsyncDisposable
         {
             return false;
         }
+    }
+
+    private static string WriteSettings(DirectoryInfo folder, JsonObject settings)
+    {
+        var path = Path.Combine(folder.FullName, "releasebot.json");
+        File.WriteAllText(path, settings.ToJsonString());
+        return path;
     }
 }

@@ -115,13 +115,10 @@ internal sealed class Fleet : IAsyncDisposable
     private async Task MigrateAsync(CancellationToken cancellationToken)
     {
         var environment = new Dictionary<string, string> { ["Storage__ConnectionString"] = _world.Database };
-        using var migration = ServerProcess.Start("dotnet", [Program, "migrate", "--config", _settings], environment, _world.Folder);
-        using var limit = new CancellationTokenSource(StartLimit, TimeProvider.System);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        await migration.WaitForExitAsync(either.Token);
-        if (migration.ExitCode != 0)
+        var (exitCode, output) = await ServerProcess.RunAsync("dotnet", [Program, "migrate", "--config", _settings], environment, _world.Folder, StartLimit, cancellationToken);
+        if (exitCode != 0)
         {
-            throw new InvalidOperationException($"migrate ended with {migration.ExitCode}:\n{migration.Output}");
+            throw new InvalidOperationException($"migrate ended with {exitCode}:\n{output}");
         }
     }
 

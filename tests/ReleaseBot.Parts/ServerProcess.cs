@@ -53,6 +53,29 @@ public sealed class ServerProcess : IDisposable
         return server;
     }
 
+    /// <summary>Runs a program to its end.</summary>
+    /// <returns>Its exit code, and what it printed.</returns>
+    /// <exception cref="TimeoutException">It took longer than the limit, and was killed with everything that it had started.</exception>
+    public static async Task<(int ExitCode, string Output)> RunAsync(
+        string program, IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, string folder, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var process = Start(program, arguments, environment, folder);
+        using var over = new CancellationTokenSource(limit, TimeProvider.System);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, cancellationToken);
+        try
+        {
+            await process.WaitForExitAsync(either.Token);
+        }
+        catch (OperationCanceledException exception)
+        {
+            await process.KillTreeAsync();
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end within {limit}:\n{process.Output}", exception);
+        }
+
+        return (process.ExitCode, process.Output);
+    }
+
     /// <summary>SIGKILL.</summary>
     public Task KillAsync()
     {

@@ -8,7 +8,7 @@ namespace ReleaseBot.Benchmarks.History;
 /// Fills a migrated, empty database: the columns and their form are taken from the model, so that a new column needs nothing here. The
 /// indices that are no keys are made after the rows, by the database's own words for them.
 /// </summary>
-internal sealed class HistorySeeder(HistoryContext context, IRowWriter writer, SeededHistory history, Action<string> say)
+internal sealed class HistorySeeder(HistoryContext context, RowWriter writer, SeededHistory history, Action<string> say)
 {
     /// <summary>Rows that are held at once, before they are written.</summary>
     private const int Batch = 20_000;
@@ -69,16 +69,4 @@ internal sealed record SeedColumn(string Name, Func<object, object?> Read, Func<
 {
     /// <summary>As the database's driver takes it; null for NULL.</summary>
     public object? Of(object row) => Read(row) is { } value ? Convert is null ? value : Convert(value) : null;
-}
-
-/// <summary>The fastest way that a database has to take many rows.</summary>
-internal interface IRowWriter : IAsyncDisposable
-{
-    /// <summary>Drops the indices that are no keys.</summary>
-    Task BeginAsync(CancellationToken cancellationToken);
-
-    Task WriteAsync(SeedTable table, IEnumerable<object?[]> rows, CancellationToken cancellationToken);
-
-    /// <summary>Commits, and makes the indices again.</summary>
-    Task FinishAsync(CancellationToken cancellationToken);
 }

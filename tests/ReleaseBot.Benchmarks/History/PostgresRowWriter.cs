@@ -3,30 +3,22 @@ using Npgsql;
 namespace ReleaseBot.Benchmarks.History;
 
 /// <summary>COPY in its binary form; foreign keys are not looked at, since the rows are known to keep them.</summary>
-internal sealed class PostgresRowWriter(string connectionString) : IRowWriter
+internal sealed class PostgresRowWriter(NpgsqlConnection connection) : RowWriter(connection)
 {
     private const string Indices = """
         FROM pg_indexes i WHERE i.schemaname = 'public' AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conname = i.indexname)
         """;
 
-    private readonly NpgsqlConnection _connection = new(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false, CommandTimeout = 0 }.ConnectionString);
-    private List<string> _definitions = [];
+    public static PostgresRowWriter Open(string connectionString) =>
+        new(new NpgsqlConnection(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false, CommandTimeout = 0 }.ConnectionString));
 
-    public async Task BeginAsync(CancellationToken cancellationToken)
+    protected override string IndexDefinitions => $"SELECT indexdef {Indices}";
+
+    protected override string IndexNames => $"SELECT indexname {Indices}";
+
+    public override async Task WriteAsync(SeedTable table, IEnumerable<object?[]> rows, CancellationToken cancellationToken)
     {
-        await _connection.OpenAsync(cancellationToken);
-        _definitions = await ReadAsync($"SELECT indexdef {Indices}", cancellationToken);
-        foreach (var name in await ReadAsync($"SELECT indexname {Indices}", cancellationToken))
-        {
-            await ExecuteAsync($"DROP INDEX \"{name}\"", cancellationToken);
-        }
-
-        await ExecuteAsync("SET session_replication_role = replica; SET maintenance_work_mem = '512MB'; SET synchronous_commit = off", cancellationToken);
-    }
-
-    public async Task WriteAsync(SeedTable table, IEnumerable<object?[]> rows, CancellationToken cancellationToken)
-    {
-        await using var copy = await _connection.BeginBinaryImportAsync($"COPY {table.Name} ({table.ColumnList}) FROM STDIN (FORMAT BINARY)", cancellationToken);
+        await using var copy = await connection.BeginBinaryImportAsync($"COPY {table.Name} ({table.ColumnList}) FROM STDIN (FORMAT BINARY)", cancellationToken);
         foreach (var row in rows)
         {
             copy.StartRow();
@@ -46,35 +38,12 @@ internal sealed class PostgresRowWriter(string connectionString) : IRowWriter
         await copy.CompleteAsync(cancellationToken);
     }
 
-    public async Task FinishAsync(CancellationToken cancellationToken)
-    {
-        foreach (var definition in _definitions)
-        {
-            await ExecuteAsync(definition, cancellationToken);
-        }
+    protected override Task PrepareAsync(CancellationToken cancellationToken) =>
+        ExecuteAsync("SET session_replication_role = replica; SET maintenance_work_mem = '512MB'; SET synchronous_commit = off", cancellationToken);
 
-        // As autovacuum would have done by then.
-        await ExecuteAsync("VACUUM ANALYZE", cancellationToken);
-    }
+    // Each COPY is a transaction of its own.
+    protected override Task CommitAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public ValueTask DisposeAsync() => _connection.DisposeAsync();
-
-    private async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, _connection);
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
-
-    private async Task<List<string>> ReadAsync(string sql, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, _connection);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        List<string> texts = [];
-        while (await reader.ReadAsync(cancellationToken))
-        {
-            texts.Add(reader.GetString(0));
-        }
-
-        return texts;
-    }
+    // As autovacuum would have done by then.
+    protected override Task SettleAsync(CancellationToken cancellationToken) => ExecuteAsync("VACUUM ANALYZE", cancellationToken);
 }

@@ -29,7 +29,7 @@ internal sealed class SeededStore : IAsyncDisposable
             folder.Delete(recursive: true);
             return ValueTask.CompletedTask;
         });
-        return await store.FillAsync(() => new SqliteRowWriter(connectionString), history, say, cancellationToken);
+        return await store.FillAsync(() => SqliteRowWriter.Open(connectionString), history, say, cancellationToken);
     }
 
     public static async Task<SeededStore> PostgresAsync(SeededHistory history, Action<string> say, CancellationToken cancellationToken)
@@ -40,7 +40,7 @@ internal sealed class SeededStore : IAsyncDisposable
             var connectionString = await server.CreateDatabaseAsync(cancellationToken);
             var settings = new StorageSettings { Provider = StorageProvider.Postgres, ConnectionString = new Secret(connectionString) };
             var store = new SeededStore("PostgreSQL", settings, server.DisposeAsync);
-            return await store.FillAsync(() => new PostgresRowWriter(connectionString), history, say, cancellationToken);
+            return await store.FillAsync(() => PostgresRowWriter.Open(connectionString), history, say, cancellationToken);
         }
         catch
         {
@@ -53,7 +53,7 @@ internal sealed class SeededStore : IAsyncDisposable
     {
         var options = new DbContextOptionsBuilder<HistoryContext>().UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking);
         HistoryServices.Configure(options, Settings);
-        var context = new HistoryContext(((DbContextOptionsBuilder<HistoryContext>)options).Options);
+        var context = new HistoryContext(options.Options);
         // The bench looks for its keys without an index where there is none.
         context.Database.SetCommandTimeout(TimeSpan.FromMinutes(10));
         return context;
@@ -61,7 +61,7 @@ internal sealed class SeededStore : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _remove();
 
-    private async Task<SeededStore> FillAsync(Func<IRowWriter> open, SeededHistory history, Action<string> say, CancellationToken cancellationToken)
+    private async Task<SeededStore> FillAsync(Func<RowWriter> open, SeededHistory history, Action<string> say, CancellationToken cancellationToken)
     {
         try
         {

@@ -37,7 +37,7 @@ internal sealed class IntakePart : BenchPart
             new("ReleaseBot, Postgres", servers.OnPostgres, token => StoredDeliveries.CountInPostgresAsync(servers.Database, token)),
         ];
         await WarmUpAsync(servers, bots, duration);
-        var before = bots.ToDictionary(bot => bot, bot => bot.Process.ResidentMegabytes);
+        var before = bots.ToDictionary(bot => bot, bot => bot.Process.Memory().Resident / 1e6);
         for (var round = 1; round <= options.Rounds; round++)
         {
             foreach (var connections in Connections)
@@ -126,7 +126,7 @@ internal sealed class IntakePart : BenchPart
         }
 
         await ThrowIfLostAsync(bot, cancellationToken);
-        var after = bot.Process.ResidentMegabytes;
+        var after = bot.Process.Memory().Resident / 1e6;
         report.Add(Name, "memory", $"{bot.Name}, warm", "MB", before);
         report.Add(Name, "memory", string.Create(CultureInfo.InvariantCulture, $"{bot.Name}, after {_answered[bot.Name]:N0} deliveries"), "MB", after);
         report.AddRatio(Name, "memory", $"{bot.Name}, after over warm", after, before, Target.AtMost(1.5));
@@ -199,5 +199,5 @@ internal sealed class IntakePart : BenchPart
         return samples;
     }
 
-    private sealed record Bot(string Name, MeasuredBot Process, Func<CancellationToken, Task<long>> CountAsync);
+    private sealed record Bot(string Name, BotProgram Process, Func<CancellationToken, Task<long>> CountAsync);
 }

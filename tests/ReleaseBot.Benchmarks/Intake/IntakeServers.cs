@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using ReleaseBot.Benchmarks.Intake.Subjects;
 using ReleaseBot.Parts;
 
@@ -7,13 +9,18 @@ namespace ReleaseBot.Benchmarks.Intake;
 internal sealed class IntakeServers : IAsyncDisposable
 {
     private readonly PostgresServer _postgres = new() { IsDurable = true };
+    private readonly TcpListener _silentGitLab = new(IPAddress.Loopback, 0);
     private readonly Stack<IAsyncDisposable> _started = new();
 
-    private IntakeServers() => _started.Push(_postgres);
+    private IntakeServers()
+    {
+        _started.Push(_postgres);
+        _silentGitLab.Start(backlog: 64);
+    }
 
-    public MeasuredBot OnSqlite { get; private set; } = null!;
+    public BotProgram OnSqlite { get; private set; } = null!;
 
-    public MeasuredBot OnPostgres { get; private set; } = null!;
+    public BotProgram OnPostgres { get; private set; } = null!;
 
     public WebhookProgram Webhook { get; private set; } = null!;
 
@@ -28,14 +35,15 @@ internal sealed class IntakeServers : IAsyncDisposable
         var servers = new IntakeServers();
         try
         {
+            var bots = new MeasuredBot(program, new Uri($"http://{servers._silentGitLab.LocalEndpoint}"));
             servers.Webhook = servers.Keep(await WebhookProgram.StartAsync(cancellationToken));
             servers.Kestrel = servers.Keep(await PlainKestrel.StartAsync(cancellationToken));
-            servers.OnSqlite = servers.Keep(await MeasuredBot.OnSqliteAsync(program, cancellationToken));
+            servers.OnSqlite = servers.Keep(await bots.OnSqliteAsync(cancellationToken));
             var rabbitMq = servers.Keep(await RabbitMqServer.StartAsync(cancellationToken));
             servers.Database = await servers._postgres.CreateDatabaseAsync(cancellationToken);
-            servers.OnPostgres = servers.Keep(await MeasuredBot.OnPostgresAsync(program, servers.Database, rabbitMq.Uri, cancellationToken));
+            servers.OnPostgres = servers.Keep(await bots.OnPostgresAsync(servers.Database, rabbitMq.Uri, cancellationToken));
             servers.Pgbench = new Pgbench(await servers._postgres.CreateDatabaseAsync(
-                "bench", database => MeasuredBot.MigrateAsync(program, database, rabbitMq.Uri, cancellationToken), cancellationToken));
+                "bench", database => bots.MigrateAsync(database, rabbitMq.Uri, cancellationToken), cancellationToken));
             return servers;
         }
         catch
@@ -51,6 +59,8 @@ internal sealed class IntakeServers : IAsyncDisposable
         {
             await server.DisposeAsync();
         }
+
+        _silentGitLab.Dispose();
     }
 
     private T Keep<T>(T server)

@@ -17,7 +17,12 @@ internal sealed class PublishPart : BenchPart
     private const string Pipeline = "pipeline (a)";
     private const string Floor = "script (b)";
     private const string Bot = "ReleaseBot (c)";
+    private const string Source = "source change";
+    private const string Dependencies = "dependencies";
+    private const string Nothing = "nothing changed";
+    private const string First = "first release";
     private const string Large = "500 MB context";
+    private static readonly string[] Shop = [Source, Dependencies, Nothing];
 
     private static readonly string Scripts = Path.Combine(AppContext.BaseDirectory, "Publish");
 
@@ -34,20 +39,17 @@ internal sealed class PublishPart : BenchPart
         await world.LogInAsync(floor, cancellationToken);
         var bench = new Rounds(this, world, floor, report, options);
 
-        using (var shop = await world.AddProjectAsync("bench/shop", cancellationToken))
+        if (Shop.Any(bench.IsWanted))
         {
+            using var shop = await world.AddProjectAsync("bench/shop", cancellationToken);
             // The first is another case; here it warms what stays warm.
             await bench.WarmAsync(shop, cancellationToken);
-            await bench.RunAsync("source change", shop, shop.ChangeSourceAsync, withPipeline: true, cancellationToken);
-            await bench.RunAsync("dependencies", shop, shop.ChangeDependenciesAsync, withPipeline: true, cancellationToken);
-            await bench.RunAsync("nothing changed", shop, _ => Task.FromResult(bench.LastCommit), withPipeline: true, cancellationToken);
+            await bench.RunAsync(Source, shop, shop.ChangeSourceAsync, withPipeline: true, cancellationToken);
+            await bench.RunAsync(Dependencies, shop, shop.ChangeDependenciesAsync, withPipeline: true, cancellationToken);
+            await bench.RunAsync(Nothing, shop, shop.HeadAsync, withPipeline: true, cancellationToken);
         }
 
-        if (bench.IsWanted("first release"))
-        {
-            await bench.RunFirstAsync(cancellationToken);
-        }
-
+        await bench.RunFirstAsync(cancellationToken);
         if (bench.IsWanted(Large))
         {
             using var large = await world.AddProjectAsync("bench/large", cancellationToken);
@@ -64,21 +66,31 @@ internal sealed class PublishPart : BenchPart
     /// <summary>The three ways, and their turns.</summary>
     private sealed class Rounds(PublishPart part, PublishWorld world, ScriptRun floor, BenchReport report, BenchOptions options)
     {
-        private readonly int _count = options.Rounds;
-
-        public string LastCommit { get; private set; } = "";
-
         public bool IsWanted(string name) => name.Contains(options.Case, StringComparison.Ordinal);
 
         public async Task WarmAsync(ShopRepository shop, CancellationToken cancellationToken)
         {
-            LastCommit = await shop.ChangeSourceAsync(cancellationToken);
-            await FloorAsync(shop, LastCommit, part.NextVersion(), cancellationToken);
-            await BotAsync(shop, LastCommit, part.NextVersion(), new StageTimes(), cancellationToken);
+            var commit = await shop.ChangeSourceAsync(cancellationToken);
+            await FloorAsync(shop, commit, part.NextVersion(), cancellationToken);
+            await BotAsync(shop, commit, part.NextVersion(), new StageTimes(), cancellationToken);
         }
 
-        public async Task RunAsync(
-            string name, ShopRepository shop, Func<CancellationToken, Task<string>> change, bool withPipeline, CancellationToken cancellationToken)
+        /// <summary>A project that is changed before each round.</summary>
+        public Task RunAsync(
+            string name, ShopRepository shop, Func<CancellationToken, Task<string>> change, bool withPipeline, CancellationToken cancellationToken) =>
+            RunAsync(name, async (results, round) => await RoundAsync(results, shop, await change(cancellationToken), round, withPipeline, cancellationToken), cancellationToken);
+
+        /// <summary>Each round is a project nobody has built, with a base that no engine has.</summary>
+        public Task RunFirstAsync(CancellationToken cancellationToken) => RunAsync(
+            First,
+            async (results, round) =>
+            {
+                using var shop = await world.AddProjectAsync(string.Create(CultureInfo.InvariantCulture, $"bench/first{round}"), cancellationToken);
+                await RoundAsync(results, shop, await shop.ChangeSourceAsync(cancellationToken), round, withPipeline: true, cancellationToken);
+            },
+            cancellationToken);
+
+        private async Task RunAsync(string name, Func<Results, int, Task> measure, CancellationToken cancellationToken)
         {
             if (!IsWanted(name))
             {
@@ -86,11 +98,10 @@ internal sealed class PublishPart : BenchPart
             }
 
             var results = new Results();
-            for (var round = 0; round < _count; round++)
+            for (var round = 0; round < options.Rounds; round++)
             {
-                LastCommit = await change(cancellationToken);
-                await RoundAsync(results, shop, round, withPipeline, cancellationToken);
-                part.Say($"{name}, round {round + 1} of {_count}: {results}");
+                await measure(results, round);
+                part.Say($"{name}, round {round + 1} of {options.Rounds}: {results}");
             }
 
             Report(name, results);
@@ -104,28 +115,13 @@ internal sealed class PublishPart : BenchPart
             await File.WriteAllTextAsync(path, await world.Bot.GetAsync($"api/v1/releases/{results.Stages.LastRelease}/log", cancellationToken), cancellationToken);
         }
 
-        /// <summary>Each round is a project nobody has built, with a base that no engine has.</summary>
-        public async Task RunFirstAsync(CancellationToken cancellationToken)
-        {
-            var results = new Results();
-            for (var round = 0; round < _count; round++)
-            {
-                using var shop = await world.AddProjectAsync(string.Create(CultureInfo.InvariantCulture, $"bench/first{round}"), cancellationToken);
-                LastCommit = await shop.ChangeSourceAsync(cancellationToken);
-                await RoundAsync(results, shop, round, withPipeline: true, cancellationToken);
-                part.Say($"first release, round {round + 1} of {_count}: {results}");
-            }
-
-            Report("first release", results);
-        }
-
-        private async Task RoundAsync(Results results, ShopRepository shop, int round, bool withPipeline, CancellationToken cancellationToken)
+        private async Task RoundAsync(Results results, ShopRepository shop, string commit, int round, bool withPipeline, CancellationToken cancellationToken)
         {
             var version = part.NextVersion();
             Func<Task>[] ways =
             [
-                async () => results.Floor.Add(await FloorAsync(shop, LastCommit, version, cancellationToken)),
-                async () => results.Bot.Add(await BotAsync(shop, LastCommit, version, results.Stages, cancellationToken)),
+                async () => results.Floor.Add(await FloorAsync(shop, commit, version, cancellationToken)),
+                async () => results.Bot.Add(await BotAsync(shop, commit, version, results.Stages, cancellationToken)),
                 async () =>
                 {
                     if (withPipeline)
@@ -178,13 +174,17 @@ internal sealed class PublishPart : BenchPart
                 report.Add(part.Name, name, $"{Bot}: {stage}", "s", times);
             }
 
-            var isSource = name == "source change";
-            var target = isSource ? Target.AtMost(1.10) : name is "dependencies" or "first release" ? Target.AtMost(1) : null;
+            var target = name switch
+            {
+                Source => Target.AtMost(1.10),
+                Dependencies or First => Target.AtMost(1),
+                _ => null,
+            };
             report.AddRatio(part.Name, name, "(c) over (b)", results.Bot.Median, results.Floor.Median, target);
             if (results.Pipeline.Count > 0)
             {
                 report.Add(part.Name, name, Pipeline, "s", results.Pipeline);
-                report.AddRatio(part.Name, name, "(a) over (c)", results.Pipeline.Median, results.Bot.Median, isSource ? Target.AtLeast(6) : null);
+                report.AddRatio(part.Name, name, "(a) over (c)", results.Pipeline.Median, results.Bot.Median, name == Source ? Target.AtLeast(6) : null);
             }
         }
     }

@@ -43,7 +43,7 @@ internal sealed class PublishWorld : IAsyncDisposable
             world.Bot = world.Own(await BotProgram.StartAsync(options.ProgramPath, world.Settings(botEngine), world.Secrets(), cancellationToken));
             world.GitLab.AddHook(new StandInHook
             {
-                Url = new Uri(world.Bot.Address, "/webhooks/gitlab"),
+                Url = world.Bot.Hook,
                 Scope = HookScope.System,
                 SigningToken = world._signingToken,
             });

@@ -27,22 +27,11 @@ internal sealed class ScriptRun : IDisposable
     /// <exception cref="InvalidOperationException">The script failed; with its output.</exception>
     public async Task RunAsync(string script, IReadOnlyDictionary<string, string> variables, CancellationToken cancellationToken)
     {
-        using var process = ServerProcess.Start("bash", [script], new Dictionary<string, string>(_environment.Concat(variables)), Folder);
-        using var limit = new CancellationTokenSource(Limit, TimeProvider.System);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
+        var (exitCode, output) = await ServerProcess.RunAsync(
+            "bash", [script], new Dictionary<string, string>(_environment.Concat(variables)), Folder, Limit, cancellationToken);
+        if (exitCode != 0)
         {
-            await process.WaitForExitAsync(either.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            await process.KillTreeAsync();
-            throw new TimeoutException($"{Path.GetFileName(script)} did not end within {Limit}:\n{process.Output}");
-        }
-
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"{Path.GetFileName(script)} ended with {process.ExitCode}:\n{process.Output}");
+            throw new InvalidOperationException($"{Path.GetFileName(script)} ended with {exitCode}:\n{output}");
         }
     }
 

@@ -44,6 +44,9 @@ internal sealed class ShopRepository(StandInRepository clone, string baseImage, 
         return CommitAsync(files, cancellationToken);
     }
 
+    /// <summary>The newest commit.</summary>
+    public Task<string> HeadAsync(CancellationToken cancellationToken) => clone.HeadAsync(cancellationToken);
+
     /// <summary>One of the source files is another.</summary>
     public Task<string> ChangeSourceAsync(CancellationToken cancellationToken)
     {

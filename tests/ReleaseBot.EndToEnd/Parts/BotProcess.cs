@@ -58,7 +58,7 @@ internal sealed class BotProcess : IAsyncDisposable
         };
         _output.Append(_process?.Output);
         _process?.Dispose();
-        _process = Run(environment, ["serve", "--config", SettingsPath]);
+        _process = ServerProcess.Start("dotnet", [Program, "serve", "--config", SettingsPath], Environment(environment), Folder);
         await Poll.UntilAsync(
             "the bot to answer",
             async () => _process.HasExited ? throw new InvalidOperationException($"The bot ended with {_process.ExitCode}:\n{Output}") : await Api.AnswersAsync(health),
@@ -74,21 +74,10 @@ internal sealed class BotProcess : IAsyncDisposable
     public Task<int> StopAsync() => _process.ShouldNotBeNull().TerminateAsync();
 
     /// <summary>Runs another command of the program against this bot.</summary>
-    public async Task<(int ExitCode, string Output)> CommandAsync(params string[] arguments)
+    public Task<(int ExitCode, string Output)> CommandAsync(params string[] arguments)
     {
-        using var command = Run(new Dictionary<string, string> { ["RELEASEBOT_TOKEN"] = AccessToken, ["RELEASEBOT_SERVER"] = Address.AbsoluteUri }, arguments);
-        using var limit = new CancellationTokenSource(Poll.Limit, TimeProvider.System);
-        try
-        {
-            await command.WaitForExitAsync(limit.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            await command.KillAsync();
-            throw new TimeoutException($"releasebot {string.Join(' ', arguments)} did not end: {command.Output}");
-        }
-
-        return (command.ExitCode, command.Output);
+        var environment = Environment(new Dictionary<string, string> { ["RELEASEBOT_TOKEN"] = AccessToken, ["RELEASEBOT_SERVER"] = Address.AbsoluteUri });
+        return ServerProcess.RunAsync("dotnet", [Program, .. arguments], environment, Folder, Poll.Limit, TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -103,7 +92,6 @@ internal sealed class BotProcess : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    private ServerProcess Run(IReadOnlyDictionary<string, string> environment, string[] arguments) =>
-        // A run of seconds is compiled for nothing but those.
-        ServerProcess.Start("dotnet", [Program, .. arguments], new Dictionary<string, string>(environment) { ["DOTNET_TieredPGO"] = "0" }, Folder);
+    /// <summary>A run of seconds is compiled for nothing but those.</summary>
+    private static Dictionary<string, string> Environment(IReadOnlyDictionary<string, string> variables) => new(variables) { ["DOTNET_TieredPGO"] = "0" };
 }

@@ -1,9 +1,10 @@
-using System.Diagnostics;
+using System.ComponentModel;
 using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using Npgsql;
 using ReleaseBot.Benchmarks.Intake.Load;
+using ReleaseBot.Parts;
 
 namespace ReleaseBot.Benchmarks.Intake.Subjects;
 
@@ -48,34 +49,13 @@ internal sealed class Pgbench(string database)
 
     private static async Task<string> RunAsync(string[] arguments, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(ExitLimit, TimeProvider.System);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        using var process = Start(arguments);
         try
         {
-            var output = process.StandardOutput.ReadToEndAsync(either.Token);
-            var errors = process.StandardError.ReadToEndAsync(either.Token);
-            await process.WaitForExitAsync(either.Token);
-            return process.ExitCode == 0
-                ? await output
-                : throw new InvalidOperationException($"pgbench ended with {process.ExitCode}: {await errors}");
+            var (exitCode, output) = await ServerProcess.RunAsync(
+                Program, arguments, new Dictionary<string, string>(), Path.GetTempPath(), ExitLimit, cancellationToken);
+            return exitCode == 0 ? output : throw new InvalidOperationException($"pgbench ended with {exitCode}: {output}");
         }
-        finally
-        {
-            if (!process.HasExited)
-            {
-                process.Kill();
-            }
-        }
-    }
-
-    private static Process Start(string[] arguments)
-    {
-        try
-        {
-            return Process.Start(new ProcessStartInfo(Program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        }
-        catch (System.ComponentModel.Win32Exception exception)
+        catch (Win32Exception exception)
         {
             throw new InvalidOperationException("There is no pgbench. Install it with: apt-get install --no-install-recommends postgresql-client", exception);
         }
