@@ -1,4 +1,3 @@
-using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using ReleaseBot.Core;
@@ -22,10 +21,11 @@ internal sealed class SeededStore : IAsyncDisposable
     public static async Task<SeededStore> SqliteAsync(SeededHistory history, Action<string> say, CancellationToken cancellationToken)
     {
         var folder = Directory.CreateTempSubdirectory("rb-bench-");
-        var connectionString = $"Data Source={Path.Combine(folder.FullName, "history.db")}";
+        var path = Path.Combine(folder.FullName, "history.db");
+        var connectionString = SqliteFile.ConnectionString(path);
         var store = new SeededStore("SQLite", new StorageSettings { ConnectionString = new Secret(connectionString) }, () =>
         {
-            SqliteConnection.ClearAllPools();
+            SqliteFile.Close(path);
             folder.Delete(recursive: true);
             return ValueTask.CompletedTask;
         });

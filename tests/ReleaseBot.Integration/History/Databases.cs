@@ -1,4 +1,3 @@
-using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.Time.Testing;
 using ReleaseBot.Core;
@@ -26,22 +25,24 @@ public sealed class SqliteDatabases(string? root = null) : IDatabases
         var folder = root is null
             ? Directory.CreateTempSubdirectory("rb-history-").FullName
             : Directory.CreateDirectory(Path.Combine(root, $"rb-history-{Path.GetRandomFileName()}")).FullName;
-        await File.WriteAllBytesAsync(Path.Combine(folder, "history.db"), await Template.Value, cancellationToken);
+        await File.WriteAllBytesAsync(PathIn(folder), await Template.Value, cancellationToken);
         return Open(folder, new FakeTimeProvider(TimeProvider.System.GetUtcNow()), () => RemoveAsync(folder), interceptor);
     }
 
     /// <summary>A folder without a database yet.</summary>
     public static HistoryHost Open(string folder, FakeTimeProvider clock, Func<Task> remove, IInterceptor? interceptor = null) =>
         new(
-            new StorageSettings { Provider = StorageProvider.Sqlite, ConnectionString = new Secret($"Data Source={Path.Combine(folder, "history.db")}") },
+            new StorageSettings { Provider = StorageProvider.Sqlite, ConnectionString = new Secret(SqliteFile.ConnectionString(PathIn(folder))) },
             clock, remove, interceptor);
 
     public static Task RemoveAsync(string folder)
     {
-        SqliteConnection.ClearAllPools();
+        SqliteFile.Close(PathIn(folder));
         Directory.Delete(folder, recursive: true);
         return Task.CompletedTask;
     }
+
+    public static string PathIn(string folder) => Path.Combine(folder, "history.db");
 
     private static async Task<byte[]> MakeTemplateAsync()
     {
@@ -52,8 +53,8 @@ public sealed class SqliteDatabases(string? root = null) : IDatabases
             await host.Database.MigrateAsync(CancellationToken.None);
         }
 
-        SqliteConnection.ClearAllPools();
-        var bytes = await File.ReadAllBytesAsync(Path.Combine(folder, "history.db"));
+        SqliteFile.Close(PathIn(folder));
+        var bytes = await File.ReadAllBytesAsync(PathIn(folder));
         Directory.Delete(folder, recursive: true);
         return bytes;
     }

@@ -1,4 +1,3 @@
-using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
@@ -116,7 +115,7 @@ public sealed class FullDiskTests : HistoryTest
 
         private Task RemoveAsync()
         {
-            SqliteConnection.ClearAllPools();
+            SqliteFile.Close(SqliteDatabases.PathIn(Disk.Path));
             Disk.Dispose();
             return Task.CompletedTask;
         }

@@ -76,7 +76,7 @@ internal sealed class WebFixture : IAsyncDisposable
     {
         Http.Dispose();
         await _app.DisposeAsync();
-        SqliteConnection.ClearAllPools();
+        SqliteFile.Close(DatabasePath);
         _directory.Delete(recursive: true);
     }
 
@@ -151,7 +151,7 @@ internal sealed class WebFixture : IAsyncDisposable
         ],
         Channels = new Dictionary<string, ChannelSettings>(),
         Engine = new EngineSettings(),
-        Storage = new StorageSettings { ConnectionString = new Secret($"Data Source={database}") },
+        Storage = new StorageSettings { ConnectionString = new Secret(SqliteFile.ConnectionString(database)) },
         Bus = new BusSettings(),
         Access = access,
         Publishing = new PublishingSettings(),
