@@ -55,7 +55,7 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
     {
         TagVerdict.Created => "the tag was free",
         TagVerdict.Adopted => "it was there already, with the same digest",
-        TagVerdict.Replaced => "what it pointed to was never published, or the rule's Overwrite allows it",
+        TagVerdict.Replaced => "what it pointed to was never published or was handed over, or the rule's Overwrite allows it",
         _ => "the branch went on",
     };
 

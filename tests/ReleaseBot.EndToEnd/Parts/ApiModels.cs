@@ -7,12 +7,14 @@ internal sealed record ApiImage(string Registry, string Reference, bool Floating
 
 internal sealed record ApiStage(string Name, string Status);
 
+internal sealed record ApiProject(string Path);
+
 internal sealed record ApiRef(string Kind, string Name, bool? Protected);
 
 internal sealed record ApiTrigger(string Kind, string? User);
 
 internal sealed record ApiRelease(
-    Guid Id, ApiRef Ref, string? Commit, string? Version, ApiTrigger Trigger, string Status, ApiReason? Reason,
+    Guid Id, ApiProject Project, ApiRef Ref, string? Commit, string? Version, ApiTrigger Trigger, string Status, ApiReason? Reason,
     IReadOnlyList<ApiImage> Images, int Attempt, IReadOnlyList<ApiStage> Stages)
 {
     public bool HasEnded => Status is "published" or "rejected" or "failed" or "canceled" or "superseded";

@@ -22,6 +22,14 @@ public sealed class WebhookMessageTests
     }
 
     [Fact]
+    public void A_Tag_That_Is_No_Longer_What_Was_Published_Has_Its_Message()
+    {
+        using var message = JsonDocument.Parse(WebhookMessage.For(SampleNews.Drifted));
+
+        GoldenFile.ShouldMatch("Notifications/Golden/webhook-drifted.json", JsonText.Indented(message));
+    }
+
+    [Fact]
     public void News_Of_Which_Little_Is_Known_Still_Makes_A_Message()
     {
         using var message = JsonDocument.Parse(WebhookMessage.For(SampleNews.Bare));
