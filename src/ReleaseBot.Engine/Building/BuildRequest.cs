@@ -51,4 +51,7 @@ public sealed record BuiltImage(string ImageId);
 public interface IBuildLog
 {
     void WriteLine(string line);
+
+    /// <summary>Ends when the log can well take more. Awaited between what the engine sends, so that a build that prints faster than its log is kept is slowed, not cut.</summary>
+    ValueTask WaitForRoomAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
 }

@@ -72,8 +72,19 @@ internal sealed partial class ImageBuilder(
             await write(body, linked.Token);
         };
 
-    /// <summary>In order first: the builder then cleans up. Closing the connection ends what did not listen.</summary>
+    /// <summary>In order first: the builder then cleans up. Closing the connection ends what did not listen, and the classic builder, which knows no other way.</summary>
     private async Task EndAsync(string buildId, Task running, CancellationTokenSource connection)
+    {
+        if (builder != BuilderKind.Classic)
+        {
+            await EndInOrderAsync(buildId, running);
+        }
+
+        await connection.CancelAsync();
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task EndInOrderAsync(string buildId, Task running)
     {
         try
         {
@@ -88,9 +99,6 @@ internal sealed partial class ImageBuilder(
         {
             Log.EndedBy(logger, buildId, fault);
         }
-
-        await connection.CancelAsync();
-        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task<BuiltImage> RunAsync(BuildRequest request, IBuildLog log, CancellationToken cancellationToken)
@@ -210,6 +218,7 @@ internal sealed partial class ImageBuilder(
             await foreach (var message in engine.ReadMessagesAsync(response, cancellationToken))
             {
                 stream.Read(message);
+                await log.WaitForRoomAsync(cancellationToken);
             }
         }
         finally

@@ -15,10 +15,19 @@ namespace ReleaseBot.Worker;
 internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
 {
     private const int MaxWaitingLines = 16_384;
+
+    /// <summary>With more of them the build is slowed. What one message of the engine brings has room beyond.</summary>
+    private const int ManyWaitingLines = MaxWaitingLines / 4;
+
     private const int MaxPieceBytes = 64 * 1024;
     private const int MaxLineLength = 16 * 1024;
     private const long MaxLogBytes = 32L << 20;
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan RoomPoll = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>A store that takes nothing for so long is not waited for any more, until it takes something again.</summary>
+    private static readonly TimeSpan RoomLimit = TimeSpan.FromSeconds(30);
+
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(20);
 
     private readonly Channel<Entry> _lines = Channel.CreateBounded<Entry>(
@@ -33,6 +42,9 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     private readonly Task _writer;
     private TaskCompletionSource _hurry = NewHurry();
     private int _dropped;
+    private int _waitingChars;
+    private volatile bool _isStuck;
+    private volatile bool _hasEnded;
     private long _bytes;
     private int _lostPieces;
 
@@ -55,6 +67,20 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
         if (!_lines.Writer.TryWrite(new Entry(text, null)))
         {
             Interlocked.Increment(ref _dropped);
+        }
+        else if (Interlocked.Add(ref _waitingChars, text.Length + 1) >= MaxPieceBytes)
+        {
+            _hurry.TrySetResult();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask WaitForRoomAsync(CancellationToken cancellationToken)
+    {
+        for (var start = _time.GetTimestamp(); _lines.Reader.Count > ManyWaitingLines && !_isStuck;)
+        {
+            await Task.Delay(RoomPoll, _time, cancellationToken);
+            _isStuck = _time.GetElapsedTime(start) > RoomLimit;
         }
     }
 
@@ -82,6 +108,8 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _lines.Writer.TryComplete();
+        _hasEnded = true;
+        _hurry.TrySetResult();
         try
         {
             await _writer.WaitAsync(FlushLimit, _time);
@@ -111,6 +139,7 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
                 if (entry.Line is not null)
                 {
                     piece.Append(entry.Line).Append('\n');
+                    Interlocked.Add(ref _waitingChars, -(entry.Line.Length + 1));
                 }
             }
 
@@ -128,14 +157,15 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
         }
     }
 
-    /// <summary>Lets a few more lines come, unless somebody waits for these.</summary>
+    /// <summary>Lets a few more lines come, unless there is a piece's worth of them, somebody waits for these, or none will come.</summary>
     private async Task GatherAsync()
     {
-        if (!_lines.Reader.Completion.IsCompleted)
+        if (Volatile.Read(ref _waitingChars) < MaxPieceBytes && !_hasEnded)
         {
-            await Task.WhenAny(Task.Delay(Gathering, _time, CancellationToken.None), _lines.Reader.Completion, _hurry.Task);
-            _hurry = NewHurry();
+            await Task.WhenAny(Task.Delay(Gathering, _time, CancellationToken.None), _hurry.Task);
         }
+
+        _hurry = NewHurry();
     }
 
     private static TaskCompletionSource NewHurry() => new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -158,6 +188,7 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
         {
             using var limit = new CancellationTokenSource(FlushLimit, _time);
             await _store.AppendAsync(_releaseId, _fence, piece, limit.Token);
+            _isStuck = false;
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
