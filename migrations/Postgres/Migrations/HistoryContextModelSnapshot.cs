@@ -644,6 +644,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasColumnType("text")
                         .HasColumnName("image_id");
 
+                    b.Property<string>("Engine")
+                        .HasColumnType("text")
+                        .HasColumnName("engine");
+
                     b.HasKey("ReleaseId", "ImageId")
                         .HasName("pk_release_builds");
 

@@ -639,6 +639,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("image_id");
 
+                    b.Property<string>("Engine")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("engine");
+
                     b.HasKey("ReleaseId", "ImageId")
                         .HasName("pk_release_builds");
 

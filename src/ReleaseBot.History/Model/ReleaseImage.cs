@@ -78,4 +78,7 @@ public sealed class ReleaseBuild
 
     /// <summary>The config digest.</summary>
     public required string ImageId { get; init; }
+
+    /// <summary>The engine that has it, by the id that it gives itself; null where that is not known.</summary>
+    public string? Engine { get; set; }
 }

@@ -4,7 +4,8 @@ using ReleaseBot.Core;
 namespace ReleaseBot.History;
 
 /// <summary>A release that a worker holds: the row as it was claimed, and the fence that every write must carry.</summary>
-public sealed record ClaimedRun(Release Release, long Fence);
+/// <param name="Engine">The worker's engine, by the id it gives itself; null where it did not answer.</param>
+public sealed record ClaimedRun(Release Release, long Fence, string? Engine);
 
 public enum LeaseState
 {
@@ -15,7 +16,7 @@ public enum LeaseState
 }
 
 /// <summary>The releases that are ready to run, and the leases under which they do. The row is the job; nothing else needs to be known to claim one.</summary>
-public sealed class RunQueue(HistoryDatabase database)
+public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
 {
     /// <summary>Rows tried in one look. All of them may go to others who claim at the same moment.</summary>
     private const int Candidates = 50;
@@ -49,6 +50,23 @@ public sealed class RunQueue(HistoryDatabase database)
                   WHERE w.engine = p.last_engine AND w.seen_at >= {4} AND w.paused_at IS NULL AND w.running < w.slots))
         """;
 
+    // What is built and in no registry yet is built again nowhere else, while a worker of the engine that has the image lives.
+    private const string NotBuiltElsewhere =
+        """
+
+           AND (r.image_id IS NULL OR r.digest IS NOT NULL
+             OR NOT EXISTS (
+                 SELECT 1 FROM release_builds b JOIN worker_heartbeats w ON w.engine = b.engine
+                  WHERE b.release_id = r.id AND b.image_id = r.image_id AND b.engine <> {2} AND w.seen_at >= {4} AND w.paused_at IS NULL))
+        """;
+
+    // A worker whose engine is away leaves everything to those whose engine answers, or it would take one release after the other and build none.
+    private const string NobodyHasAnEngine =
+        """
+
+           AND NOT EXISTS (SELECT 1 FROM worker_heartbeats w WHERE w.name <> {2} AND w.engine IS NOT NULL AND w.seen_at >= {3} AND w.paused_at IS NULL)
+        """;
+
     private const string ReadyEnd =
         $$"""
 
@@ -65,7 +83,7 @@ public sealed class RunQueue(HistoryDatabase database)
     private static readonly TimeSpan Alive = TimeSpan.FromSeconds(15);
 
     /// <summary>Takes the next release that is ready and whose repositories no running release uses; null if there is none.</summary>
-    /// <param name="engine">The worker's engine, by the id it gives itself: releases whose layers it has come first. Null: it has no cache worth a word.</param>
+    /// <param name="engine">The worker's engine, by the id it gives itself: releases whose layers it has come first. Null: it does not answer.</param>
     public Task<ClaimedRun?> ClaimAsync(string owner, string? engine, TimeSpan lease, CancellationToken cancellationToken) =>
         database.WriteAsync<ClaimedRun?>(
             async (context, token) =>
@@ -73,7 +91,7 @@ public sealed class RunQueue(HistoryDatabase database)
                 var now = await database.NowAsync(context, token);
                 for (var look = 0; look < Looks; look++)
                 {
-                    var ready = await ReadyAsync(context, engine, now, token);
+                    var ready = await ReadyAsync(context, owner, engine, now, token);
                     foreach (var id in ready)
                     {
                         if (await TryTakeAsync(context, id, owner, engine, lease, now, token) is { } run)
@@ -140,6 +158,7 @@ public sealed class RunQueue(HistoryDatabase database)
             {
                 var (id, fence) = (run.Release.Id, run.Fence);
                 await context.ResourceLocks.Where(held => held.ReleaseId == id && held.Fence == fence).ExecuteDeleteAsync(token);
+                await signals.SendQueuedAsync(context, token);
                 return await context.Releases.Where(row => row.Id == id && row.Fence == fence).ExecuteUpdateAsync(
                     row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null).SetProperty(r => r.Owner, (string?)null)
                         .SetProperty(r => r.DispatchedAt, (DateTimeOffset?)null),
@@ -164,15 +183,14 @@ public sealed class RunQueue(HistoryDatabase database)
             },
             cancellationToken);
 
-    private Task<List<Guid>> ReadyAsync(HistoryContext context, string? engine, DateTimeOffset now, CancellationToken cancellationToken)
+    private Task<List<Guid>> ReadyAsync(HistoryContext context, string owner, string? engine, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        var (at, reserved, alive) = (now.ForSql(database), (now - Reserved).ForSql(database), (now - Alive).ForSql(database));
         // With SQLite there is one worker, and nobody to leave anything to.
-        var isShared = engine is not null && !database.IsSqlite;
-        return isShared
-            ? context.Database.SqlQueryRaw<Guid>(
-                ReadyStart + NotReservedElsewhere + ReadyEnd, now.ForSql(database), Candidates, engine!, (now - Reserved).ForSql(database), (now - Alive).ForSql(database))
-                .ToListAsync(cancellationToken)
-            : context.Database.SqlQueryRaw<Guid>(ReadyStart + ReadyEnd, now.ForSql(database), Candidates).ToListAsync(cancellationToken);
+        var ready = database.IsSqlite ? context.Database.SqlQueryRaw<Guid>(ReadyStart + ReadyEnd, at, Candidates)
+            : engine is null ? context.Database.SqlQueryRaw<Guid>(ReadyStart + NobodyHasAnEngine + ReadyEnd, at, Candidates, owner, alive)
+            : context.Database.SqlQueryRaw<Guid>(ReadyStart + NotReservedElsewhere + NotBuiltElsewhere + ReadyEnd, at, Candidates, engine, reserved, alive);
+        return ready.ToListAsync(cancellationToken);
     }
 
     /// <summary>Takes one release with all its repositories, or nothing at all.</summary>
@@ -193,7 +211,7 @@ public sealed class RunQueue(HistoryDatabase database)
                 await StartAsync(context, release, owner, engine, now, lease, cancellationToken);
                 release.Images.AddRange(images);
                 context.ChangeTracker.Clear();
-                return new ClaimedRun(release, release.Fence);
+                return new ClaimedRun(release, release.Fence, engine);
             }
         }
 

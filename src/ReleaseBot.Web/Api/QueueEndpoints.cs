@@ -88,6 +88,11 @@ internal static class QueueEndpoints
             return alive.Count == 0 ? "a worker: none was seen in the last minute" : "a worker: all are paused";
         }
 
+        if (alive.TrueForAll(worker => worker.PausedAt is not null || worker.Engine is null))
+        {
+            return "a Docker engine: no worker reaches its own";
+        }
+
         return release.LeaseUntil is null ? "a worker's free slot" : $"another worker to take it over: {release.Owner} was last heard of before {release.LeaseUntil:u}";
     }
 

@@ -14,14 +14,14 @@ internal sealed partial class WorkerPresence(
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(10);
 
+    /// <summary>An engine that is slower than that has enough to do.</summary>
+    private static readonly TimeSpan EngineLimit = TimeSpan.FromSeconds(3);
+
     private readonly WakeUp _changed = new(time);
     private readonly DateTimeOffset _startedAt = time.GetUtcNow();
     private int _running;
     private volatile string? _engine;
     private volatile bool _isPaused;
-
-    /// <summary>The id that the engine gives itself; null until it was there to be asked.</summary>
-    public string? Engine => _engine;
 
     /// <summary>True while no release may be claimed.</summary>
     public bool IsPaused => _isPaused;
@@ -32,6 +32,30 @@ internal sealed partial class WorkerPresence(
         Interlocked.Increment(ref _running);
         _changed.Set();
         return new BusySlot(this);
+    }
+
+    /// <summary>The id that the engine gives itself, asked for again once it has been away; null while it does not answer.</summary>
+    public async Task<string?> FindEngineAsync(CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(EngineLimit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            if (_engine is null)
+            {
+                _engine = await engine.GetIdAsync(either.Token);
+            }
+            else
+            {
+                await engine.GetVersionAsync(either.Token);
+            }
+        }
+        catch (Exception exception) when (exception is EngineException || limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            _engine = null;
+        }
+
+        return _engine;
     }
 
     public override void Dispose()
@@ -60,10 +84,10 @@ internal sealed partial class WorkerPresence(
     {
         try
         {
-            _engine ??= await AskEngineAsync(cancellationToken);
+            var found = await FindEngineAsync(cancellationToken);
             var wasPaused = _isPaused;
             _isPaused = await register.ShowAsync(
-                new WorkerState(identity.Name, _engine, _startedAt, settings.Concurrency, Volatile.Read(ref _running)), cancellationToken);
+                new WorkerState(identity.Name, found, _startedAt, settings.Concurrency, Volatile.Read(ref _running)), cancellationToken);
             if (_isPaused != wasPaused)
             {
                 Log.Paused(logger, _isPaused ? "paused" : "no longer paused");
@@ -73,18 +97,6 @@ internal sealed partial class WorkerPresence(
         catch (Exception exception)
         {
             Log.NotShown(logger, exception.GetType().Name);
-        }
-    }
-
-    private async Task<string?> AskEngineAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await engine.GetIdAsync(cancellationToken);
-        }
-        catch (EngineException)
-        {
-            return null;
         }
     }
 

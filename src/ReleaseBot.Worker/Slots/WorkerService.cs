@@ -47,7 +47,7 @@ internal sealed partial class WorkerService(
         {
             try
             {
-                if (!presence.IsPaused && await queue.ClaimAsync(identity.Name, presence.Engine, RunLease.Length, stoppingToken) is { } claimed)
+                if (!presence.IsPaused && await ClaimAsync(stoppingToken) is { } claimed)
                 {
                     // Another may be waiting: the next free slot should look at once.
                     wakeUps.Slots.Set();
@@ -66,6 +66,9 @@ internal sealed partial class WorkerService(
             await wakeUps.Slots.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    private async Task<ClaimedRun?> ClaimAsync(CancellationToken cancellationToken) =>
+        await queue.ClaimAsync(identity.Name, await presence.FindEngineAsync(cancellationToken), RunLease.Length, cancellationToken);
 
     private static partial class Log
     {

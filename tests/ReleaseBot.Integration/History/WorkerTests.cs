@@ -1,3 +1,4 @@
+using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Parts;
 using Shouldly;
@@ -68,6 +69,56 @@ public sealed class WorkersOnPostgres(PostgresServer server) : WorkerTests(new P
     }
 
     [Fact]
+    public async Task A_Worker_Without_An_Engine_Leaves_Releases_To_Those_That_Have_One()
+    {
+        await History.Workers.ShowAsync(State("broken"), Token);
+        await History.Workers.ShowAsync(State("sound", "engine", running: 2), Token);
+        await QueueTagAsync(7, "v1.0.0", 1);
+
+        (await History.Runs.ClaimAsync("broken", null, History.Lease, Token)).ShouldBeNull("the other has no free slot, but will have one");
+        (await History.Runs.ClaimAsync("sound", "engine", History.Lease, Token)).ShouldNotBeNull();
+
+        // Nobody has one: the release has to be taken up to say so.
+        await QueueTagAsync(8, "v1.0.0", 2);
+        await History.Workers.ShowAsync(State("sound"), Token);
+        (await History.Runs.ClaimAsync("broken", null, History.Lease, Token)).ShouldNotBeNull();
+        await QueueTagAsync(9, "v1.0.0", 3);
+        await History.Workers.ShowAsync(State("broken", "engine of a moment ago"), Token);
+        (await History.Runs.ClaimAsync("broken", null, History.Lease, Token)).ShouldNotBeNull("its own row is not another's");
+    }
+
+    [Fact]
+    public async Task An_Image_That_No_Registry_Holds_Waits_For_The_Engine_That_Has_It()
+    {
+        await History.Workers.ShowAsync(State("builder", "engine-1"), Token);
+        await History.Workers.ShowAsync(State("other", "engine-2"), Token);
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var run = (await History.Runs.ClaimAsync("builder", "engine-1", History.Lease, Token)).ShouldNotBeNull();
+        await History.Ledger.RecordBuiltAsync(run, "sha256:built", Token);
+        await ParkAsync(run);
+        // So that it is not the layers that it is left for.
+        await MarkAsync(7, "engine-2");
+
+        (await History.Runs.ClaimAsync("other", "engine-2", History.Lease, Token)).ShouldBeNull();
+        await MarkAsync(7, "engine-1");
+        run = (await History.Runs.ClaimAsync("builder", "engine-1", History.Lease, Token)).ShouldNotBeNull();
+        await ParkAsync(run);
+        await MarkAsync(7, "engine-2");
+
+        // Its worker is paused: rather another build than none.
+        await History.Workers.PauseAsync("builder", isPaused: true, Token);
+        run = (await History.Runs.ClaimAsync("other", "engine-2", History.Lease, Token)).ShouldNotBeNull();
+        await History.Workers.PauseAsync("builder", isPaused: false, Token);
+
+        // A registry that holds it serves any worker.
+        await History.Ledger.RecordBuiltAsync(run, "sha256:built-again", Token);
+        await History.Ledger.RecordImageAsync(run, 0, ImageStatus.Pushed, DigestOf(run), null, Token);
+        await ParkAsync(run);
+        await MarkAsync(7, "engine-1");
+        (await History.Runs.ClaimAsync("builder", "engine-1", History.Lease, Token)).ShouldNotBeNull();
+    }
+
+    [Fact]
     public async Task Another_Process_Hears_Of_A_Piece_Of_A_Log_And_Of_Queued_Releases()
     {
         await using var neighbour = History.Neighbour();
@@ -99,6 +150,9 @@ public sealed class WorkersOnPostgres(PostgresServer server) : WorkerTests(new P
         await QueueTagAsync(7, "v1.0.0", 1);
         await PublishAsync((await History.Runs.ClaimAsync("first", engine, History.Lease, Token)).ShouldNotBeNull());
     }
+
+    private Task ParkAsync(ClaimedRun run) =>
+        History.Ledger.ParkAsync(run, new Reason(ReasonCode.RegistryUnavailable, "It is away."), TimeSpan.Zero, Token);
 
     private Task MarkAsync(long project, string engine) => History.Database.WriteAsync(
         async (context, token) =>
