@@ -1,10 +1,9 @@
 using Microsoft.EntityFrameworkCore;
-using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
 
 /// <summary>What is not final, in the order in which it will be taken up, and who is there to do it.</summary>
-/// <param name="Releases">With their images; the order is the claim's: the project that was served longest ago first.</param>
+/// <param name="Releases">With their images; in the claim's order: project by project, the one that was served longest ago first, and so again.</param>
 /// <param name="HeldRepositories">By <c>host/name</c>, the release that publishes there now.</param>
 public sealed record QueueSnapshot(
     DateTimeOffset At, IReadOnlyList<Release> Releases, IReadOnlyDictionary<string, Guid> HeldRepositories, IReadOnlyList<WorkerHeartbeat> Workers);
@@ -15,23 +14,30 @@ public sealed class QueueView(HistoryDatabase database)
     private const string RepositoryPrefix = "repository:";
     private const int MaxWorkers = 1000;
 
+    // A project has its turn once in each round, whatever waits for it besides.
+    private const string InOrder =
+        $$"""
+        SELECT t.id AS "Value" FROM (
+          SELECT r.id, p.last_started_at, ROW_NUMBER() OVER (
+                   PARTITION BY r.project_id, r.lease_until IS NOT NULL AND r.lease_until >= {0} ORDER BY r.id) AS turn
+            FROM releases r LEFT JOIN projects p ON p.id = r.project_id
+           WHERE r.{{HistoryContext.IsActive}}) t
+         ORDER BY t.turn, t.last_started_at IS NOT NULL, t.last_started_at, t.id
+         LIMIT {1}
+        """;
+
     public Task<QueueSnapshot> ReadAsync(int limit, CancellationToken cancellationToken) =>
         database.ReadAsync(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                var active = context.Releases.Where(release => release.Status == ReleaseStatus.Verifying || release.Status == ReleaseStatus.Queued
-                    || release.Status == ReleaseStatus.Building || release.Status == ReleaseStatus.Pushing);
-                var releases = await (
-                    from release in active
-                    join project in context.Projects on release.ProjectId equals project.Id into known
-                    from project in known.DefaultIfEmpty()
-                    orderby project.LastStartedAt != null, project.LastStartedAt, release.Id
-                    select release).Take(limit).Include(release => release.Images).AsSplitQuery().ToListAsync(token);
+                var ids = await context.Database.SqlQueryRaw<Guid>(InOrder, now.ForSql(database), limit).ToListAsync(token);
+                var byId = await context.Releases.Where(release => ids.Contains(release.Id)).Include(release => release.Images).AsSplitQuery()
+                    .ToDictionaryAsync(release => release.Id, token);
                 var held = await context.ResourceLocks.Where(row => row.Until >= now && row.Resource.StartsWith(RepositoryPrefix)).ToListAsync(token);
                 var workers = await context.WorkerHeartbeats.OrderByDescending(worker => worker.SeenAt).Take(MaxWorkers).ToListAsync(token);
                 return new QueueSnapshot(
-                    now, releases, held.ToDictionary(row => row.Resource[RepositoryPrefix.Length..], row => row.ReleaseId, StringComparer.Ordinal), workers);
+                    now, [.. ids.Where(byId.ContainsKey).Select(id => byId[id])], held.ToDictionary(row => row.Resource[RepositoryPrefix.Length..], row => row.ReleaseId, StringComparer.Ordinal), workers);
             },
             cancellationToken);
 }

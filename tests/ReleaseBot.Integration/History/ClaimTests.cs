@@ -28,6 +28,33 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task The_Queue_Is_Shown_In_The_Order_In_Which_It_Is_Taken_Up()
+    {
+        List<Guid> burst = [];
+        for (var number = 0; number < 4; number++)
+        {
+            burst.Add(await QueueTagAsync(7, $"v1.0.{number}", number + 1, $"acme/part-{number}"));
+        }
+
+        (await ClaimRunAsync()).Release.Id.ShouldBe(burst[0]);
+        var single = await QueueTagAsync(8, "v1.0.0", 9);
+        var late = await QueueTagAsync(8, "v1.0.1", 10, "acme/late");
+
+        var shown = (await History.Queue.ReadAsync(100, Token)).Releases.Select(release => release.Id).Where(id => id != burst[0]).ToList();
+
+        shown.ShouldBe([single, burst[1], late, burst[2], burst[3]]);
+        List<Guid> taken = [];
+        for (var number = 0; number < shown.Count; number++)
+        {
+            taken.Add((await ClaimRunAsync()).Release.Id);
+            History.Tick();
+        }
+
+        taken.ShouldBe(shown);
+        (await History.Queue.ReadAsync(2, Token)).Releases.Count.ShouldBe(2);
+    }
+
+    [Fact]
     public async Task A_Lease_That_Ends_Gives_The_Release_To_Another()
     {
         await QueueTagAsync(7, "v1.0.0", 1);

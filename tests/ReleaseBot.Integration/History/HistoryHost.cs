@@ -63,10 +63,14 @@ public sealed class HistoryHost : IAsyncDisposable
     public ReconcileRounds Rounds => Get<ReconcileRounds>();
     public DisabledHooks DisabledHooks => Get<DisabledHooks>();
     public HistoryQueries Queries => Get<HistoryQueries>();
+    public QueueView Queue => Get<QueueView>();
     public Housekeeping Housekeeping => Get<Housekeeping>();
     public HistorySignals Signals => Get<HistorySignals>();
     public DispatchQueue Dispatch => Get<DispatchQueue>();
     public WorkerRegister Workers => Get<WorkerRegister>();
+
+    /// <summary>So that what comes next comes later, also by a clock that tests move.</summary>
+    public void Tick() => _clock?.Advance(TimeSpan.FromMilliseconds(1));
 
     /// <summary>Asks again and again, while the clock that counts goes on, until there is an answer.</summary>
     public async Task<T> UntilAsync<T>(Func<Task<T?>> ask)
