@@ -88,6 +88,21 @@ public sealed class TagMove
 
     /// <summary>The <see cref="TagChange"/> that it came of; null for the move of a release.</summary>
     public Guid? ChangeId { get; init; }
+
+    /// <summary>A release asked for the tag and may not have it.</summary>
+    public static TagMove Refusal(Guid id, Release release, ReleaseImage image, string why, DateTimeOffset now) => new()
+    {
+        Id = id,
+        Host = image.Host,
+        Repository = image.Repository,
+        Tag = image.Tag,
+        At = now,
+        ReleaseId = release.Id,
+        Version = release.Version,
+        Verdict = TagVerdict.Refused,
+        Reason = why,
+        By = "release",
+    };
 }
 
 /// <summary>A row that exists is a lock that is held: on a repository by a running release, on a tag while it is moved.</summary>

@@ -34,11 +34,14 @@ public sealed class RunLedger(HistoryDatabase database)
                 // Another build may get another digest: what an earlier attempt pushed is no longer what this one publishes.
                 release.ImageId = imageId;
                 release.Digest = null;
-                if (!await context.ReleaseBuilds.AnyAsync(build => build.ReleaseId == release.Id && build.ImageId == imageId, token))
+                var build = await context.ReleaseBuilds.AsTracking().SingleOrDefaultAsync(row => row.ReleaseId == release.Id && row.ImageId == imageId, token);
+                if (build is null)
                 {
-                    context.ReleaseBuilds.Add(new ReleaseBuild { ReleaseId = release.Id, ImageId = imageId });
+                    build = new ReleaseBuild { ReleaseId = release.Id, ImageId = imageId };
+                    context.ReleaseBuilds.Add(build);
                 }
 
+                build.Engine = run.Engine;
                 await context.ReleaseImages.Where(image => image.ReleaseId == release.Id && image.Status != ImageStatus.Pending).ExecuteUpdateAsync(
                     image => image.SetProperty(row => row.Status, ImageStatus.Pending).SetProperty(row => row.Digest, (string?)null)
                         .SetProperty(row => row.FinishedAt, (DateTimeOffset?)null).SetProperty(row => row.ReasonCode, (ReasonCode?)null)
@@ -73,15 +76,7 @@ public sealed class RunLedger(HistoryDatabase database)
             async (context, release, now, token) =>
             {
                 release.Status = ReleaseStatus.Pushing;
-                release.ReasonCode = reason.Code;
-                release.ReasonMessage = reason.Message;
-                release.WaitingSince ??= now;
-                release.NotBefore = now + wait;
-                release.Tries++;
-                release.Owner = null;
-                release.LeaseUntil = null;
-                release.DispatchedAt = null;
-                await context.ResourceLocks.Where(held => held.ReleaseId == release.Id).ExecuteDeleteAsync(token);
+                await LetGoAsync(context, release, reason, wait, now, token);
             },
             cancellationToken);
 
@@ -93,15 +88,7 @@ public sealed class RunLedger(HistoryDatabase database)
             {
                 await StageWrites.EndAllAsync(context, release, StageStatus.Failed, now, token);
                 release.Status = release.ImageId is null ? ReleaseStatus.Queued : ReleaseStatus.Pushing;
-                release.ReasonCode = reason.Code;
-                release.ReasonMessage = reason.Message;
-                release.WaitingSince ??= now;
-                release.NotBefore = now + wait;
-                release.Tries++;
-                release.Owner = null;
-                release.LeaseUntil = null;
-                release.DispatchedAt = null;
-                await context.ResourceLocks.Where(held => held.ReleaseId == release.Id).ExecuteDeleteAsync(token);
+                await LetGoAsync(context, release, reason, wait, now, token);
             },
             cancellationToken);
 
@@ -146,7 +133,21 @@ public sealed class RunLedger(HistoryDatabase database)
             },
             cancellationToken);
 
-    private static async Task FailImagesAsync(
+    private static Task LetGoAsync(HistoryContext context, Release release, Reason reason, TimeSpan wait, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        release.ReasonCode = reason.Code;
+        release.ReasonMessage = reason.Message;
+        release.WaitingSince ??= now;
+        // Who asked for its end a moment ago is not kept waiting for a registry.
+        release.NotBefore = release.CancelRequestedAt is null ? now + wait : now;
+        release.Tries++;
+        release.Owner = null;
+        release.LeaseUntil = null;
+        release.DispatchedAt = null;
+        return context.ResourceLocks.Where(held => held.ReleaseId == release.Id).ExecuteDeleteAsync(cancellationToken);
+    }
+
+    private async Task FailImagesAsync(
         HistoryContext context, Release release, Reason reason, IReadOnlyList<ImageFailure>? failures, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var pending = await context.ReleaseImages.AsTracking().Where(image => image.ReleaseId == release.Id && image.Status == ImageStatus.Pending)
@@ -160,6 +161,10 @@ public sealed class RunLedger(HistoryDatabase database)
                 image.FinishedAt = now;
                 image.ReasonCode = why.Code;
                 image.ReasonMessage = why.Message;
+                if (why.Code is ReasonCode.VersionExists or ReasonCode.TagTaken or ReasonCode.RepositoryTaken)
+                {
+                    context.TagMoves.Add(TagMove.Refusal(database.NewId(now), release, image, why.Message, now));
+                }
             }
         }
     }

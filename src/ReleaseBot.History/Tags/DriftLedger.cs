@@ -92,7 +92,7 @@ public sealed class DriftLedger(HistoryDatabase database)
         }, cancellationToken);
 
     /// <summary>
-    /// The registry says something else, or nothing. Written down and told once for each thing that it says. A floating tag that a release or
+    /// The registry says something else, or nothing. Written down and told once for each thing that it says. A tag that a release or
     /// an operator is about to move is left alone, for the move is made before it is written down.
     /// </summary>
     /// <param name="isRestored">A worker is to put the tag back.</param>
@@ -102,7 +102,7 @@ public sealed class DriftLedger(HistoryDatabase database)
         ChangeAsync(check, async (context, owner, now, token) =>
         {
             owner.NextCheckAt = now + await WaitAsync(context, owner, now, token);
-            if (owner.DriftAt is not null && owner.DriftDigest == seen?.Value || owner.Kind == ImageTagKind.Floating && await IsMovingAsync(context, check.Image, token))
+            if (owner.DriftAt is not null && owner.DriftDigest == seen?.Value || await IsMovingAsync(context, check.Image, token))
             {
                 return false;
             }

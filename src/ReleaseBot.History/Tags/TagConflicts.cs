@@ -6,31 +6,45 @@ namespace ReleaseBot.History;
 /// <summary>Whether a release may have the names of its plan, by what history knows: <c>repository-taken</c>, <c>tag-taken</c>, <c>version-exists</c>.</summary>
 internal static class TagConflicts
 {
-    public static async Task<Reason?> FindAsync(
-        HistoryContext context, Release release, IEnumerable<(ImageRef Image, ImageTagKind Kind)> planned, OverwritePolicy overwrite,
-        CancellationToken cancellationToken)
+    /// <returns>The first image that it may not have, and why; null where it may have them all.</returns>
+    public static async Task<(ReleaseImage Image, Reason Reason)?> FindAsync(
+        HistoryContext context, Release release, IEnumerable<ReleaseImage> planned, OverwritePolicy overwrite, CancellationToken cancellationToken)
     {
-        foreach (var (image, kind) in planned)
+        foreach (var image in planned)
         {
-            var (host, repository) = (image.Repository.Host, image.Repository.Name);
-            var holder = await context.RepositoryOwners.AsNoTracking()
-                .SingleOrDefaultAsync(row => row.Host == host && row.Repository == repository, cancellationToken);
-            if (holder is { IsPublished: true } && holder.ProjectId != release.ProjectId)
+            if (await FindAsync(context, release, image.Image, image.Kind, overwrite, cancellationToken) is { } reason)
             {
-                return new Reason(ReasonCode.RepositoryTaken,
-                    $"{image.Repository} belongs to project {holder.ProjectId}, which published there first. An operator can hand it over.");
-            }
-
-            var owner = await context.TagOwners.AsNoTracking()
-                .SingleOrDefaultAsync(row => row.Host == host && row.Repository == repository && row.Tag == image.Tag, cancellationToken);
-            if (owner is not null && ConflictWith(owner, release, image, kind, overwrite) is { } reason)
-            {
-                return reason;
+                return (image, reason);
             }
         }
 
         return null;
     }
+
+    public static async Task<Reason?> FindAsync(
+        HistoryContext context, Release release, ImageRef image, ImageTagKind kind, OverwritePolicy overwrite, CancellationToken cancellationToken)
+    {
+        var (host, repository) = (image.Repository.Host, image.Repository.Name);
+        var holder = await context.RepositoryOwners.AsNoTracking()
+            .SingleOrDefaultAsync(row => row.Host == host && row.Repository == repository, cancellationToken);
+        if (holder is { IsPublished: true } && holder.ProjectId != release.ProjectId)
+        {
+            return new Reason(ReasonCode.RepositoryTaken,
+                $"{image.Repository} belongs to project {holder.ProjectId}, which published there first. An operator can hand it over.");
+        }
+
+        var owner = await context.TagOwners.AsNoTracking()
+            .SingleOrDefaultAsync(row => row.Host == host && row.Repository == repository && row.Tag == image.Tag, cancellationToken);
+        return owner is null || ConflictWith(owner, release, image, kind, overwrite) is not { } reason
+            ? null
+            : reason.Code == ReasonCode.VersionExists && release.RefKind == RefKind.Branch && await IsOfCommitAsync(context, owner, release.Commit, cancellationToken)
+            ? null
+            : reason;
+    }
+
+    /// <summary>A branch that comes back to a commit finds the tags of that commit published, by itself.</summary>
+    private static Task<bool> IsOfCommitAsync(HistoryContext context, TagOwner owner, string? commit, CancellationToken cancellationToken) =>
+        context.Releases.AnyAsync(release => release.Id == owner.ReleaseId && release.Commit == commit, cancellationToken);
 
     private static Reason? ConflictWith(TagOwner owner, Release release, ImageRef image, ImageTagKind kind, OverwritePolicy overwrite)
     {

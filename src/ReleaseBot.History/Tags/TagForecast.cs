@@ -27,7 +27,7 @@ public sealed class TagForecast(HistoryDatabase database, TagLedger ledger)
         foreach (var image in plan.Images)
         {
             var conflict = await database.ReadAsync(
-                (context, token) => TagConflicts.FindAsync(context, release, [(image.Image, image.Kind)], overwrite, token), cancellationToken);
+                (context, token) => TagConflicts.FindAsync(context, release, image.Image, image.Kind, overwrite, token), cancellationToken);
             var standing = await ledger.StandingAsync(image.Image, cancellationToken);
             forecast.Add(conflict is not null
                 ? new ForecastImage(image, ForecastVerdict.Refuse, standing?.Digest?.Value, conflict.Code, conflict.Message)

@@ -4,8 +4,10 @@ using ReleaseBot.Core;
 namespace ReleaseBot.History;
 
 /// <summary>What a tag points to by our own deed, and who else stands in the way. See <see cref="TagLedger.StandingAsync"/>.</summary>
-/// <param name="ImageId">The config digest of the image that the owning release built last.</param>
-public sealed record TagStanding(long ProjectId, string Ref, Guid? ReleaseId, Digest? Digest, string? Version, bool IsPublished, string? ImageId)
+/// <param name="Commit">Of the owning release.</param>
+/// <param name="ImageIds">The config digests of all images that the owning release has built.</param>
+public sealed record TagStanding(
+    long ProjectId, string Ref, Guid? ReleaseId, Digest? Digest, string? Version, bool IsPublished, string? Commit, IReadOnlyCollection<string> ImageIds)
 {
     /// <summary>Whom an operator lets take the tag; null where nobody may.</summary>
     public (long ProjectId, string Ref)? HandedTo { get; init; }
@@ -26,8 +28,7 @@ public sealed class TagLedger(HistoryDatabase database)
                 var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
                 var images = await context.ReleaseImages.AsNoTracking().Where(image => image.ReleaseId == release.Id)
                     .OrderBy(image => image.Ordinal).ToListAsync(token);
-                var conflict = await TagConflicts.FindAsync(context, release, images.Select(image => (image.Image, image.Kind)), overwrite, token);
-                if (conflict is not null)
+                if (await TagConflicts.FindAsync(context, release, images, overwrite, token) is var (_, conflict))
                 {
                     return conflict;
                 }
@@ -65,9 +66,10 @@ public sealed class TagLedger(HistoryDatabase database)
                     return null;
                 }
 
-                var imageId = await context.Releases.Where(release => release.Id == owner.ReleaseId).Select(release => release.ImageId).SingleOrDefaultAsync(token);
+                var commit = await context.Releases.Where(release => release.Id == owner.ReleaseId).Select(release => release.Commit).SingleOrDefaultAsync(token);
+                var imageIds = await context.ReleaseBuilds.Where(build => build.ReleaseId == owner.ReleaseId).Select(build => build.ImageId).ToListAsync(token);
                 return new TagStanding(owner.ProjectId, owner.Ref, owner.ReleaseId, owner.Digest is null ? null : Digest.Parse(owner.Digest),
-                    owner.Version, owner.IsPublished, imageId)
+                    owner.Version, owner.IsPublished, commit, imageIds)
                 {
                     HandedTo = owner is { HandedToProjectId: { } heir, HandedToRef: { } heirRef } ? (heir, heirRef) : null,
                 };

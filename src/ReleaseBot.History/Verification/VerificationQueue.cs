@@ -70,10 +70,11 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 var release = await database.HeldAsync(context, job.ReleaseId, job.Fence, token);
                 Describe(release, verified);
                 await context.ReleaseImages.Where(image => image.ReleaseId == release.Id).ExecuteDeleteAsync(token);
-                context.ReleaseImages.AddRange(verified.Plan.Images.Select((image, ordinal) => ReleaseImage.Of(release.Id, ordinal, image)));
-                var conflict = await TagConflicts.FindAsync(context, release, verified.Plan.Images.Select(image => (image.Image, image.Kind)), verified.Overwrite, token);
-                if (conflict is not null)
+                List<ReleaseImage> images = [.. verified.Plan.Images.Select((image, ordinal) => ReleaseImage.Of(release.Id, ordinal, image))];
+                context.ReleaseImages.AddRange(images);
+                if (await TagConflicts.FindAsync(context, release, images, verified.Overwrite, token) is var (refused, conflict))
                 {
+                    context.TagMoves.Add(TagMove.Refusal(database.NewId(now), release, refused, conflict.Message, now));
                     await StageWrites.EndAsync(context, release, StageName.Verify, StageStatus.Failed, now, token);
                     await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Rejected, conflict, verified.Tellings, now, token);
                     return conflict;

@@ -54,7 +54,15 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
             return (null, found.Digest);
         }
 
-        if (standing is { IsPublished: false } && (standing.Digest == found.Digest || standing.ImageId is { } id && id == found.ConfigDigest?.Value))
+        if (standing is { IsPublished: true } && standing.Digest == found.Digest && IsOfSameCommit(standing, run.Release))
+        {
+            run.Log.Say($"{image.Image} was published already, from this commit of this branch, as {found.Digest.Short}");
+            await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, found.Digest, null, cancellationToken);
+            run.MarkPushed(image, found.Digest);
+            return (null, found.Digest);
+        }
+
+        if (standing is { IsPublished: false } && (standing.Digest == found.Digest || found.ConfigDigest is { } config && standing.ImageIds.Contains(config.Value)))
         {
             // Pushed by a release that never reached published: nobody was told of it, so it may go.
             return (null, found.Digest);
@@ -70,14 +78,14 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
     /// <summary>Whether the bytes can be had without a build: from a registry that holds them, or from this worker's engine.</summary>
     public async Task<bool> IsImageAvailableAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
-        if (run.ImageId is null)
-        {
-            return false;
-        }
-
         if (run.IsHeldByARegistry)
         {
             return true;
+        }
+
+        if (run.ImageId is null)
+        {
+            return false;
         }
 
         try
@@ -89,6 +97,22 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
             return false;
         }
     }
+
+    /// <summary>What a run that is told to end leaves behind: an image whose put was under way, and may have come to pass, is looked for once more.</summary>
+    public async Task AdoptPutsAsync(ReleaseRun run, CancellationToken cancellationToken)
+    {
+        foreach (var image in run.Images.Where(image => image.Status == ImageStatus.Pending && run.ImageId is not null))
+        {
+            if (await registries.Get(image.Registry).GetManifestAsync(image.Repository, image.Tag, cancellationToken) is { } found && IsOwn(run, found))
+            {
+                await AdoptAsync(run, image, found.Digest, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>A branch that comes back to a commit moves its own tags alone; those of the commit stay as they are.</summary>
+    private static bool IsOfSameCommit(TagStanding standing, Release release) =>
+        release.RefKind == RefKind.Branch && standing.Commit == release.Commit && standing.ProjectId == release.ProjectId && standing.Ref == release.Ref.FullName;
 
     private static bool IsOwn(ReleaseRun run, RegistryManifest found) =>
         run.Digest is { } digest ? found.Digest == digest : run.ImageId is { } imageId && found.ConfigDigest?.Value == imageId;

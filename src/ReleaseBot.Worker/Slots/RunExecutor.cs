@@ -2,12 +2,13 @@ using Microsoft.Extensions.Logging;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
 using ReleaseBot.History;
+using ReleaseBot.Registries;
 
 namespace ReleaseBot.Worker;
 
 /// <summary>Runs one claimed release under its lease, and answers for every way in which that can end.</summary>
 internal sealed partial class RunExecutor(
-    RunQueue queue, RunLedger ledger, ReleaseLogStore logs, ReleasePipeline pipeline, DockerEngine engine, EngineUpkeep upkeep,
+    RunQueue queue, RunLedger ledger, ReleaseLogStore logs, ReleasePipeline pipeline, ImageSurvey survey, DockerEngine engine, EngineUpkeep upkeep,
     IReadOnlyList<ProjectRule> rules, SecretMask mask, TimeProvider time, ILogger<RunExecutor> logger)
 {
     private static readonly Func<ILogger, Guid, IDisposable?> ReleaseScope = LoggerMessage.DefineScope<Guid>("release {ReleaseId}");
@@ -27,7 +28,6 @@ internal sealed partial class RunExecutor(
         lease.Start();
         try
         {
-            await EndStragglersAsync(claimed, lease.Token);
             await RunAsync(claimed, log, lease);
         }
         catch (FencedOffException)
@@ -57,6 +57,7 @@ internal sealed partial class RunExecutor(
         {
             try
             {
+                await EndStragglersAsync(claimed, lease.Token);
                 await pipeline.RunAsync(run, lease.Token);
             }
             catch (OperationCanceledException) when (lease.Token.IsCancellationRequested)
@@ -105,6 +106,7 @@ internal sealed partial class RunExecutor(
         switch (end)
         {
             case RunEnd.Canceled:
+                await AdoptPutsAsync(run);
                 await pipeline.FinishAsync(run, ReleaseStatus.Canceled, new Reason(ReasonCode.Canceled, "Canceled by an operator; what was pushed already stays."), limit.Token);
                 break;
             case RunEnd.Stopping:
@@ -116,6 +118,20 @@ internal sealed partial class RunExecutor(
             default:
                 Log.LeaseLost(logger, run.Release.Id);
                 break;
+        }
+    }
+
+    /// <summary>What is said of the images must be so, as far as the registries can be asked.</summary>
+    private async Task AdoptPutsAsync(ReleaseRun run)
+    {
+        using var limit = new CancellationTokenSource(LastWords, time);
+        try
+        {
+            await survey.AdoptPutsAsync(run, limit.Token);
+        }
+        catch (Exception exception) when (exception is RegistryException || limit.IsCancellationRequested)
+        {
+            run.Log.Say("a registry could not be asked what it holds of this release");
         }
     }
 

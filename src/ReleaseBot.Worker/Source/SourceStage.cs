@@ -28,7 +28,7 @@ internal sealed class SourceStage(ImageSurvey survey, EngineRoom room, SourceFet
 
             if (await survey.IsImageAvailableAsync(run, cancellationToken))
             {
-                run.Log.Say($"the image is built already ({run.ImageId?[..19]}): no source is needed");
+                run.Log.Say($"the image is built already ({run.Digest?.Short ?? run.ImageId?[..19]}): no source is needed");
                 return StageResult.Done;
             }
 

@@ -24,6 +24,10 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
             await DecideAndMoveAsync(run, image, either.Token);
             return true;
         }
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new RegistryException(RegistryFault.Unavailable, $"{image.Image} could not be moved within {TagLock.Lease.TotalMinutes:F0} minutes: the registry is too slow.", exception);
+        }
         finally
         {
             await tags.UnlockAsync(run.Claimed, image.Image, CancellationToken.None);

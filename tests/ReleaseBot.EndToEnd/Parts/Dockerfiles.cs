@@ -27,6 +27,16 @@ internal static class Dockerfiles
         RUN ["/bin/busybox", "sh", "-c", "echo {SlowStep}; /bin/busybox sleep 13"]
         """;
 
+    /// <summary>An odd number of seconds, by which the process is known.</summary>
+    public const string EndlessSleep = "3601";
+
+    /// <summary>Its one step does not end by itself.</summary>
+    public const string Endless = Start +
+        $"""
+
+        RUN ["/bin/busybox", "sh", "-c", "echo {SlowStep}; /bin/busybox sleep {EndlessSleep}"]
+        """;
+
     private const string Start =
         """
         FROM scratch

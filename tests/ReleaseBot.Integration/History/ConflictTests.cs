@@ -42,6 +42,10 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
         await PublishAsync(await ClaimRunAsync());
 
         (await VerdictAsync(7, "v1.0.0_a", 2)).ShouldBe(ReasonCode.TagTaken);
+
+        var refused = (await History.RowsAsync<TagMove>()).Single(move => move.Verdict == TagVerdict.Refused);
+        (refused.Tag, refused.By, refused.To).ShouldBe(("v1.0.0_a", "release", null));
+        refused.Reason.ShouldContain("belongs to refs/tags/v1.0.0+a");
     }
 
     [Fact]

@@ -173,6 +173,20 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task A_Cancel_Just_Before_A_Wait_Does_Not_Last_As_Long_As_The_Wait()
+    {
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        var run = await ClaimRunAsync();
+        (await History.Operations.CancelAsync(id, "ops", Token)).ShouldBe(OperationOutcome.Done);
+
+        await History.Ledger.ParkAsync(run, new Reason(ReasonCode.RegistryUnavailable, "It is away."), TimeSpan.FromHours(1), Token);
+
+        var next = await ClaimRunAsync();
+        next.Release.Id.ShouldBe(id);
+        (await History.Runs.StateAsync(next, Token)).ShouldBe(LeaseState.CancelRequested);
+    }
+
+    [Fact]
     public async Task A_Cancel_Ends_A_Parked_Release_And_One_Whose_Worker_Died()
     {
         var parked = await QueueTagAsync(7, "v1.0.0", 1);
