@@ -141,6 +141,50 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
         shop.Second.Heal();
         await shop.Api.PostAsync($"api/v1/releases/{release.Id}/retry", null);
         (await shop.WaitForPublishedAsync(Tag)).Images.ShouldAllBe(image => image.Status == "pushed" && image.Reason == null);
+        await shop.DigestAsync(Tag);
+        (await shop.Api.LogAsync(release.Id)).Split("built sha256:").Length.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Tag_That_A_Registry_Holds_Immutable_Ends_The_Release_In_The_Registrys_Words_And_A_Retry_Builds_Nothing()
+    {
+        await using var shop = await ReleaseScenario.StartAsync(parts);
+        const string Refusal = """{"errors":[{"code":"TAG_INVALID","message":"the tag is immutable and can't be overwritten"}]}""";
+        shop.First.On(request => request.Is("PUT", $"/manifests/{Tag}"), new ProxyFault.Answer(400, Refusal), times: 1000);
+
+        await shop.PushTagAsync(Tag);
+        var release = await shop.WaitForEndAsync(Tag);
+
+        (release.Status, release.Reason?.Code).ShouldBe(("failed", "push-failed"));
+        release.Reason!.Message.ShouldContain("immutable");
+        release.Images.ShouldAllBe(image => image.Status == (image.Registry == "first" && !image.Floating ? "failed" : "pending"));
+        await shop.ShouldHoldNothingAsync(Tag);
+        shop.First.Heal();
+        await shop.Api.PostAsync($"api/v1/releases/{release.Id}/retry", null);
+        (await shop.WaitForPublishedAsync(Tag)).Attempt.ShouldBe(2);
+        (await shop.Api.LogAsync(release.Id)).Split("built sha256:").Length.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Registry_That_Stays_Away_Is_Given_Up_With_The_State_Of_Each_Image()
+    {
+        await using var shop = await ReleaseScenario.CreateAsync(parts);
+        shop.Settings["Publishing"] = new JsonObject { ["GiveUpAfter"] = "00:00:05" };
+        shop.Second.On(_ => true, new ProxyFault.Answer(503), times: 10_000);
+        await shop.Bot.StartAsync();
+
+        await shop.PushTagAsync(Tag);
+        var release = await shop.WaitForEndAsync(Tag);
+
+        (release.Status, release.Reason?.Code).ShouldBe(("failed", "registry-unavailable"));
+        release.Images.Select(image => (image.Registry, image.Floating, image.Status, image.Reason?.Code)).ShouldBe(
+            [
+                ("first", false, "pushed", null), ("first", true, "pending", null),
+                ("second", false, "failed", "registry-unavailable"), ("second", true, "pending", null),
+            ],
+            ignoreOrder: true);
+        (await shop.FirstView.DigestAsync(shop.Path, "latest")).ShouldBeNull();
+        await shop.WaitUntilToldAsync(Tag);
     }
 
     [Fact]
@@ -154,6 +198,8 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
 
         release.Status.ShouldBe("rejected");
         release.Reason.ShouldNotBeNull().Code.ShouldBe("version-exists");
+        (await shop.Api.LogAsync(release.Id)).ShouldNotContain("built sha256:");
+        (await shop.Api.ImageAsync(shop.ReferenceInFirst("v1.1.0"))).Moves.Select(move => (move.Verdict, move.By)).ShouldBe([("refused", "release")]);
         (await shop.FirstView.DigestAsync(shop.Path, "v1.1.0")).ShouldBe(await shop.DigestAsync(Tag));
         (await shop.SecondView.DigestAsync(shop.Path, "v1.1.0")).ShouldBeNull();
     }

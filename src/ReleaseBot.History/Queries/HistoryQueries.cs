@@ -44,6 +44,23 @@ public sealed class HistoryQueries(HistoryDatabase database)
             (context, token) => context.Releases.Where(release => release.Id == id).Select(release => (ReleaseStatus?)release.Status).SingleOrDefaultAsync(token),
             cancellationToken);
 
+    /// <summary>
+    /// Whether an engine should keep the image of a release: while it is under way, and for a time after it has failed in its push, so that a retry has
+    /// nothing to build.
+    /// </summary>
+    /// <returns>Null where there is no such release.</returns>
+    public Task<bool?> IsImageNeededAsync(Guid id, TimeSpan afterFailure, CancellationToken cancellationToken) =>
+        database.ReadAsync<bool?>(
+            async (context, token) =>
+            {
+                var since = await database.NowAsync(context, token) - afterFailure;
+                return await context.Releases.Where(release => release.Id == id)
+                    .Select(release => new { release.Status, release.ImageId, release.Digest, release.FinishedAt }).SingleOrDefaultAsync(token) is { } row
+                    ? !row.Status.IsFinal() || row is { Status: ReleaseStatus.Failed, ImageId: not null, Digest: null } && row.FinishedAt >= since
+                    : null;
+            },
+            cancellationToken);
+
     /// <summary>Deliveries without their bodies.</summary>
     public Task<Page<Delivery>> DeliveriesAsync(DeliveryFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(

@@ -13,16 +13,19 @@ internal sealed partial class EngineUpkeep(
     private const string Prefix = "releasebot/";
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
 
+    /// <summary>So long the image of a release whose push has failed is kept for a retry, unless the disk needs the room.</summary>
+    private static readonly TimeSpan KeptForRetry = TimeSpan.FromDays(1);
+
     private readonly WakeUp _pruneSoon = new(time);
     private readonly SemaphoreSlim _makingRoom = new(1);
 
-    /// <summary>Removes the image that the release kept at the engine, unless the release is only waiting. Never throws.</summary>
+    /// <summary>Removes the image that the release kept at the engine, unless the release is only waiting, or may be retried. Never throws.</summary>
     public async Task AfterReleaseAsync(string localTag, Guid releaseId)
     {
         try
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1), time);
-            if (await history.StatusAsync(releaseId, limit.Token) is not { } status || status.IsFinal())
+            if (await history.IsImageNeededAsync(releaseId, KeptForRetry, limit.Token) is not true)
             {
                 await engine.RemoveImageAsync(localTag, limit.Token);
                 _pruneSoon.Set();
@@ -41,7 +44,7 @@ internal sealed partial class EngineUpkeep(
         await _makingRoom.WaitAsync(cancellationToken);
         try
         {
-            await RemoveLeftoversAsync(cancellationToken);
+            await RemoveLeftoversAsync(TimeSpan.Zero, cancellationToken);
             Log.Emptied(logger, await engine.PruneBuildCacheAsync(0, cancellationToken) / 1_000_000);
         }
         finally
@@ -64,7 +67,7 @@ internal sealed partial class EngineUpkeep(
             await _pruneSoon.WaitAsync(Interval, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
-                await RemoveLeftoversAsync(stoppingToken);
+                await RemoveLeftoversAsync(KeptForRetry, stoppingToken);
                 var freed = await engine.PruneBuildCacheAsync(settings.CacheBudget, stoppingToken);
                 if (freed > 0)
                 {
@@ -79,14 +82,14 @@ internal sealed partial class EngineUpkeep(
     }
 
     /// <summary>Images of releases that ended elsewhere, or while nobody looked.</summary>
-    private async Task RemoveLeftoversAsync(CancellationToken cancellationToken)
+    private async Task RemoveLeftoversAsync(TimeSpan keptForRetry, CancellationToken cancellationToken)
     {
         foreach (var tag in await engine.ListImagesAsync(Prefix, cancellationToken))
         {
             var name = tag[Prefix.Length..];
             var colon = name.IndexOf(':', StringComparison.Ordinal);
             if (colon > 0 && Guid.TryParseExact(name[..colon], "N", out var releaseId)
-                && (await history.StatusAsync(releaseId, cancellationToken))?.IsFinal() == true)
+                && await history.IsImageNeededAsync(releaseId, keptForRetry, cancellationToken) is false)
             {
                 await engine.RemoveImageAsync(tag, cancellationToken);
             }
