@@ -45,6 +45,7 @@ internal sealed partial class Reconciler(
         }
         catch (OperationCanceledException) when (lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
+            report.Cut();
             Log.TakenOver(_logger, report.Number);
         }
         catch (Exception)
