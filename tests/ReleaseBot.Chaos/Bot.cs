@@ -25,6 +25,7 @@ internal sealed class Bot(string name, string role, Uri address, Fleet fleet) : 
 
     public async Task KillAsync()
     {
+        ReportDeath();
         await _process!.KillAsync();
         Bury();
     }
@@ -32,6 +33,13 @@ internal sealed class Bot(string name, string role, Uri address, Fleet fleet) : 
     /// <summary>SIGTERM, and a look at how it went.</summary>
     public async Task StopAsync()
     {
+        if (HasDied)
+        {
+            ReportDeath();
+            Bury();
+            return;
+        }
+
         var code = await _process!.TerminateAsync();
         if (code != 0)
         {
@@ -56,6 +64,15 @@ internal sealed class Bot(string name, string role, Uri address, Fleet fleet) : 
         }
 
         _process?.Dispose();
+    }
+
+    /// <summary>A fault that comes after it must not hide it.</summary>
+    private void ReportDeath()
+    {
+        if (HasDied)
+        {
+            fleet.ReportDeath($"{name} has died:\n{(Output.Length > 400 ? Output[^400..] : Output)}");
+        }
     }
 
     private void Bury()

@@ -9,23 +9,27 @@ internal interface ITroubles
     /// <summary>By kind.</summary>
     IReadOnlyDictionary<string, int> Counts { get; }
 
-    /// <summary>What was seen that should not be.</summary>
-    IReadOnlyCollection<string> Complaints { get; }
+    /// <summary>By what was promised of this trouble, what was seen that should not be.</summary>
+    IReadOnlyDictionary<string, IReadOnlyCollection<string>> Complaints { get; }
 
     /// <summary>Everything is well again when it ends.</summary>
     Task RunAsync(CancellationToken until);
 }
 
 /// <summary>RabbitMQ is away all the time, and for so long at the least. Hooks are taken all the same, and none has to wait.</summary>
-internal sealed class BusAway(World world, TimeSpan away) : ITroubles
+internal sealed class BusAway(World world, Traffic traffic, Api api, TimeSpan away) : ITroubles
 {
     private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(2);
 
     public IReadOnlyDictionary<string, int> Counts { get; } = new Dictionary<string, int> { ["rabbitmq-away"] = 1 };
 
-    public IReadOnlyCollection<string> Complaints =>
-        [.. world.GitLab.Deliveries.Where(delivery => delivery.Status is not (200 or 202) || delivery.Took > LongestAnswer)
-            .Select(delivery => $"the hook of {delivery.Project} {delivery.Ref} was answered {delivery.Status?.ToString(CultureInfo.InvariantCulture) ?? delivery.Error} after {delivery.Took.TotalSeconds:F1} s")];
+    private IReadOnlyList<string> _healed = [];
+
+    public IReadOnlyDictionary<string, IReadOnlyCollection<string>> Complaints => new Dictionary<string, IReadOnlyCollection<string>>
+    {
+        ["every hook was answered at once"] = Slow(),
+        ["what a hook told of came of it, and was not found by reconciling"] = _healed,
+    };
 
     public async Task RunAsync(CancellationToken until)
     {
@@ -33,7 +37,17 @@ internal sealed class BusAway(World world, TimeSpan away) : ITroubles
         // Not cut short: the point is that it lasts.
         await Task.Delay(away, TimeProvider.System, CancellationToken.None);
         await world.RabbitMq.ResumeAsync(CancellationToken.None);
+        var told = traffic.Pushed.Where(tag => !tag.IsHookLost).Select(tag => (tag.Project, tag.Name)).ToHashSet();
+        _healed =
+        [
+            .. (await api.ReleasesAsync(CancellationToken.None)).Where(release => release.Trigger.Kind != "webhook" && told.Contains((release.Project.Path, release.Ref.Name)))
+                .Select(release => $"{release.Project.Path} {release.Ref.Name}: {release.Trigger.Kind}"),
+        ];
     }
+
+    private IReadOnlyCollection<string> Slow() =>
+        [.. world.GitLab.Deliveries.Where(delivery => delivery.Status is not (200 or 202) || delivery.Took > LongestAnswer)
+            .Select(delivery => $"the hook of {delivery.Project} {delivery.Ref} was answered {delivery.Status?.ToString(CultureInfo.InvariantCulture) ?? delivery.Error} after {delivery.Took.TotalSeconds:F1} s")];
 }
 
 /// <summary>
@@ -49,7 +63,7 @@ internal sealed class RollingRestart(Fleet fleet) : ITroubles
 
     public IReadOnlyDictionary<string, int> Counts => _counts;
 
-    public IReadOnlyCollection<string> Complaints => _complaints;
+    public IReadOnlyDictionary<string, IReadOnlyCollection<string>> Complaints => new Dictionary<string, IReadOnlyCollection<string>> { ["no request failed"] = _complaints };
 
     public async Task RunAsync(CancellationToken until)
     {

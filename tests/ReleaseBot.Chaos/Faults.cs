@@ -20,7 +20,10 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
 
     public IReadOnlyDictionary<string, int> Counts => _counts;
 
-    public IReadOnlyCollection<string> Complaints => [];
+    public IReadOnlyDictionary<string, IReadOnlyCollection<string>> Complaints => new Dictionary<string, IReadOnlyCollection<string>>
+    {
+        ["a killed worker's releases ran elsewhere after one lease and a claim"] = takeOvers.Late,
+    };
 
     /// <param name="until">Ends it; what is struck then is healed at once.</param>
     public async Task RunAsync(CancellationToken until)
@@ -39,6 +42,7 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
 
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"      {TimeProvider.System.GetUtcNow():HH:mm:ss} {fault.Kind} {fault.Part} for {lasts.TotalSeconds:F1} s"));
             _counts[fault.Kind] = _counts.GetValueOrDefault(fault.Kind) + 1;
+            takeOvers.Struck(fault.Part);
             await fault.StrikeAsync();
             _healing.RemoveAll(task => task.IsCompletedSuccessfully);
             _healing.Add(HealAsync(fault, lasts, until));
@@ -59,6 +63,7 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
     {
         await Task.Delay(lasts, TimeProvider.System, until).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await fault.HealAsync();
+        takeOvers.Healed(fault.Part);
         lock (_struck)
         {
             _struck.Remove(fault.Part);
@@ -90,7 +95,10 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
         {
             var owner = bot.Owner;
             await bot.KillAsync();
-            takeOvers.Watch(owner);
+            if (bot.Role == "worker")
+            {
+                takeOvers.Watch(bot.Name, owner);
+            }
         },
         () =>
         {

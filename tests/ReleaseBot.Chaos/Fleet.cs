@@ -16,6 +16,7 @@ internal sealed class Fleet : IAsyncDisposable
     private readonly string _settings;
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(20) };
     private readonly ConcurrentQueue<string> _complaints = new();
+    private readonly ConcurrentQueue<string> _deaths = new();
 
     private Fleet(World world)
     {
@@ -38,6 +39,9 @@ internal sealed class Fleet : IAsyncDisposable
 
     /// <summary>What went wrong with the processes themselves.</summary>
     public IReadOnlyCollection<string> Complaints => _complaints;
+
+    /// <summary>Of processes that nobody had killed.</summary>
+    public IReadOnlyCollection<string> Deaths => _deaths;
 
     /// <summary>With the read scope.</summary>
     public HttpClient Http => _http;
@@ -69,6 +73,8 @@ internal sealed class Fleet : IAsyncDisposable
     }
 
     public void Report(string complaint) => _complaints.Enqueue(complaint);
+
+    public void ReportDeath(string complaint) => _deaths.Enqueue(complaint);
 
     public ServerProcess Launch(Bot bot) =>
         ServerProcess.Start("dotnet", [Program, "serve", "--roles", bot.Role, "--config", _settings], Environment(bot), _world.Folder);

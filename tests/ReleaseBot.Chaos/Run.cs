@@ -35,13 +35,13 @@ internal sealed class Run(ChaosOptions options)
         var registries = world.Registries.Select(registry => new RegistryStore(registry)).ToList();
         var watcher = new TagWatcher(registries, options);
         var takeOvers = new TakeOvers(world.Database);
+        var api = new Api(fleet);
         ITroubles troubles = options.Drill switch
         {
-            Drill.BusAway => new BusAway(world, options.Away),
+            Drill.BusAway => new BusAway(world, traffic, api, options.Away),
             Drill.RollingRestart => new RollingRestart(fleet),
             _ => new Faults(world, fleet, takeOvers, options),
         };
-        var api = new Api(fleet);
         using var calm = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var watching = watcher.RunAsync(over.Token);

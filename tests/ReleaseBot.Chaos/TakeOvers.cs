@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Data.Common;
+using System.Globalization;
 using Npgsql;
 
 namespace ReleaseBot.Chaos;
@@ -8,38 +9,99 @@ namespace ReleaseBot.Chaos;
 internal sealed class TakeOvers(string connectionString)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>A lease of 30 s, a look every 5 s, and until one of the others has a free slot.</summary>
+    private static readonly TimeSpan Promised = TimeSpan.FromSeconds(30 + 5 + 10);
+
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
     private readonly ConcurrentBag<TimeSpan> _waits = [];
+    private readonly ConcurrentQueue<string> _late = new();
+    private readonly Lock _lock = new();
+    private readonly HashSet<string> _hindered = new(StringComparer.Ordinal);
+    private int _hindrances;
 
     public IReadOnlyList<TimeSpan> Waits => [.. _waits.Order()];
 
-    /// <summary>Called right after the kill.</summary>
-    public void Watch(string owner) => _ = Task.Run(() => WatchAsync(owner));
+    /// <summary>Those that took longer than promised, though nothing else was struck that a worker needs.</summary>
+    public IReadOnlyCollection<string> Late => _late;
 
-    private async Task WatchAsync(string owner)
+    public void Struck(string part)
+    {
+        if (IsNeeded(part))
+        {
+            lock (_lock)
+            {
+                _hindered.Add(part);
+                _hindrances++;
+            }
+        }
+    }
+
+    public void Healed(string part)
+    {
+        lock (_lock)
+        {
+            _hindered.Remove(part);
+        }
+    }
+
+    /// <summary>Called right after the kill.</summary>
+    /// <param name="worker">Its name in the fleet.</param>
+    /// <param name="owner">Its name in the history.</param>
+    public void Watch(string worker, string owner)
+    {
+        lock (_lock)
+        {
+            var isAlone = _hindered.All(part => part == worker);
+            var before = _hindrances;
+            _ = Task.Run(() => WatchAsync(owner, () => isAlone && before == _hindrances));
+        }
+    }
+
+    /// <summary>A worker that takes a release over needs the database, an engine and its own life.</summary>
+    private static bool IsNeeded(string part) =>
+        part.StartsWith("worker", StringComparison.Ordinal) || part.StartsWith("engine", StringComparison.Ordinal) || part.StartsWith("postgres", StringComparison.Ordinal);
+
+    private async Task WatchAsync(string owner, Func<bool> isUnhindered)
     {
         var died = TimeProvider.System.GetTimestamp();
-        try
+        Dictionary<Guid, long>? held = null;
+        while (held is not { Count: 0 } && TimeProvider.System.GetElapsedTime(died) < Limit)
         {
-            var held = await ReadAsync("SELECT id, fence FROM releases WHERE owner = @key AND lease_until > now() AND finished_at IS NULL", owner);
-            while (held.Count > 0 && TimeProvider.System.GetElapsedTime(died) < Limit)
+            try
             {
-                await Task.Delay(Pause, TimeProvider.System);
+                held ??= await ReadAsync("SELECT id, fence FROM releases WHERE owner = @key AND lease_until > now() AND finished_at IS NULL", owner);
                 foreach (var (id, fence) in held.ToList())
                 {
                     var now = await ReadAsync("SELECT id, fence FROM releases WHERE id::text = @key", id.ToString());
                     if (now.Values.Single() > fence)
                     {
-                        _waits.Add(TimeProvider.System.GetElapsedTime(died));
                         held.Remove(id);
+                        Add(id, TimeProvider.System.GetElapsedTime(died), isUnhindered());
                     }
                 }
             }
+            catch (DbException)
+            {
+                // The database is struck as well.
+            }
+
+            await Task.Delay(Pause, TimeProvider.System);
         }
-        catch (DbException)
+
+        foreach (var id in held?.Keys.ToList() ?? [])
         {
-            // The database is struck as well, and then the wait says nothing of the workers.
+            _late.Enqueue($"{id} was taken over by nobody in {Limit}");
+        }
+    }
+
+    private void Add(Guid release, TimeSpan wait, bool isUnhindered)
+    {
+        _waits.Add(wait);
+        if (isUnhindered && wait > Promised)
+        {
+            _late.Enqueue(string.Create(CultureInfo.InvariantCulture, $"{release} after {wait.TotalSeconds:F1} s"));
         }
     }
 

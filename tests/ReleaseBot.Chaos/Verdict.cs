@@ -26,10 +26,14 @@ internal sealed partial class Verdict(
         Say("every outcome was told once", NotToldOnce());
         Say("every log is whole", await CutLogsAsync(api, cancellationToken));
         Say("no container and no step is left on an engine", await LeftOnEnginesAsync(cancellationToken));
-        Say("no request failed that should not", [.. troubles.Complaints]);
-        Say("no process ended by itself", [.. fleet.All.Where(bot => bot.HasDied).Select(bot => $"{bot.Name} has died:\n{Tail(bot.Output)}")]);
+        foreach (var (promise, complaints) in troubles.Complaints)
+        {
+            Say(promise, [.. complaints]);
+        }
+
         // The last of all: nobody answers after it.
-        await Task.WhenAll(fleet.All.Where(bot => !bot.HasDied).Select(bot => bot.StopAsync()));
+        await Task.WhenAll(fleet.All.Select(bot => bot.StopAsync()));
+        Say("no process ended by itself", [.. fleet.Deaths]);
         Say("each process drains at SIGTERM", [.. fleet.Complaints]);
         Say("no process printed a secret", Secrets());
         Say("GitLab was asked nothing that it does not know", [.. world.GitLab.UnexpectedRequests.Select(request => $"{request.Method} {request.Path}")]);
@@ -100,18 +104,28 @@ internal sealed partial class Verdict(
             .Select(tag => Version(tag.Name[1..])).FirstOrDefault();
 
     /// <summary>
-    /// A rejected release is judged again by the other hook's delivery if that comes later, and each attempt has an outcome. A receiver of
-    /// Standard Webhooks knows a message by its webhook-id, and takes no notice of one that comes again.
+    /// A rejected release is judged again by the other hook's delivery if that comes later, and each attempt has an outcome, the last the
+    /// release's own. A receiver of Standard Webhooks knows a message by its webhook-id, and takes no notice of one that comes again.
     /// </summary>
     private List<string> NotToldOnce()
     {
-        var told = world.Chat.Taken.Where(message => message.Kind == ChatKind.Webhook).Select(Read).DistinctBy(message => message.Id).ToLookup(message => message.Release);
+        var all = world.Chat.Taken.Where(message => message.Kind == ChatKind.Webhook).Select(Read).ToList();
+        var told = all.DistinctBy(message => message.Id).ToLookup(message => message.Release);
+        if (all.Count > told.Sum(release => release.Count()))
+        {
+            Console.WriteLine($"      {all.Count - told.Sum(release => release.Count())} messages came again, under their own ids");
+        }
+
         return
         [
-            .. releases.Where(release => release.HasEnded && release.Status != "superseded" && told[release.Id].Count() != release.Attempt)
+            .. releases.Where(release => release.HasEnded && release.Status != "superseded" && !IsTold(release, [.. told[release.Id].Select(message => message.Type)]))
                 .Select(release => $"{Words(release)}: told {told[release.Id].Count()} times ({string.Join(", ", told[release.Id].Select(message => message.Type))})"),
         ];
     }
+
+    private static bool IsTold(ApiRelease release, IReadOnlyList<string> types) =>
+        types.Count == release.Attempt
+        && (types.Contains($"release.{release.Status}") || release is { Status: "published", Attempt: > 1 } && types.Contains("release.recovered"));
 
     private static (string Id, Guid Release, string Type) Read(ChatMessage message)
     {
