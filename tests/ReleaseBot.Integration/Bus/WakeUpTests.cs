@@ -1,0 +1,134 @@
+using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
+using ReleaseBot.Bus;
+using ReleaseBot.Configuration;
+using ReleaseBot.Core;
+using ReleaseBot.Parts;
+using ReleaseBot.Worker;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.Bus;
+
+/// <summary>The wake-up alone, with no database that could wake a worker too.</summary>
+public sealed class WakeUpTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Idle_Worker_Of_The_Same_Process_Is_Woken_In_Memory()
+    {
+        await using var bot = await Member.StartAsync(new BusSettings(), Roles.Web | Roles.Worker);
+
+        await bot.SendAsync();
+
+        await bot.ShouldWakeAsync();
+    }
+
+    [Fact]
+    public async Task Idle_Worker_Is_Woken_Over_A_Quorum_Queue()
+    {
+        await using var broker = await RabbitMqServer.StartAsync(Token);
+        var settings = new BusSettings { Transport = BusTransport.RabbitMq, Uri = new Secret(broker.Uri.AbsoluteUri) };
+        await using var web = await Member.StartAsync(settings, Roles.Web);
+        // There is no worker's queue yet, and RabbitMQ would drop it without a word.
+        await Should.ThrowAsync<MessageReturnedException>(web.SendAsync());
+        await using var worker = await Member.StartAsync(settings, Roles.Worker);
+
+        await web.SendAsync();
+        await worker.ShouldWakeAsync();
+        await ShouldBeQuorumAsync(broker);
+    }
+
+    [Fact]
+    public async Task Broker_That_Is_Away_Keeps_Nobody_From_Starting()
+    {
+        var settings = new BusSettings { Transport = BusTransport.RabbitMq, Uri = new Secret($"amqp://guest:guest@127.0.0.1:{Ports.Free()}/") };
+
+        await using var web = await Member.StartAsync(settings, Roles.Web, isThere: false);
+
+        web.IsConnected.ShouldBeFalse();
+    }
+
+    /// <summary>Declared as another type, it would be another queue's name.</summary>
+    private static async Task ShouldBeQuorumAsync(RabbitMqServer broker)
+    {
+        await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Token);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Token);
+        var fault = await Should.ThrowAsync<OperationInterruptedException>(
+            channel.QueueDeclareAsync("releasebot.releases.v1", durable: true, exclusive: false, autoDelete: false, cancellationToken: Token));
+        fault.Message.ShouldContain("quorum");
+    }
+
+    /// <summary>A process of the bot as far as the bus knows it.</summary>
+    private sealed class Member : IAsyncDisposable
+    {
+        private readonly ServiceProvider _services;
+
+        private Member(ServiceProvider services) => _services = services;
+
+        public bool IsConnected => _services.GetRequiredService<IBusControl>().CheckHealth().Status == BusHealthStatus.Healthy;
+
+        /// <param name="isThere">The broker is, and is waited for.</param>
+        public static async Task<Member> StartAsync(BusSettings settings, Roles roles, bool isThere = true)
+        {
+            var services = new ServiceCollection().AddLogging().AddSingleton(TimeProvider.System).AddSingleton<WorkerWakeUps>()
+                .AddReleaseBotBus(settings, roles).BuildServiceProvider();
+            var member = new Member(services);
+            foreach (var service in services.GetServices<IHostedService>())
+            {
+                await service.StartAsync(Token).WaitAsync(Limit, TimeProvider.System, Token);
+            }
+
+            if (isThere)
+            {
+                await member.UntilConnectedAsync();
+            }
+
+            return member;
+        }
+
+        public async Task SendAsync()
+        {
+            // As who dispatches does: nothing waits for a bus that is away.
+            using var limit = new CancellationTokenSource(SendLimit, TimeProvider.System);
+            await _services.GetRequiredService<IWorkSignal>().SendAsync(Guid.CreateVersion7(TimeProvider.System.GetUtcNow()), limit.Token);
+        }
+
+        public async Task ShouldWakeAsync()
+        {
+            var wakeUps = _services.GetRequiredService<WorkerWakeUps>();
+            var start = TimeProvider.System.GetTimestamp();
+            await wakeUps.Slots.WaitAsync(Limit, Token);
+            await wakeUps.Tags.WaitAsync(Limit, Token);
+            TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(Limit, "nobody was woken");
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var service in _services.GetServices<IHostedService>().Reverse())
+            {
+                await service.StopAsync(CancellationToken.None);
+            }
+
+            await _services.DisposeAsync();
+        }
+
+        private async Task UntilConnectedAsync()
+        {
+            var start = TimeProvider.System.GetTimestamp();
+            while (!IsConnected)
+            {
+                TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(Limit, "the bus was not there in time");
+                await Task.Delay(Pause, TimeProvider.System, Token);
+            }
+        }
+    }
+}
