@@ -46,7 +46,7 @@ cd "$ROOT"
 meet_needs "${TEST_NEEDS[@]}" "${BENCH_NEEDS[@]}"
 step "Build"
 dotnet build tests/ReleaseBot.Benchmarks --configuration Release --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
-dotnet publish src/ReleaseBot --configuration Release --output artifacts/publish/bench --verbosity quiet --nologo -p:RunAnalyzers=false
+dotnet publish src/ReleaseBot --configuration Release --use-current-runtime --self-contained false --output artifacts/publish/bench --verbosity quiet --nologo -p:RunAnalyzers=false
 good "built"
 step "Benchmarks"
 say "load before: $(cut -d' ' -f1-3 /proc/loadavg)"
