@@ -370,8 +370,8 @@ internal sealed class TagGame(HistoryHost history, IGameRegistries registries, s
                 var digest = expected is null ? null : DigestOf(expected);
                 var owner = await history.Queries.TagOwnerAsync(image, token);
                 (await registries.GetAsync(image, token)).ShouldBe(digest, $"{image} belongs on {expected?.ToString() ?? "nothing"}\n{_story}");
-                owner?.Version.ShouldBe(expected?.ToString(), $"{image} in the history\n{_story}");
-                owner?.Digest.ShouldBe(digest?.Value, $"{image} in the history\n{_story}");
+                (owner?.Version).ShouldBe(expected?.ToString(), $"{image} in the history\n{_story}");
+                (owner?.Digest).ShouldBe(digest?.Value, $"{image} in the history\n{_story}");
             }
         }
 
