@@ -25,7 +25,7 @@ looks from outside whether each promise was kept. It exits with 0 only if all we
   --projects N           projects that they are spread over (4)
   --seed N               of the tags and the faults (random; it is printed)
   --fault-every SECONDS  mean time between two faults (4)
-  --limit MINUTES        for all to end in (6)
+  --limit MINUTES        for all to end in (6, or 10 s a release; bus-away: besides what RabbitMQ is away for)
   --keep-logs DIR        where what every process printed is left
 TEXT
 }

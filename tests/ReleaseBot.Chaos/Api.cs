@@ -9,9 +9,7 @@ internal sealed record ApiProject(string Path);
 
 internal sealed record ApiRef(string Name);
 
-internal sealed record ApiTrigger(string Kind);
-
-internal sealed record ApiRelease(Guid Id, ApiProject Project, ApiRef Ref, ApiTrigger Trigger, string Status, int Attempt, ApiReason? Reason)
+internal sealed record ApiRelease(Guid Id, ApiProject Project, ApiRef Ref, string Status, int Attempt, ApiReason? Reason)
 {
     public bool HasEnded => Status is "published" or "rejected" or "failed" or "canceled" or "superseded";
 }

@@ -22,7 +22,12 @@ internal sealed record ChaosOptions
 
     public TimeSpan FaultEvery { get; init; } = TimeSpan.FromSeconds(4);
 
-    public TimeSpan Limit { get; init; } = TimeSpan.FromMinutes(6);
+    /// <summary>Six minutes, or more for many releases, where nothing is asked for; and what RabbitMQ is away for, besides.</summary>
+    public TimeSpan Limit
+    {
+        get => (field > TimeSpan.Zero ? field : TimeSpan.FromSeconds(Math.Max(360, 10 * Releases))) + (Drill == Drill.BusAway ? Away : TimeSpan.Zero);
+        init;
+    }
 
     public Drill Drill { get; init; } = Drill.Chaos;
 

@@ -17,18 +17,15 @@ internal interface ITroubles
 }
 
 /// <summary>RabbitMQ is away all the time, and for so long at the least. Hooks are taken all the same, and none has to wait.</summary>
-internal sealed class BusAway(World world, Traffic traffic, Api api, TimeSpan away) : ITroubles
+internal sealed class BusAway(World world, TimeSpan away) : ITroubles
 {
     private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(2);
 
     public IReadOnlyDictionary<string, int> Counts { get; } = new Dictionary<string, int> { ["rabbitmq-away"] = 1 };
 
-    private IReadOnlyList<string> _healed = [];
-
     public IReadOnlyDictionary<string, IReadOnlyCollection<string>> Complaints => new Dictionary<string, IReadOnlyCollection<string>>
     {
         ["every hook was answered at once"] = Slow(),
-        ["what a hook told of came of it, and was not found by reconciling"] = _healed,
     };
 
     public async Task RunAsync(CancellationToken until)
@@ -37,12 +34,6 @@ internal sealed class BusAway(World world, Traffic traffic, Api api, TimeSpan aw
         // Not cut short: the point is that it lasts.
         await Task.Delay(away, TimeProvider.System, CancellationToken.None);
         await world.RabbitMq.ResumeAsync(CancellationToken.None);
-        var told = traffic.Pushed.Where(tag => !tag.IsHookLost).Select(tag => (tag.Project, tag.Name)).ToHashSet();
-        _healed =
-        [
-            .. (await api.ReleasesAsync(CancellationToken.None)).Where(release => release.Trigger.Kind != "webhook" && told.Contains((release.Project.Path, release.Ref.Name)))
-                .Select(release => $"{release.Project.Path} {release.Ref.Name}: {release.Trigger.Kind}"),
-        ];
     }
 
     private IReadOnlyCollection<string> Slow() =>

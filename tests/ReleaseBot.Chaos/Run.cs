@@ -38,7 +38,7 @@ internal sealed class Run(ChaosOptions options)
         var api = new Api(fleet);
         ITroubles troubles = options.Drill switch
         {
-            Drill.BusAway => new BusAway(world, traffic, api, options.Away),
+            Drill.BusAway => new BusAway(world, options.Away),
             Drill.RollingRestart => new RollingRestart(fleet),
             _ => new Faults(world, fleet, takeOvers, options),
         };

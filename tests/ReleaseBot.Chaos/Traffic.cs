@@ -5,8 +5,7 @@ using ReleaseBot.StandIns.GitLab.Hooks;
 namespace ReleaseBot.Chaos;
 
 /// <param name="IsProtected">Else it has to be refused.</param>
-/// <param name="IsHookLost">No hook told of it.</param>
-internal sealed record PushedTag(string Project, string Name, bool IsProtected, bool IsHookLost);
+internal sealed record PushedTag(string Project, string Name, bool IsProtected);
 
 /// <summary>
 /// Developers who tag, in several projects: releases and pre-releases, back-ports, tags that are not protected; one by one and several in a
@@ -111,7 +110,7 @@ internal sealed class Traffic(World world, Fleet fleet, ChaosOptions options) : 
         world.GitLab.LosesHooks = false;
         lock (_pushed)
         {
-            _pushed.AddRange(tags.Select(tag => new PushedTag(clone.Project.Path, tag, isProtected, isLost)));
+            _pushed.AddRange(tags.Select(tag => new PushedTag(clone.Project.Path, tag, isProtected)));
         }
     }
 
