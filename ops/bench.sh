@@ -20,6 +20,7 @@ PART, all of them where none is named:
   publish      from a tag to images on two registries: a CI job with a cold dind, the best script, ReleaseBot
   intake       hooks stored and answered in a second, against webhook, pgbench and a bare Kestrel
   history      every filter of the API over a million releases, in SQLite and PostgreSQL
+  log          from a line that a build prints to everybody who follows its log, one and a hundred
   start        from the process's start to ready, memory at rest, the size of the program
   micro        planner, webhook signature, payload, build context, versions, each by itself, with BenchmarkDotNet
 

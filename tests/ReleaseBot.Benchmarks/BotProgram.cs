@@ -140,6 +140,13 @@ internal sealed class BotProgram : IAsyncDisposable
 
     public Task<string> GetAsync(string path, CancellationToken cancellationToken) => _http.GetStringAsync(path, cancellationToken);
 
+    /// <summary>Follows a log by server-sent events; the answer begins at once and ends with the release.</summary>
+    public async Task<HttpResponseMessage> FollowAsync(string path, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Accept = { new("text/event-stream") } } };
+        return (await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken)).EnsureSuccessStatusCode();
+    }
+
     /// <summary>Memory of the process, bytes: what it holds now and the most it ever held (VmRSS and VmHWM of proc(5)).</summary>
     public (long Resident, long Peak) Memory()
     {

@@ -2,6 +2,7 @@ using ReleaseBot.Benchmarks;
 using ReleaseBot.Benchmarks.History;
 using ReleaseBot.Benchmarks.Intake;
 using ReleaseBot.Benchmarks.Intake.Subjects;
+using ReleaseBot.Benchmarks.Log;
 using ReleaseBot.Benchmarks.Micro;
 using ReleaseBot.Benchmarks.Publish;
 using ReleaseBot.Benchmarks.Reporting;
@@ -17,6 +18,7 @@ BenchPart[] parts =
     new PublishPart(),
     new IntakePart(),
     new HistoryPart(),
+    new LogPart(),
     new StartPart(),
     new MicroPart(),
 ];
