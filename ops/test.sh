@@ -24,7 +24,7 @@ usage() {
 usage: ops/test.sh [--unit] [--filter TEXT] [--chaos] [--no-install]
 
 Installs what is missing, builds with warnings as errors, checks the format and that the migrations fit the model, runs the tests,
-and ends with a line "N passed, N failed, N skipped" of the tests.
+and each small benchmark once, and ends with a line "N passed, N failed, N skipped" of the tests.
 It exits with 0 only if everything is as it should be.
 
   --unit         only the build and the unit tests: nothing is installed, and it needs no root
@@ -59,6 +59,10 @@ main() {
     fi
     step "Tests"
     run_tests
+    if [[ -z $FILTER && ${PROJECTS[*]} != Unit ]]; then
+        step "Benchmarks"
+        run_benchmarks
+    fi
     if [[ -n $CHAOS ]]; then
         step "Chaos"
         run_chaos
@@ -175,6 +179,18 @@ run_project() {
         fault "$project: $(count failed "$trx") of $total tests failed (exit code $code)"
     elif ((total > 0)); then
         good "$project: $(count passed "$trx") of $total tests passed"
+    fi
+}
+
+# Whether each of the small benchmarks still does its work, which each checks before it is measured. How long it takes is nobody's fault.
+run_benchmarks() {
+    local from log=artifacts/micro-benchmarks.log
+    from=$(now)
+    if timeout --kill-after=10 3m artifacts/bin/ReleaseBot.Benchmarks/debug/ReleaseBot.Benchmarks micro --short --json artifacts/micro-short.json >"$log" 2>&1; then
+        good "every small benchmark does its work ($(seconds_since "$from") s)"
+    else
+        tail -n 40 "$log" | dim
+        fault "a benchmark fails; see $log"
     fi
 }
 
