@@ -89,18 +89,20 @@ public sealed class TagMove
     /// <summary>The <see cref="TagChange"/> that it came of; null for the move of a release.</summary>
     public Guid? ChangeId { get; init; }
 
-    /// <summary>A release asked for the tag and may not have it.</summary>
-    public static TagMove Refusal(Guid id, Release release, ReleaseImage image, string why, DateTimeOffset now) => new()
+    /// <summary>What a release did to the tag, or wished to do and may not.</summary>
+    public static TagMove Of(Guid id, Release release, ReleaseImage image, Digest? from, Digest? to, TagVerdict verdict, string reason, DateTimeOffset now) => new()
     {
         Id = id,
         Host = image.Host,
         Repository = image.Repository,
         Tag = image.Tag,
         At = now,
+        From = from?.Value,
+        To = to?.Value,
         ReleaseId = release.Id,
         Version = release.Version,
-        Verdict = TagVerdict.Refused,
-        Reason = why,
+        Verdict = verdict,
+        Reason = reason,
         By = "release",
     };
 }

@@ -163,7 +163,7 @@ public sealed class RunLedger(HistoryDatabase database)
                 image.ReasonMessage = why.Message;
                 if (why.Code is ReasonCode.VersionExists or ReasonCode.TagTaken or ReasonCode.RepositoryTaken)
                 {
-                    context.TagMoves.Add(TagMove.Refusal(database.NewId(now), release, image, why.Message, now));
+                    context.TagMoves.Add(TagMove.Of(database.NewId(now), release, image, null, null, TagVerdict.Refused, why.Message, now));
                 }
             }
         }

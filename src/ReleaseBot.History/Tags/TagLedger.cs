@@ -170,21 +170,7 @@ public sealed class TagLedger(HistoryDatabase database)
         HistoryContext context, Release release, ReleaseImage image, Digest? from, Digest? to, TagVerdict verdict, string reason, DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        context.TagMoves.Add(new TagMove
-        {
-            Id = database.NewId(now),
-            Host = image.Host,
-            Repository = image.Repository,
-            Tag = image.Tag,
-            At = now,
-            From = from?.Value,
-            To = to?.Value,
-            ReleaseId = release.Id,
-            Version = release.Version,
-            Verdict = verdict,
-            Reason = reason,
-            By = "release",
-        });
+        context.TagMoves.Add(TagMove.Of(database.NewId(now), release, image, from, to, verdict, reason, now));
         if (verdict is TagVerdict.Kept or TagVerdict.Refused)
         {
             return;

@@ -74,7 +74,7 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 context.ReleaseImages.AddRange(images);
                 if (await TagConflicts.FindAsync(context, release, images, verified.Overwrite, token) is var (refused, conflict))
                 {
-                    context.TagMoves.Add(TagMove.Refusal(database.NewId(now), release, refused, conflict.Message, now));
+                    context.TagMoves.Add(TagMove.Of(database.NewId(now), release, refused, null, null, TagVerdict.Refused, conflict.Message, now));
                     await StageWrites.EndAsync(context, release, StageName.Verify, StageStatus.Failed, now, token);
                     await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Rejected, conflict, verified.Tellings, now, token);
                     return conflict;
