@@ -108,35 +108,24 @@ internal sealed class BotProgram : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until there is a release of a tag.</summary>
+    /// <returns>The newest, as the API shows it.</returns>
+    public Task<JsonNode> WaitForReleaseAsync(string project, string tag, CancellationToken cancellationToken) =>
+        WaitAsync(project, tag, _ => true, cancellationToken);
+
     /// <summary>Waits until the newest release of a tag is published.</summary>
     /// <returns>The release as the API shows it, with <c>stages</c>.</returns>
     /// <exception cref="InvalidOperationException">It ended otherwise.</exception>
-    public async Task<JsonNode> WaitForPublishedAsync(string project, string tag, CancellationToken cancellationToken)
-    {
-        var path = $"api/v1/releases?project={Uri.EscapeDataString(project)}&ref={Uri.EscapeDataString(tag)}&limit=1";
-        var started = TimeProvider.System.GetTimestamp();
-        while (true)
+    public Task<JsonNode> WaitForPublishedAsync(string project, string tag, CancellationToken cancellationToken) => WaitAsync(
+        project, tag,
+        release => release["status"]!.GetValue<string>() switch
         {
-            var page = JsonNode.Parse(await _http.GetStringAsync(path, cancellationToken))!;
-            if (page["items"]!.AsArray() is [{ } release, ..])
-            {
-                switch (release["status"]!.GetValue<string>())
-                {
-                    case "published":
-                        return release;
-                    case "failed" or "rejected" or "canceled" or "superseded":
-                        throw new InvalidOperationException($"{project} {tag} was not published: {release.ToJsonString()}\n{Output}");
-                }
-            }
-
-            if (TimeProvider.System.GetElapsedTime(started) > ReleaseLimit)
-            {
-                throw new TimeoutException($"{project} {tag} was not published within {ReleaseLimit}: {page.ToJsonString()}\n{Output}");
-            }
-
-            await Task.Delay(ReleasePoll, TimeProvider.System, cancellationToken);
-        }
-    }
+            "published" => true,
+            "failed" or "rejected" or "canceled" or "superseded" =>
+                throw new InvalidOperationException($"{project} {tag} was not published: {release.ToJsonString()}\n{Output}"),
+            _ => false,
+        },
+        cancellationToken);
 
     public Task<string> GetAsync(string path, CancellationToken cancellationToken) => _http.GetStringAsync(path, cancellationToken);
 
@@ -167,6 +156,27 @@ internal sealed class BotProgram : IAsyncDisposable
         _process.Dispose();
         _http.Dispose();
         _folder.Delete(recursive: true);
+    }
+
+    private async Task<JsonNode> WaitAsync(string project, string tag, Func<JsonNode, bool> isSo, CancellationToken cancellationToken)
+    {
+        var path = $"api/v1/releases?project={Uri.EscapeDataString(project)}&ref={Uri.EscapeDataString(tag)}&limit=1";
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var page = JsonNode.Parse(await _http.GetStringAsync(path, cancellationToken))!;
+            if (page["items"]!.AsArray() is [{ } release, ..] && isSo(release))
+            {
+                return release;
+            }
+
+            if (TimeProvider.System.GetElapsedTime(started) > ReleaseLimit)
+            {
+                throw new TimeoutException($"{project} {tag} did not get so far within {ReleaseLimit}: {page.ToJsonString()}\n{Output}");
+            }
+
+            await Task.Delay(ReleasePoll, TimeProvider.System, cancellationToken);
+        }
     }
 
     private async Task<bool> IsReadyAsync(CancellationToken cancellationToken)

@@ -71,7 +71,7 @@ internal sealed class Bot(string name, string role, Uri address, Fleet fleet) : 
     {
         if (HasDied)
         {
-            fleet.ReportDeath($"{name} has died:\n{(Output.Length > 400 ? Output[^400..] : Output)}");
+            fleet.ReportDeath($"{name} has died:\n{Verdict.Tail(Output)}");
         }
     }
 

@@ -200,7 +200,7 @@ internal sealed partial class Verdict(
 
     private static string Words(ApiRelease release) => $"{release.Project.Path} {release.Ref.Name} {release.Status} {release.Reason?.Code} ({release.Id})";
 
-    private static string Tail(string text) => text.Length > 400 ? text[^400..] : text;
+    internal static string Tail(string text) => text.Length > 400 ? text[^400..] : text;
 
     [GeneratedRegex("line ([0-9]+) of 40", RegexOptions.CultureInvariant)]
     private static partial Regex NumberedLine();

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using ReleaseBot.Benchmarks.Publish;
 using ReleaseBot.Benchmarks.Reporting;
@@ -14,7 +13,7 @@ namespace ReleaseBot.Benchmarks.Log;
 /// </summary>
 internal sealed partial class LogPart : BenchPart
 {
-    private const string Path = "bench/log";
+    private const string Project = "bench/log";
 
     public override string Name => "log";
 
@@ -23,10 +22,10 @@ internal sealed partial class LogPart : BenchPart
     public override async Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken)
     {
         await using var world = await PublishWorld.StartAsync(options, cancellationToken);
-        var project = await world.GitLab.AddProjectAsync(Path, null, cancellationToken);
+        var project = await world.GitLab.AddProjectAsync(Project, null, cancellationToken);
         project.ProtectedTags.Add("v*");
         using var clone = await StandInRepository.CreateAsync(world.GitLab, project, cancellationToken);
-        File.Copy("/bin/busybox", System.IO.Path.Combine(clone.Directory, "busybox"));
+        File.Copy("/bin/busybox", Path.Combine(clone.Directory, "busybox"));
         foreach (var followers in options.IsShort ? new[] { 3 } : [1, 100])
         {
             Samples median = new(), late = new(), longest = new();
@@ -52,10 +51,10 @@ internal sealed partial class LogPart : BenchPart
         await clone.CommitAsync(new Dictionary<string, string?> { ["Dockerfile"] = Dockerfile(tag, lines) }, tag, cancellationToken);
         await clone.TagAsync(tag, null, cancellationToken);
         await clone.PushAsync(cancellationToken, "main", tag);
-        var release = await FindAsync(world, tag, cancellationToken);
+        var release = (await world.Bot.WaitForReleaseAsync(Project, tag, cancellationToken))["id"]!.GetValue<string>();
         ConcurrentBag<double> delays = [];
         await Task.WhenAll(Enumerable.Range(0, followers).Select(_ => FollowAsync(world.Bot, release, delays, cancellationToken)));
-        await world.Bot.WaitForPublishedAsync(Path, tag, cancellationToken);
+        await world.Bot.WaitForPublishedAsync(Project, tag, cancellationToken);
         if (delays.Count != followers * lines)
         {
             throw new InvalidOperationException($"{followers} followers saw {delays.Count} lines in all, and not {lines} each.");
@@ -80,20 +79,6 @@ internal sealed partial class LogPart : BenchPart
             {
                 delays.Add(Uptime() - double.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture));
             }
-        }
-    }
-
-    private static async Task<string> FindAsync(PublishWorld world, string tag, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            var page = JsonNode.Parse(await world.Bot.GetAsync($"api/v1/releases?project={Uri.EscapeDataString(Path)}&ref={tag}&limit=1", cancellationToken))!;
-            if (page["items"]!.AsArray() is [{ } release, ..])
-            {
-                return release["id"]!.GetValue<string>();
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, cancellationToken);
         }
     }
 

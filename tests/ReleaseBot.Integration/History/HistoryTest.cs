@@ -99,6 +99,13 @@ public abstract class HistoryTest(IDatabases databases) : IAsyncLifetime
         return id;
     }
 
+    /// <summary>The release of a tag, in a worker's hand.</summary>
+    protected async Task<ClaimedRun> RunAsync()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        return await ClaimRunAsync();
+    }
+
     protected async Task<ClaimedRun> ClaimRunAsync() => (await History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token)).ShouldNotBeNull();
 
     /// <summary>Carries a claimed release to its good end.</summary>

@@ -78,12 +78,6 @@ public abstract class LogTests(IDatabases databases) : HistoryTest(databases)
         (await History.Housekeeping.SweepAsync(Token)).ShouldBe(0);
     }
 
-    private async Task<ClaimedRun> RunAsync()
-    {
-        await QueueTagAsync(7, "v1.0.0", 1);
-        return await ClaimRunAsync();
-    }
-
     private Task AppendAsync(ClaimedRun run, string text) => History.Logs.AppendAsync(run.Release.Id, run.Fence, Encoding.UTF8.GetBytes(text), Token);
 
     private async Task<string> TextAsync(Guid release, long after) =>
