@@ -19,6 +19,8 @@ public sealed class WakeUpTests
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+    /// <summary>RabbitMQ 3.10 writes the names of its quorum queues to disk half a second after they were declared. One that crashes before has a queue without a leader for ever.</summary>
+    private static readonly TimeSpan UntilQueueIsOnDisk = TimeSpan.FromSeconds(3);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -45,6 +47,26 @@ public sealed class WakeUpTests
         await web.SendAsync();
         await worker.ShouldWakeAsync();
         await ShouldBeQuorumAsync(broker);
+    }
+
+    [Fact]
+    public async Task Idle_Worker_Is_Woken_Again_After_The_Broker_Crashed()
+    {
+        await using var broker = await RabbitMqServer.StartAsync(Token);
+        var settings = new BusSettings { Transport = BusTransport.RabbitMq, Uri = new Secret(broker.Uri.AbsoluteUri) };
+        await using var web = await Member.StartAsync(settings, Roles.Web);
+        await using var worker = await Member.StartAsync(settings, Roles.Worker);
+        await web.SendAsync();
+        await worker.ShouldWakeAsync();
+        await Task.Delay(UntilQueueIsOnDisk, TimeProvider.System, Token);
+
+        await broker.StopAsync();
+        await Should.ThrowAsync<OperationCanceledException>(web.SendAsync());
+        await broker.ResumeAsync(Token);
+
+        await worker.UntilConnectedAsync();
+        await web.SendAsync();
+        await worker.ShouldWakeAsync();
     }
 
     [Fact]
@@ -95,6 +117,16 @@ public sealed class WakeUpTests
             return member;
         }
 
+        public async Task UntilConnectedAsync()
+        {
+            var start = TimeProvider.System.GetTimestamp();
+            while (!IsConnected)
+            {
+                TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(Limit, "the bus was not there in time");
+                await Task.Delay(Pause, TimeProvider.System, Token);
+            }
+        }
+
         public async Task SendAsync()
         {
             // As who dispatches does: nothing waits for a bus that is away.
@@ -119,16 +151,6 @@ public sealed class WakeUpTests
             }
 
             await _services.DisposeAsync();
-        }
-
-        private async Task UntilConnectedAsync()
-        {
-            var start = TimeProvider.System.GetTimestamp();
-            while (!IsConnected)
-            {
-                TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(Limit, "the bus was not there in time");
-                await Task.Delay(Pause, TimeProvider.System, Token);
-            }
         }
     }
 }
