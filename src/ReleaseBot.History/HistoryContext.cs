@@ -77,8 +77,11 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
             release.Property(row => row.Id).ValueGeneratedNever();
             release.Ignore(row => row.Ref).Ignore(row => row.Reason);
             release.HasIndex(row => row.Key).IsUnique();
+            // By the project's path too, in any case: the model knows no index on an expression, so the migrations make it.
             release.HasIndex(row => new { row.ProjectId, row.Id });
-            release.HasIndex(row => new { row.RefName, row.Id });
+            release.HasIndex(row => new { row.ProjectId, row.Status, row.Id });
+            // The kind last: it tells tags from branches without a look at the row.
+            release.HasIndex(row => new { row.RefName, row.Id, row.RefKind });
             release.HasIndex(row => new { row.Version, row.Id });
             release.HasIndex(row => row.Commit);
             release.HasIndex(row => new { row.Status, row.Id });

@@ -617,14 +617,17 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasIndex("ProjectId", "Id")
                         .HasDatabaseName("ix_releases_project_id_id");
 
-                    b.HasIndex("RefName", "Id")
-                        .HasDatabaseName("ix_releases_ref_name_id");
-
                     b.HasIndex("Status", "Id")
                         .HasDatabaseName("ix_releases_status_id");
 
                     b.HasIndex("Version", "Id")
                         .HasDatabaseName("ix_releases_version_id");
+
+                    b.HasIndex("ProjectId", "Status", "Id")
+                        .HasDatabaseName("ix_releases_project_id_status_id");
+
+                    b.HasIndex("RefName", "Id", "RefKind")
+                        .HasDatabaseName("ix_releases_ref_name_id_ref_kind");
 
                     b.ToTable("releases");
                 });

@@ -13,7 +13,8 @@ public sealed class HistoryQueries(HistoryDatabase database)
             async (context, token) =>
             {
                 // The keys first: the filters run once, whatever is joined to a page afterwards.
-                var keys = await ReleaseNarrowing.Keys(context, filter).Take(filter.Limit + 1).ToListAsync(token);
+                var matching = await ReleaseNarrowing.KeysAsync(context, filter, token);
+                var keys = await matching.Take(filter.Limit + 1).ToListAsync(token);
                 var page = PageOf(keys, filter.Limit, key => key);
                 var releases = await context.Releases.Where(release => page.Items.Contains(release.Id))
                     .OrderByDescending(release => release.Id)

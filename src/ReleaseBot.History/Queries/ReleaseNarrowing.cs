@@ -4,91 +4,188 @@ using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
 
-/// <summary>Turns a filter into a query whose cost does not grow with the history behind the page.</summary>
+/// <summary>
+/// Turns a filter into a query whose cost does not grow with the history behind the page. Each filter alone follows an index that is in the
+/// order of the pages. Of several, neither database can know which leaves the least for the values at hand: <c>main</c> is the ref of every
+/// project, <c>v7.1.9</c> of one. So each one's index is asked first how much it holds, as far as a page may read, and the least leads.
+/// </summary>
 internal static class ReleaseNarrowing
 {
+    /// <summary>What is read of one index, and looked up in the others, in some 10 ms.</summary>
+    private const int Few = 5000;
+
+    /// <summary>So little that nothing else need be asked.</summary>
+    private const int VeryFew = 50;
+
     /// <summary>The ids of what matches, newest first; never more than a page and one are taken of it.</summary>
-    public static IQueryable<Guid> Keys(HistoryContext context, ReleaseFilter filter)
+    public static async Task<IQueryable<Guid>> KeysAsync(HistoryContext context, ReleaseFilter filter, CancellationToken cancellationToken)
     {
-        if (filter.Statuses.Count <= 1)
+        List<Condition> conditions = [.. Conditions(context, filter)];
+        var least = conditions.Count > 1 ? await LeastAsync(conditions, filter, cancellationToken) : conditions.Find(condition => condition.IsUnordered);
+        if (least is not null)
         {
-            return Newest(Narrow(context, filter, filter.Statuses.Count == 0 ? null : filter.Statuses[0]));
+            var ids = least.Ids(filter);
+            return Newest(Within(Matching(context, conditions.Where(condition => condition != least)), filter).Where(release => ids.Contains(release.Id)));
         }
 
-        // One walk along (status, id) for each: with all in one condition the database would sort every release of these statuses.
+        if (conditions.Find(condition => condition.Images is not null) is { Images: { } images } led)
+        {
+            return AlongImages(context, Within(images, filter), [.. conditions.Where(condition => condition != led)]);
+        }
+
+        return filter.Statuses.Count > 1 ? AlongStatuses(context, filter, conditions) : Newest(Within(Matching(context, conditions), filter));
+    }
+
+    private static IEnumerable<Condition> Conditions(HistoryContext context, ReleaseFilter filter)
+    {
+        if (filter.Commit is { } commit)
+        {
+            // A range, so that the index serves; hex ends at 'f'.
+            var (from, to) = (commit.ToLowerInvariant(), commit.ToLowerInvariant() + "g");
+            // The only index that is not in the order of the pages: the bounds of a page would tempt SQLite to follow the key instead, through all history.
+            yield return new Condition(
+                rows => rows.Where(release => string.Compare(release.Commit, from) >= 0 && string.Compare(release.Commit, to) < 0),
+                _ => context.Releases.Where(release => string.Compare(release.Commit, from) >= 0 && string.Compare(release.Commit, to) < 0).Select(release => release.Id))
+            {
+                IsUnordered = true,
+            };
+        }
+
+        if (filter.Digest is { } digest)
+        {
+            // Who put it there: a floating tag that rightly did not move bears another release's digest.
+            yield return OfImages(context.ReleaseImages.Where(image => image.Digest == digest && image.Status == ImageStatus.Pushed));
+        }
+
+        if (filter.Image is { } reference)
+        {
+            yield return OfImages(Named(context, reference));
+        }
+
+        if (filter.Version is { } version)
+        {
+            yield return OfReleases(context, rows => rows.Where(release => release.Version == version));
+        }
+
+        if (filter.Project is { } project)
+        {
+            yield return OfReleases(context, rows => OfProject(rows, project));
+        }
+
+        if (filter.Ref is { } name)
+        {
+            yield return OfReleases(context, rows => GitRef.TryParse(name, out var full)
+                ? rows.Where(release => release.RefName == full.Name && release.RefKind == full.Kind)
+                : rows.Where(release => release.RefName == name));
+        }
+
+        if (filter.Statuses is [var only])
+        {
+            yield return OfReleases(context, rows => rows.Where(release => release.Status == only));
+        }
+        else if (filter.Statuses.Count > 1)
+        {
+            var statuses = filter.Statuses.ToArray();
+            yield return OfReleases(context, rows => rows.Where(release => statuses.Contains(release.Status))) with { IsStatuses = true };
+        }
+    }
+
+    /// <summary>The condition that the fewest releases meet; null where each is met by many.</summary>
+    private static async Task<Condition?> LeastAsync(List<Condition> conditions, ReleaseFilter filter, CancellationToken cancellationToken)
+    {
+        Condition? least = null;
+        var fewest = Few + 1;
+        foreach (var condition in conditions)
+        {
+            var count = await condition.Ids(filter).OrderByDescending(id => id).Take(fewest).CountAsync(cancellationToken);
+            if (count < fewest)
+            {
+                (least, fewest) = (condition, count);
+            }
+
+            if (fewest <= VeryFew)
+            {
+                break;
+            }
+        }
+
+        return least;
+    }
+
+    /// <summary>Along the index of the images, which has the release's id behind what is asked for; the rest is looked up release by release.</summary>
+    private static IQueryable<Guid> AlongImages(HistoryContext context, IQueryable<ReleaseImage> images, List<Condition> others)
+    {
+        if (others.Count > 0)
+        {
+            var releases = Matching(context, others);
+            images = images.Where(image => releases.Any(release => release.Id == image.ReleaseId));
+        }
+
+        return images.GroupBy(image => image.ReleaseId).Select(group => group.Key).OrderByDescending(id => id);
+    }
+
+    /// <summary>One walk along (status, id) for each: with all in one condition the database would sort every release of these statuses.</summary>
+    private static IQueryable<Guid> AlongStatuses(HistoryContext context, ReleaseFilter filter, List<Condition> conditions)
+    {
+        var rows = Within(Matching(context, conditions.Where(condition => !condition.IsStatuses)), filter);
         return filter.Statuses.Distinct()
-            .Select(status => Newest(Narrow(context, filter, status)).Take(filter.Limit + 1))
+            .Select(status => Newest(rows.Where(release => release.Status == status)).Take(filter.Limit + 1))
             .Aggregate((all, next) => all.Concat(next))
             .OrderByDescending(id => id);
     }
 
     private static IQueryable<Guid> Newest(IQueryable<Release> rows) => rows.OrderByDescending(release => release.Id).Select(release => release.Id);
 
-    private static IQueryable<Release> Narrow(HistoryContext context, ReleaseFilter filter, ReleaseStatus? status)
-    {
-        var rows = context.Releases.AsQueryable();
-        if (filter.Before is { } before)
-        {
-            rows = rows.Where(release => release.Id < before);
-        }
+    private static IQueryable<Release> Matching(HistoryContext context, IEnumerable<Condition> conditions) =>
+        conditions.Aggregate(context.Releases.AsQueryable(), (rows, condition) => condition.Narrow(rows));
 
-        // Ids begin with the time they were made at, so a time is a bound on the key and needs no index of its own.
-        if (filter.Since is { } since)
+    private static Condition OfReleases(HistoryContext context, Func<IQueryable<Release>, IQueryable<Release>> narrow) =>
+        new(narrow, filter => Within(narrow(context.Releases), filter).Select(release => release.Id));
+
+    private static Condition OfImages(IQueryable<ReleaseImage> images) =>
+        new(rows => rows.Where(release => images.Any(image => image.ReleaseId == release.Id)), filter => Within(images, filter).Select(image => image.ReleaseId))
         {
-            var first = IdSequence.FirstAt(since);
+            Images = images,
+        };
+
+    private static IQueryable<Release> Within(IQueryable<Release> rows, ReleaseFilter filter)
+    {
+        if (First(filter) is { } first)
+        {
             rows = rows.Where(release => release.Id >= first);
         }
 
-        if (filter.Until is { } until && until < DateTimeOffset.MaxValue.AddSeconds(-1))
-        {
-            var end = IdSequence.FirstAt(until.AddMilliseconds(1));
-            rows = rows.Where(release => release.Id < end);
-        }
-
-        if (filter.Project is { } project)
-        {
-            rows = long.TryParse(project, NumberStyles.None, CultureInfo.InvariantCulture, out var projectId)
-                ? rows.Where(release => release.ProjectId == projectId)
-                : ByPath(rows, project);
-        }
-
-        if (filter.Ref is { } name)
-        {
-            rows = GitRef.TryParse(name, out var full)
-                ? rows.Where(release => release.RefName == full.Name && release.RefKind == full.Kind)
-                : rows.Where(release => release.RefName == name);
-        }
-
-        if (filter.Version is { } version)
-        {
-            rows = rows.Where(release => release.Version == version);
-        }
-
-        if (filter.Commit is { } commit)
-        {
-            // A range, so that the index serves; hex ends at 'f'.
-            var (from, to) = (commit.ToLowerInvariant(), commit.ToLowerInvariant() + "g");
-            rows = rows.Where(release => string.Compare(release.Commit, from) >= 0 && string.Compare(release.Commit, to) < 0);
-        }
-
-        if (status is { } only)
-        {
-            rows = rows.Where(release => release.Status == only);
-        }
-
-        if (filter.Digest is { } digest)
-        {
-            // Who put it there: a floating tag that rightly did not move bears another release's digest.
-            rows = OfImages(rows, context.ReleaseImages.Where(image => image.Digest == digest && image.Status == ImageStatus.Pushed), filter.Before);
-        }
-
-        return filter.Image is { } reference ? OfImages(rows, Named(context, reference), filter.Before) : rows;
+        return End(filter) is { } end ? rows.Where(release => release.Id < end) : rows;
     }
 
-    /// <summary>GitLab's paths are the same in any case. An index on the lower-case path serves; see the migration ProjectPathsInAnyCase.</summary>
-    private static IQueryable<Release> ByPath(IQueryable<Release> rows, string path)
+    private static IQueryable<ReleaseImage> Within(IQueryable<ReleaseImage> images, ReleaseFilter filter)
     {
-        var lower = path.ToLowerInvariant();
+        if (First(filter) is { } first)
+        {
+            images = images.Where(image => image.ReleaseId >= first);
+        }
+
+        return End(filter) is { } end ? images.Where(image => image.ReleaseId < end) : images;
+    }
+
+    /// <summary>Ids begin with the time they were made at, so a time is a bound on the key and needs no index of its own.</summary>
+    private static Guid? First(ReleaseFilter filter) => filter.Since is { } since ? IdSequence.FirstAt(since) : null;
+
+    private static Guid? End(ReleaseFilter filter)
+    {
+        Guid? end = filter.Until is { } until && until < DateTimeOffset.MaxValue.AddSeconds(-1) ? IdSequence.FirstAt(until.AddMilliseconds(1)) : null;
+        return filter.Before is { } before && (end is null || before < end) ? before : end;
+    }
+
+    private static IQueryable<Release> OfProject(IQueryable<Release> rows, string project)
+    {
+        if (long.TryParse(project, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+        {
+            return rows.Where(release => release.ProjectId == id);
+        }
+
+        // GitLab's paths are the same in any case. An index on the lower-case path serves; see the migration ProjectPathsInAnyCase.
+        var lower = project.ToLowerInvariant();
 #pragma warning disable CA1862 // EF Core turns this into lower(project_path); a comparison of .NET's it can't.
         return rows.Where(release => release.ProjectPath.ToLower() == lower);
 #pragma warning restore CA1862
@@ -106,14 +203,17 @@ internal static class ReleaseNarrowing
         return context.ReleaseImages.Where(image => image.Host == host && image.Repository == repository);
     }
 
-    /// <summary>The releases that have one of these images: by a list of ids that the image's index holds, not by asking for each release in turn.</summary>
-    private static IQueryable<Release> OfImages(IQueryable<Release> rows, IQueryable<ReleaseImage> images, Guid? before)
+    /// <summary>One thing that is asked for, besides the bounds of the page.</summary>
+    /// <param name="Narrow">Leaves what meets it.</param>
+    /// <param name="Ids">The releases that meet it, by its own index, within the filter's bounds where those help; more than once where several images do.</param>
+    private sealed record Condition(Func<IQueryable<Release>, IQueryable<Release>> Narrow, Func<ReleaseFilter, IQueryable<Guid>> Ids)
     {
-        if (before is { } end)
-        {
-            images = images.Where(image => image.ReleaseId < end);
-        }
+        /// <summary>Set where it is on images.</summary>
+        public IQueryable<ReleaseImage>? Images { get; init; }
 
-        return rows.Where(release => images.Select(image => image.ReleaseId).Contains(release.Id));
+        public bool IsStatuses { get; init; }
+
+        /// <summary>Few meet it, and its index does not have the key behind what it finds.</summary>
+        public bool IsUnordered { get; init; }
     }
 }

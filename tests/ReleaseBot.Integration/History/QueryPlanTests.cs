@@ -1,168 +1,218 @@
-using System.Data.Common;
-using System.Text.RegularExpressions;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Diagnostics;
 using ReleaseBot.Core;
 using ReleaseBot.History;
-using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 
 namespace ReleaseBot.Integration.History;
 
 /// <summary>
-/// The database's own plan for each filter of the releases' list, over some thousand rows: it follows an index and reads no whole table.
+/// The database's own plan for each filter of what the API lists, and for every two of them, on the first page and behind it: it follows an index
+/// and reads no whole table, and what comes is what a plain look at every row would find.
 /// </summary>
-public abstract partial class QueryPlanTests(IDatabases databases) : IAsyncLifetime
+public abstract class QueryPlanTests(PlanStore store)
 {
-    private const int Rows = 6000;
-    private static readonly DateTimeOffset Now = new(2026, 3, 1, 0, 0, 0, TimeSpan.Zero);
+    /// <summary>Filters that few releases meet.</summary>
+    private static readonly Condition[] Rare =
+    [
+        new("project id", new() { Project = "17" }, row => row.ProjectId == 17, "ix_releases_project_id_"),
+        new("project path", new() { Project = "Acme/App-17" }, row => row.ProjectPath == "acme/app-17", "ix_releases_lower_project_path_"),
+        new("ref", new() { Ref = "v1.0.117" }, row => row.RefName == "v1.0.117", "ix_releases_ref_name_id_ref_kind"),
+        new("full ref", new() { Ref = "refs/tags/v1.0.117" }, row => row.RefName == "v1.0.117", "ix_releases_ref_name_id_ref_kind"),
+        new("version", new() { Version = "1.0.117" }, row => row.Version == "1.0.117", "ix_releases_version_id"),
+        new("commit", new() { Commit = "0000007" }, row => row.Commit!.StartsWith("0000007", StringComparison.Ordinal), "ix_releases_commit"),
+        new("status", new() { Statuses = [ReleaseStatus.Failed] }, row => row.Status == ReleaseStatus.Failed, "ix_releases_status_id"),
+        new(
+            "statuses", new() { Statuses = [ReleaseStatus.Failed, ReleaseStatus.Rejected] },
+            row => row.Status is ReleaseStatus.Failed or ReleaseStatus.Rejected, "ix_releases_status_id"),
+        new("digest", new() { Digest = PlanStore.DigestOf(117) }, row => row.Images[0].Digest == PlanStore.DigestOf(117), "ix_release_images_digest_release_id"),
+        new(
+            "image", new() { Image = "registry.example/app-17:v117" }, row => row.Images[0].Reference == "registry.example/app-17:v117",
+            "ix_release_images_reference_release_id"),
+        new("repository", new() { Image = "registry.example/app-17" }, row => row.Images[0].Repository == "app-17", "ix_release_images_host_repository_release_id"),
+    ];
 
-    private readonly PlanRecorder _plans = new();
-    private HistoryHost? _history;
+    /// <summary>Filters that more releases meet than a page may read.</summary>
+    private static readonly Condition[] Common =
+    [
+        new("busy project id", new() { Project = "1000" }, row => row.ProjectId == PlanStore.BusyProject, "ix_releases_project_id_"),
+        new("busy project path", new() { Project = "acme/app-1000" }, row => row.ProjectId == PlanStore.BusyProject, "ix_releases_lower_project_path_"),
+        new("busy ref", new() { Ref = "main" }, row => row.RefName == "main", "ix_releases_ref_name_id_ref_kind"),
+        new("busy full ref", new() { Ref = "refs/heads/main" }, row => row.RefName == "main", "ix_releases_ref_name_id_ref_kind"),
+        new("busy version", new() { Version = "2.0.0" }, row => row.Version == "2.0.0", "ix_releases_version_id"),
+        new("busy status", new() { Statuses = [ReleaseStatus.Superseded] }, row => row.Status == ReleaseStatus.Superseded, "ix_releases_status_id"),
+        new(
+            "busy statuses", new() { Statuses = [ReleaseStatus.Superseded, ReleaseStatus.Published] },
+            row => row.Status is ReleaseStatus.Superseded or ReleaseStatus.Published, "ix_releases_status_id"),
+        new("busy digest", new() { Digest = PlanStore.DigestOf(PlanStore.Varied) }, row => row.Images[0].Repository == "busy", "ix_release_images_digest_release_id"),
+        new("busy image", new() { Image = "registry.example/busy:main" }, row => row.Images[0].Repository == "busy", "ix_release_images_reference_release_id"),
+        new("busy repository", new() { Image = "registry.example/busy" }, row => row.Images[0].Repository == "busy", "ix_release_images_host_repository_release_id"),
+    ];
 
-    public static TheoryData<string> Filters { get; } = [.. Cases.Keys];
+    /// <summary>Bounds on the key itself, which every index has behind what it finds.</summary>
+    private static readonly Condition[] Times =
+    [
+        new("since", new() { Since = PlanStore.TimeOf(50) }, row => row.CreatedAt >= PlanStore.TimeOf(50), null),
+        new("until", new() { Until = PlanStore.TimeOf(PlanStore.Varied + PlanStore.Alike - 50) }, row => row.CreatedAt <= PlanStore.TimeOf(PlanStore.Varied + PlanStore.Alike - 50), null),
+    ];
 
-    private static Dictionary<string, (ReleaseFilter Filter, string Index)> Cases => new()
-    {
-        ["page"] = (new ReleaseFilter { Before = Guid.CreateVersion7(Now.AddMilliseconds(Rows / 2)) }, "releases"),
-        ["project id"] = (new ReleaseFilter { Project = "17" }, "ix_releases_project_id_id"),
-        ["project path"] = (new ReleaseFilter { Project = "Acme/App-17" }, "ix_releases_lower_project_path_id"),
-        ["ref"] = (new ReleaseFilter { Ref = "v1.0.77" }, "ix_releases_ref_name_id"),
-        ["full ref"] = (new ReleaseFilter { Ref = "refs/tags/v1.0.77" }, "ix_releases_ref_name_id"),
-        ["version"] = (new ReleaseFilter { Version = "1.0.77" }, "ix_releases_version_id"),
-        ["commit"] = (new ReleaseFilter { Commit = "00000e1" }, "ix_releases_commit"),
-        ["status"] = (new ReleaseFilter { Statuses = [ReleaseStatus.Failed] }, "ix_releases_status_id"),
-        ["statuses"] = (new ReleaseFilter { Statuses = [ReleaseStatus.Failed, ReleaseStatus.Rejected] }, "ix_releases_status_id"),
-        ["digest"] = (new ReleaseFilter { Digest = DigestOf(77) }, "ix_release_images_digest_release_id"),
-        ["image"] = (new ReleaseFilter { Image = "registry.example/app-77:v77" }, "ix_release_images_reference_release_id"),
-        ["repository"] = (new ReleaseFilter { Image = "registry.example/app-17" }, "ix_release_images_host_repository_release_id"),
-    };
+    public static TheoryData<string> Filters { get; } = [.. Rare.Concat(Common).Concat(Times).Select(one => one.Name)];
+
+    private const int PageSize = 5;
+
+    /// <summary>One row for each worker, which no index would make less.</summary>
+    private const string Workers = "worker_heartbeats";
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync()
-    {
-        _history = await databases.CreateAsync(_plans, Token);
-        await _history.Database.WriteAsync(
-            async (context, token) =>
-            {
-                context.ChangeTracker.AutoDetectChangesEnabled = false;
-                for (var number = 0; number < Rows; number++)
-                {
-                    var row = Samples.Queued(number, number % 100, Now);
-                    row.Status = number % 50 == 0 ? ReleaseStatus.Failed : number % 51 == 0 ? ReleaseStatus.Rejected : ReleaseStatus.Published;
-                    context.Releases.Add(row);
-                    var image = Samples.Image(row.Id, 0, $"app-{number % 100}", $"v{number}", DigestOf(number));
-                    image.Status = ImageStatus.Pushed;
-                    context.ReleaseImages.Add(image);
-                }
+    [Theory]
+    [MemberData(nameof(Filters))]
+    public async Task A_Filter_Follows_Its_Index(string name) => await ExpectAsync([Rare.Concat(Common).Concat(Times).Single(one => one.Name == name)]);
 
-                return await context.SaveChangesAsync(token);
-            },
-            Token);
-        await _history.Database.ReadAsync((context, token) => context.Database.ExecuteSqlRawAsync("ANALYZE", token), Token);
-    }
+    [Fact]
+    public async Task No_Filter_Follows_The_Key() => await ExpectAsync([]);
 
-    public async ValueTask DisposeAsync()
+    [Fact]
+    public Task Every_Two_Filters_That_Few_Meet_Follow_The_Index_Of_One() => ExpectPairsAsync([.. Rare, .. Times]);
+
+    [Fact]
+    public Task Every_Two_Filters_That_Many_Meet_Follow_An_Index() => ExpectPairsAsync([.. Common, .. Times]);
+
+    /// <summary>The one that few meet leads, whichever it is: nothing reads what the other finds.</summary>
+    [Fact]
+    public async Task A_Filter_That_Few_Meet_Leads_One_That_Many_Meet()
     {
-        GC.SuppressFinalize(this);
-        if (_history is not null)
+        foreach (var rare in Rare)
         {
-            await _history.DisposeAsync();
+            // Of each the next that can stand with it, and not all: which of two leads is all that is new.
+            var others = Common.Where(common => !IsOfOneParameter(rare.Filter, common.Filter)).ToArray();
+            await ExpectAsync([rare, others[Array.IndexOf(Rare, rare) * 3 % others.Length]]);
         }
     }
 
-    [Theory]
-    [MemberData(nameof(Filters))]
-    public async Task A_Filter_Follows_Its_Index(string name)
+    [Fact]
+    public async Task All_Filters_At_Once_Follow_Indices()
     {
-        var (filter, index) = Cases[name];
-        _plans.Begin();
-        var page = await _history!.Queries.ReleasesAsync(filter, Token);
+        await ExpectAsync([Rare[0], Rare[3], Rare[4], Rare[5], Rare[7], Rare[8], Rare[9], .. Times]);
+        await ExpectAsync([Common[0], Common[3], Common[4], Common[6], Common[7], Common[9], .. Times]);
+    }
 
-        page.Items.ShouldNotBeEmpty();
-        var plan = _plans.Taken[0];
-        plan.ShouldContain(index);
-        WholeTable(plan).ShouldBeEmpty(plan);
+    [Theory]
+    [InlineData(null, null, "deliveries")]
+    [InlineData("Acme/App-17", null, "ix_deliveries_lower_project_path_id")]
+    [InlineData(null, DeliveryOutcome.Ignored, "ix_deliveries_outcome_id")]
+    [InlineData("Acme/App-17", DeliveryOutcome.Ignored, "ix_deliveries_")]
+    public async Task A_Filter_Of_The_Deliveries_Follows_Its_Index(string? project, DeliveryOutcome? outcome, string index)
+    {
+        foreach (var before in new Guid?[] { null, store.Releases[^1].Id })
+        {
+            store.Plans.Begin();
+            await store.History.Queries.DeliveriesAsync(new DeliveryFilter { Project = project, Outcome = outcome, Before = before }, Token);
+
+            store.Plans.Taken.ShouldHaveSingleItem().ShouldContain(index);
+            ExpectNoWholeTable("deliveries");
+        }
+    }
+
+    [Fact]
+    public async Task What_An_Image_Tag_Came_From_Is_Found_By_Indices()
+    {
+        var image = new ImageRef(new ImageRepository("registry.example", "app-17"), "v17");
+        var queries = store.History.Queries;
+        store.Plans.Begin();
+        await queries.TagOwnerAsync(image, Token);
+        await queries.MovesAsync(image, 200, Token);
+        await queries.LastMoveAsync(image, PlanStore.TimeOf(0), Token);
+        await queries.TagChangesAsync(image, 20, Token);
+        await queries.RetractionAsync(image, Token);
+        await store.History.Handovers.OfAsync(image, 20, Token);
+
+        store.Plans.Taken.Count.ShouldBe(6);
+        ExpectNoWholeTable("an image tag");
     }
 
     [Fact]
     public async Task A_Claim_Looks_At_What_Is_Active_Only()
     {
-        _plans.Begin();
-        (await _history!.Runs.ClaimAsync("worker", engine: null, TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
-        (await _history.Verification.ClaimAsync("web", TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
+        store.Plans.Begin("releases");
+        (await store.History.Runs.ClaimAsync("worker", engine: null, TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
+        (await store.History.Verification.ClaimAsync("web", TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
 
-        (await _history.Queries.ActiveAsync(50, Token)).ShouldBeEmpty();
+        (await store.History.Queries.ActiveAsync(50, Token)).ShouldBeEmpty();
 
-        _plans.Taken.Count.ShouldBe(3);
-        _plans.Taken.ShouldAllBe(plan => plan.Contains("ix_releases_", StringComparison.Ordinal));
-        WholeTable(string.Join('\n', _plans.Taken)).ShouldBeEmpty(string.Join('\n', _plans.Taken));
+        store.Plans.Taken.Count.ShouldBe(3);
+        store.Plans.Taken.ShouldAllBe(plan => plan.Contains("ix_releases_", StringComparison.Ordinal));
+        ExpectNoWholeTable("a claim");
     }
 
-    /// <summary>The lines of a plan that read a table of releases or images from end to end without an index.</summary>
+    private async Task ExpectPairsAsync(Condition[] all)
+    {
+        foreach (var (one, other) in all.SelectMany((one, i) => all.Skip(i + 1).Where(other => !IsOfOneParameter(one.Filter, other.Filter)).Select(other => (one, other))))
+        {
+            await ExpectAsync([one, other]);
+        }
+    }
+
+    /// <summary>The first page, and one from the middle on, of what meets all of these.</summary>
+    private async Task ExpectAsync(Condition[] conditions)
+    {
+        var what = string.Join(" + ", conditions.Select(one => one.Name));
+        var filter = conditions.Select(one => one.Filter).Aggregate(new ReleaseFilter { Limit = PageSize }, Together);
+        Release[] expected = [.. store.Releases.Where(row => conditions.All(one => one.IsMetBy(row)))];
+        await ExpectAsync(filter, expected, conditions, what + ", first page");
+        if (expected.Length > 1)
+        {
+            var middle = expected.Length / 2;
+            await ExpectAsync(filter with { Before = expected[middle - 1].Id }, expected[middle..], conditions, what + ", deep page");
+        }
+    }
+
+    private async Task ExpectAsync(ReleaseFilter filter, Release[] expected, Condition[] conditions, string what)
+    {
+        store.Plans.Begin();
+        var page = await store.History.Queries.ReleasesAsync(filter, Token);
+
+        page.Items.Select(row => row.Id).ShouldBe(expected.Take(filter.Limit).Select(row => row.Id), what);
+        ExpectNoWholeTable(what);
+        string[] indices = [.. conditions.Select(one => one.Index).OfType<string>()];
+        // Of what nearly every row meets, as of none, the key itself is as good an index.
+        string[] key = indices.Length == 0 || expected.Length > PlanStore.Alike / 4 ? ["pk_releases", "sqlite_autoindex_releases_1"] : [];
+        store.Plans.Taken.ShouldContain(
+            plan => indices.Concat(key).Any(index => plan.Contains(index, StringComparison.Ordinal)), $"{what}:\n{string.Join("\n\n", store.Plans.Taken)}");
+    }
+
+    private void ExpectNoWholeTable(string what) =>
+        store.Plans.Taken.Where(plan => WholeTable(plan).Any()).ShouldBeEmpty(what);
+
+    /// <summary>The lines of a plan that read a table from end to end without an index.</summary>
     private static IEnumerable<string> WholeTable(string plan) => plan.Split('\n').Where(line =>
-        line.Contains("Seq Scan on release", StringComparison.Ordinal)
-        || line.StartsWith("SCAN r", StringComparison.Ordinal) && !line.Contains("USING", StringComparison.Ordinal)
-            // What a co-routine yields is a page and one at the most, not a table.
+        line.Contains("Seq Scan on", StringComparison.Ordinal) && !line.Contains(Workers, StringComparison.Ordinal)
+        || line.StartsWith("SCAN ", StringComparison.Ordinal) && line != "SCAN CONSTANT ROW" && !line.Contains("USING", StringComparison.Ordinal)
+            // What a co-routine yields is a page and one at the most, or what one index is asked for; not a table.
             && !plan.Contains($"CO-ROUTINE {line["SCAN ".Length..]}", StringComparison.Ordinal));
 
-    private static string DigestOf(int number) => "sha256:" + number.ToString("x64", null);
+    /// <summary>Of two filters by the same parameter one would be lost.</summary>
+    private static bool IsOfOneParameter(ReleaseFilter one, ReleaseFilter other) =>
+        one.Project is not null && other.Project is not null || one.Ref is not null && other.Ref is not null
+        || one.Statuses.Count > 0 && other.Statuses.Count > 0 || one.Image is not null && other.Image is not null;
 
-    /// <summary>Has the database explain every SELECT on releases before it runs.</summary>
-    private sealed partial class PlanRecorder : DbCommandInterceptor
+    private static ReleaseFilter Together(ReleaseFilter one, ReleaseFilter other) => new()
     {
-        private bool _isOn;
+        Project = one.Project ?? other.Project,
+        Ref = one.Ref ?? other.Ref,
+        Version = one.Version ?? other.Version,
+        Commit = one.Commit ?? other.Commit,
+        Statuses = one.Statuses.Count > 0 ? one.Statuses : other.Statuses,
+        Digest = one.Digest ?? other.Digest,
+        Image = one.Image ?? other.Image,
+        Since = one.Since ?? other.Since,
+        Until = one.Until ?? other.Until,
+        Limit = one.Limit,
+    };
 
-        public List<string> Taken { get; } = [];
-
-        public void Begin()
-        {
-            Taken.Clear();
-            _isOn = true;
-        }
-
-        public override async ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
-            DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
-        {
-            if (_isOn && ReadsReleases().IsMatch(command.CommandText))
-            {
-                Taken.Add(await ExplainAsync(command, eventData.Context!.Database.IsSqlite(), cancellationToken));
-            }
-
-            return result;
-        }
-
-        [GeneratedRegex("FROM \"?releases")]
-        private static partial Regex ReadsReleases();
-
-        private static async Task<string> ExplainAsync(DbCommand command, bool isSqlite, CancellationToken cancellationToken)
-        {
-            var sql = command.CommandText;
-            try
-            {
-                // Some thousand rows are read faster from end to end than by sixty look-ups; the plan that counts is the one for millions.
-                command.CommandText = isSqlite ? "SELECT 1" : "SET enable_seqscan = off";
-                await command.ExecuteNonQueryAsync(cancellationToken);
-                command.CommandText = (isSqlite ? "EXPLAIN QUERY PLAN " : "EXPLAIN ") + sql;
-                await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-                List<string> lines = [];
-                while (await reader.ReadAsync(cancellationToken))
-                {
-                    lines.Add(reader.GetString(isSqlite ? 3 : 0));
-                }
-
-                return string.Join('\n', lines);
-            }
-            finally
-            {
-                command.CommandText = sql;
-            }
-        }
-    }
+    /// <param name="Index">The beginning of the name of the one that serves it; null where it bounds the key.</param>
+    private sealed record Condition(string Name, ReleaseFilter Filter, Func<Release, bool> IsMetBy, string? Index);
 }
 
-public sealed class QueryPlanOnSqlite() : QueryPlanTests(new SqliteDatabases());
+public sealed class QueryPlanOnSqlite(SqlitePlanStore store) : QueryPlanTests(store), IClassFixture<SqlitePlanStore>;
 
-public sealed class QueryPlanOnPostgres(PostgresServer server) : QueryPlanTests(new PostgresDatabases(server));
+public sealed class QueryPlanOnPostgres(PostgresPlanStore store) : QueryPlanTests(store), IClassFixture<PostgresPlanStore>;

@@ -6,14 +6,15 @@ namespace ReleaseBot.Integration.History;
 /// <summary>Rows for tests that need many.</summary>
 internal static class Samples
 {
-    public static Release Queued(int number, long project, DateTimeOffset now) => new()
+    /// <param name="branch">Null for a tag of the number's.</param>
+    public static Release Queued(int number, long project, DateTimeOffset now, string? branch = null) => new()
     {
         Id = Guid.CreateVersion7(now.AddMilliseconds(number)),
         Key = $"key-{number}",
         ProjectId = project,
         ProjectPath = $"acme/app-{project}",
-        RefKind = RefKind.Tag,
-        RefName = $"v1.0.{number}",
+        RefKind = branch is null ? RefKind.Tag : RefKind.Branch,
+        RefName = branch ?? $"v1.0.{number}",
         Target = number.ToString("x40", null),
         Commit = number.ToString("x8", null) + new string('0', 32),
         Version = $"1.0.{number}",

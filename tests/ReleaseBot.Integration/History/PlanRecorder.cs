@@ -1,0 +1,61 @@
+using System.Data.Common;
+using System.Text.RegularExpressions;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+
+namespace ReleaseBot.Integration.History;
+
+/// <summary>Has the database explain every SELECT, or those on one table, before it runs.</summary>
+public sealed partial class PlanRecorder : DbCommandInterceptor
+{
+    private readonly List<string> _taken = [];
+    private bool _isOn;
+    private string? _table;
+
+    public IReadOnlyList<string> Taken => _taken;
+
+    public void Begin(string? table = null)
+    {
+        _taken.Clear();
+        (_isOn, _table) = (true, table);
+    }
+
+    public override async ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+        DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+    {
+        if (_isOn && FirstTable().Match(command.CommandText) is { Success: true } match && (_table is null || match.Groups[1].Value == _table))
+        {
+            _taken.Add(await ExplainAsync(command, eventData.Context!.Database.IsSqlite(), cancellationToken));
+        }
+
+        return result;
+    }
+
+    [GeneratedRegex("FROM \"?([a-z_]+)")]
+    private static partial Regex FirstTable();
+
+    private static async Task<string> ExplainAsync(DbCommand command, bool isSqlite, CancellationToken cancellationToken)
+    {
+        var sql = command.CommandText;
+        try
+        {
+            // Some thousand rows are read faster from end to end than by sixty look-ups; the plan that counts is the one for millions.
+            // What is not allowed is dear, and PostgreSQL would compile every dear query, for longer than it then runs.
+            command.CommandText = isSqlite ? "SELECT 1" : "SET enable_seqscan = off; SET jit = off";
+            await command.ExecuteNonQueryAsync(cancellationToken);
+            command.CommandText = (isSqlite ? "EXPLAIN QUERY PLAN " : "EXPLAIN ") + sql;
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+            List<string> lines = [];
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                lines.Add(reader.GetString(isSqlite ? 3 : 0));
+            }
+
+            return string.Join('\n', lines);
+        }
+        finally
+        {
+            command.CommandText = sql;
+        }
+    }
+}
