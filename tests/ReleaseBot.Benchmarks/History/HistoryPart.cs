@@ -33,7 +33,8 @@ internal sealed class HistoryPart : BenchPart
         var history = new SeededHistory(options.IsShort ? ShortReleases : Releases);
         foreach (var seed in new[] { SeededStore.SqliteAsync, SeededStore.PostgresAsync })
         {
-            await using var store = await seed(history, Say, cancellationToken);
+            await using var store = await seed(history.WriteAsync, Say, cancellationToken);
+            Say($"{store.Name}: {history.Releases:N0} releases with {history.Releases * SeededHistory.ImagesPerRelease:N0} images are there");
             await using var server = await ApiServer.StartAsync(store.Settings, cancellationToken);
             await using var context = store.OpenContext();
             var run = new Run(store.Name, context, server.Http, history, report, options.IsShort ? ShortRequests : Requests);

@@ -48,6 +48,15 @@ internal sealed class SeededHistory(int releases)
         LastStartedAt = TimeOf(releases - 1 - number),
     });
 
+    public async Task WriteAsync(RowFiller filler, CancellationToken cancellationToken)
+    {
+        await filler.WriteAsync(ProjectRows(), cancellationToken);
+        await filler.WriteReleasesAsync(ReleaseRows(), cancellationToken);
+        await filler.WriteAsync(DeliveryRows(), cancellationToken);
+        await filler.WriteAsync(MoveRows(), cancellationToken);
+        await filler.WriteAsync(OwnerRows(), cancellationToken);
+    }
+
     /// <summary>In the order of their ids, each with its images and stages.</summary>
     public IEnumerable<Release> ReleaseRows()
     {
@@ -63,7 +72,7 @@ internal sealed class SeededHistory(int releases)
 
     public IEnumerable<Delivery> DeliveryRows() => Enumerable.Range(0, releases).Select(number =>
     {
-        var project = number * 7919L % Projects;
+        var project = (long)(Projects * Math.Pow((uint)(number * 2654435761L) / (double)uint.MaxValue * 0.999999, 3));
         return new Delivery
         {
             Id = Id(TimeOf(number), number, kind: 1),
