@@ -19,13 +19,17 @@ of medians and ratios, and writes every round to a JSON file. Installs what it l
 PART, all of them where none is named:
   publish      from a tag to images on two registries: a CI job with a cold dind, the best script, ReleaseBot
   intake       hooks stored and answered in a second, against webhook, pgbench and a bare Kestrel
-  history      every filter of the API over a million releases, in SQLite and PostgreSQL
+  overheads    hook to queued, queued to build start, last push to published; in-memory bus on SQLite, RabbitMQ and PostgreSQL
+  history      every filter of the API, and every two of them, over a million releases, in SQLite and PostgreSQL
+  context      GitLab's archive streamed into the engine's context, against tar; memory at 100 MB, 1 GB and 4 GB (needs 6 GB of disk)
   log          from a line that a build prints to everybody who follows its log, one and a hundred
+  workers      claims a second with 10, 1,000 and 100,000 waiting (--case claims); releases a minute of 1, 2 and 4 workers
+               whose engine does nothing but wait (--case releases)
   start        from the process's start to ready, memory at rest, the size of the program
   micro        planner, webhook signature, payload, build context, versions, each by itself, with BenchmarkDotNet
 
   --rounds N   how often each thing is measured (5)
-  --case TEXT  of publish, only the cases whose name contains it, e.g. source
+  --case TEXT  of publish and workers, only the cases whose name contains it, e.g. source
   --deliveries N
                of intake, how many hooks a bot takes at the least before its memory is looked at again
   --short      small data and one round: shows that it works, measures nothing

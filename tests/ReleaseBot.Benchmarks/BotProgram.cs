@@ -146,6 +146,9 @@ internal sealed class BotProgram : IAsyncDisposable
         long Bytes(string name) => long.Parse(status[name], CultureInfo.InvariantCulture) * 1024;
     }
 
+    /// <summary>As an operator stops it, so that it says goodbye to the others.</summary>
+    public Task StopAsync() => _process.TerminateAsync();
+
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)

@@ -1,24 +1,35 @@
 using ReleaseBot.Benchmarks;
+using ReleaseBot.Benchmarks.Context;
 using ReleaseBot.Benchmarks.History;
 using ReleaseBot.Benchmarks.Intake;
 using ReleaseBot.Benchmarks.Intake.Subjects;
 using ReleaseBot.Benchmarks.Log;
 using ReleaseBot.Benchmarks.Micro;
+using ReleaseBot.Benchmarks.Overheads;
 using ReleaseBot.Benchmarks.Publish;
 using ReleaseBot.Benchmarks.Reporting;
 using ReleaseBot.Benchmarks.Start;
+using ReleaseBot.Benchmarks.Workers;
 
 if (args is [PlainKestrel.Argument, var port])
 {
     return await PlainKestrel.ServeAsync(port);
 }
 
+if (args is [RerootRun.Argument, var archive])
+{
+    return await RerootRun.ServeAsync(archive);
+}
+
 BenchPart[] parts =
 [
     new PublishPart(),
     new IntakePart(),
+    new OverheadsPart(),
     new HistoryPart(),
+    new ContextPart(),
     new LogPart(),
+    new WorkersPart(),
     new StartPart(),
     new MicroPart(),
 ];
