@@ -81,17 +81,18 @@ internal sealed class FleetWorld : IAsyncDisposable
         }
 
         await WaitAsync("queued", refs, cancellationToken);
-        var running = await Task.WhenAll(_engines.Take(workers).Select(engine =>
-            BotProgram.StartAsync(_program, Settings(engine), Secrets(), cancellationToken, roles: "worker")));
+        var starts = _engines.Take(workers).Select(engine => BotProgram.StartAsync(_program, Settings(engine), Secrets(), cancellationToken, roles: "worker")).ToList();
         try
         {
+            await Task.WhenAll(starts);
             var published = (await WaitAsync("published", refs, cancellationToken)).Select(FinishedAt).Order().ToList();
             return (releases - uncounted) / (published[^1] - published[uncounted - 1]).TotalMinutes;
         }
         finally
         {
-            foreach (var worker in running)
+            foreach (var start in starts.Where(start => start.IsCompletedSuccessfully))
             {
+                var worker = await start;
                 await worker.StopAsync();
                 await worker.DisposeAsync();
             }
