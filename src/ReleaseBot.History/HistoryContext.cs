@@ -13,6 +13,9 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
     /// </summary>
     internal const string IsActive = "status IN ('verifying', 'queued', 'building', 'pushing')";
 
+    /// <summary>The releases of which GitLab has not said whether they may be published, in SQL.</summary>
+    internal const string IsVerifying = "status = 'verifying'";
+
     /// <summary>The version and floating tags whose drift is looked for, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
     internal const string IsChecked = "next_check_at IS NOT NULL";
 

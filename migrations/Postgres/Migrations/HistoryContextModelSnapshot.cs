@@ -371,6 +371,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasColumnType("character varying(20)")
                         .HasColumnName("last_status");
 
+                    b.Property<DateTimeOffset?>("LastVerifiedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_verified_at");
+
                     b.Property<DateTimeOffset?>("NextHooksAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("next_hooks_at");
@@ -563,6 +567,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.Property<string>("RetractedReason")
                         .HasColumnType("text")
                         .HasColumnName("retracted_reason");
+
+                    b.Property<string>("RoomEngine")
+                        .HasColumnType("text")
+                        .HasColumnName("room_engine");
 
                     b.Property<DateTimeOffset?>("StartedAt")
                         .HasColumnType("timestamp with time zone")

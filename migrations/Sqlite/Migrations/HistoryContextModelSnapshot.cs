@@ -366,6 +366,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasColumnType("TEXT")
                         .HasColumnName("last_status");
 
+                    b.Property<long?>("LastVerifiedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("last_verified_at");
+
                     b.Property<long?>("NextHooksAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("next_hooks_at");
@@ -558,6 +562,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.Property<string>("RetractedReason")
                         .HasColumnType("TEXT")
                         .HasColumnName("retracted_reason");
+
+                    b.Property<string>("RoomEngine")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("room_engine");
 
                     b.Property<long?>("StartedAt")
                         .HasColumnType("INTEGER")

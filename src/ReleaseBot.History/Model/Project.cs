@@ -29,6 +29,9 @@ public sealed class Project
     /// <summary>When a release of it last started, for fairness between projects.</summary>
     public DateTimeOffset? LastStartedAt { get; set; }
 
+    /// <summary>When GitLab was last asked about a release of it, for fairness between projects there too.</summary>
+    public DateTimeOffset? LastVerifiedAt { get; set; }
+
     /// <summary>The engine that built it last, by the engine's own id: that one has its layers.</summary>
     public string? LastEngine { get; set; }
 }

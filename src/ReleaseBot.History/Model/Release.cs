@@ -47,6 +47,9 @@ public sealed class Release
 
     /// <summary>Since when a registry has been waited for.</summary>
     public DateTimeOffset? WaitingSince { get; set; }
+
+    /// <summary>The engine whose cache was emptied for its build, which goes on there; null where none was.</summary>
+    public string? RoomEngine { get; set; }
     public DateTimeOffset? DispatchedAt { get; set; }
     public DateTimeOffset? DispatchLeaseUntil { get; set; }
     public DateTimeOffset? CancelRequestedAt { get; set; }

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 namespace ReleaseBot.History;
 
 /// <summary>What is not final, in the order in which it will be taken up, and who is there to do it.</summary>
-/// <param name="Releases">With their images; in the claim's order: project by project, the one that was served longest ago first, and so again.</param>
+/// <param name="Releases">With their images; in the claim's order: project by project, the one that was served longest ago first, and so again; at the end what was put off.</param>
 /// <param name="HeldRepositories">By <c>host/name</c>, the release that publishes there now.</param>
 public sealed record QueueSnapshot(
     DateTimeOffset At, IReadOnlyList<Release> Releases, IReadOnlyDictionary<string, Guid> HeldRepositories, IReadOnlyList<WorkerHeartbeat> Workers);
@@ -14,15 +14,15 @@ public sealed class QueueView(HistoryDatabase database)
     private const string RepositoryPrefix = "repository:";
     private const int MaxWorkers = 1000;
 
-    // A project has its turn once in each round, whatever waits for it besides.
+    // A project has its turn once in each round, whatever waits for it besides. What was put off is passed by others until its time has come.
     private const string InOrder =
         $$"""
         SELECT t.id AS "Value" FROM (
-          SELECT r.id, p.last_started_at, ROW_NUMBER() OVER (
-                   PARTITION BY r.project_id, r.lease_until IS NOT NULL AND r.lease_until >= {0} ORDER BY r.id) AS turn
+          SELECT r.id, p.last_started_at, CASE WHEN r.not_before > {0} THEN r.not_before END AS put_off_until, ROW_NUMBER() OVER (
+                   PARTITION BY r.project_id, r.lease_until IS NOT NULL AND r.lease_until >= {0}, r.not_before > {0} ORDER BY r.id) AS turn
             FROM releases r LEFT JOIN projects p ON p.id = r.project_id
            WHERE r.{{HistoryContext.IsActive}}) t
-         ORDER BY t.turn, t.last_started_at IS NOT NULL, t.last_started_at, t.id
+         ORDER BY t.put_off_until IS NOT NULL, t.put_off_until, t.turn, t.last_started_at IS NOT NULL, t.last_started_at, t.id
          LIMIT {1}
         """;
 

@@ -81,13 +81,15 @@ public sealed class RunLedger(HistoryDatabase database)
             cancellationToken);
 
     /// <summary>Puts a release back into the queue for a while: the engine, GitLab or the source is away and nothing is built yet.</summary>
-    public Task PutOffAsync(ClaimedRun run, Reason reason, TimeSpan wait, CancellationToken cancellationToken) =>
+    /// <param name="roomEngine">The engine that has made room for it, to which it goes back while a worker of that lives; null: any.</param>
+    public Task PutOffAsync(ClaimedRun run, Reason reason, TimeSpan wait, string? roomEngine, CancellationToken cancellationToken) =>
         ChangeAsync(
             run,
             async (context, release, now, token) =>
             {
                 await StageWrites.EndAllAsync(context, release, StageStatus.Failed, now, token);
                 release.Status = release.ImageId is null ? ReleaseStatus.Queued : ReleaseStatus.Pushing;
+                release.RoomEngine = roomEngine;
                 await LetGoAsync(context, release, reason, wait, now, token);
             },
             cancellationToken);
@@ -99,6 +101,7 @@ public sealed class RunLedger(HistoryDatabase database)
             (_, release, _, _) =>
             {
                 release.WaitingSince = null;
+                release.RoomEngine = null;
                 release.Tries = 0;
                 release.ReasonCode = null;
                 release.ReasonMessage = null;

@@ -29,11 +29,14 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
 
     // A project that was served longest ago goes first, so that a burst in one starves no other; within a project, the order of arrival.
     // What waits for a running release of its repository is left out here, else a line of such rows would hide everybody behind it.
-    private const string ReadyStart =
+    // So is, for a moment, what came after a release of its project that is still asked about.
+    private const string Ready =
         $$"""
         SELECT r.id AS "Value" FROM releases r
           LEFT JOIN projects p ON p.id = r.project_id
          WHERE {{IsReady}}
+           AND (r.status <> 'queued' OR r.queued_at < {2}
+             OR NOT EXISTS (SELECT 1 FROM releases o WHERE o.{{HistoryContext.IsVerifying}} AND o.project_id = r.project_id AND o.id < r.id))
            AND NOT EXISTS (
                  SELECT 1 FROM release_images i JOIN resource_locks l ON l.resource = 'repository:' || i.host || '/' || i.repository
                   WHERE i.release_id = r.id AND l.until >= {0} AND l.release_id <> r.id)
@@ -42,41 +45,49 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
     // What another engine has the layers of is left to that engine for a moment, if a worker of it is free (delay scheduling: Zaharia et al.,
     // EuroSys 2010). A project's tag never waits longer for it than that.
     private const string NotReservedElsewhere =
-        $$"""
-
-           AND (p.last_engine IS NULL OR p.last_engine = {2} OR GREATEST(r.queued_at, r.not_before) < {3}
-             OR NOT EXISTS (
-                 SELECT 1 FROM worker_heartbeats w
-                  WHERE w.engine = p.last_engine AND w.seen_at >= {4} AND w.paused_at IS NULL AND w.running < w.slots))
-        """;
-
-    // What is built and in no registry yet is built again nowhere else, while a worker of the engine that has the image lives.
-    private const string NotBuiltElsewhere =
         """
 
+           AND (p.last_engine IS NULL OR p.last_engine NOT IN (<idle>) OR (r.queued_at < {3} AND r.not_before < {3}))
+        """;
+
+    // What is built and in no registry yet is built again nowhere else, and what an engine made room for is built there, while a worker of that
+    // engine lives. Asked for as a value: PostgreSQL may read a whole table for an EXISTS that stands beside an OR.
+    private const string NotBoundElsewhere =
+        """
+
+           AND (r.room_engine IS NULL OR r.room_engine NOT IN (<elsewhere>))
            AND (r.image_id IS NULL OR r.digest IS NOT NULL
-             OR NOT EXISTS (
-                 SELECT 1 FROM release_builds b JOIN worker_heartbeats w ON w.engine = b.engine
-                  WHERE b.release_id = r.id AND b.image_id = r.image_id AND b.engine <> {2} AND w.seen_at >= {4} AND w.paused_at IS NULL))
+             OR COALESCE((SELECT b.engine FROM release_builds b WHERE b.release_id = r.id AND b.image_id = r.image_id), '') NOT IN (<elsewhere>))
         """;
 
-    // A worker whose engine is away leaves everything to those whose engine answers, or it would take one release after the other and build none.
-    private const string NobodyHasAnEngine =
+    private const string InTurn =
         """
-
-           AND NOT EXISTS (SELECT 1 FROM worker_heartbeats w WHERE w.name <> {2} AND w.engine IS NOT NULL AND w.seen_at >= {3} AND w.paused_at IS NULL)
-        """;
-
-    private const string ReadyEnd =
-        $$"""
 
          ORDER BY p.last_started_at IS NOT NULL, p.last_started_at, r.id
          LIMIT {1}
         """;
 
+    // The turn of a project whose layers are at another engine comes a little later here. What is compared stays the time of the last start, so a
+    // project that waits is passed by others that waited about as long, and by each of them once.
+    private const string InTurnByLayers =
+        """
+
+         ORDER BY p.last_started_at IS NOT NULL, p.last_started_at + CASE WHEN p.last_engine IN (<elsewhere>) THEN {4} ELSE {5} END, r.id
+         LIMIT {1}
+        """;
+
     private const string TakeSql = $"SELECT * FROM releases r WHERE r.id = {{1}} AND {IsReady}";
 
-    /// <summary>How long a release is left to the engine that has its layers.</summary>
+    /// <summary>
+    /// How long a queued release waits for an older one of its project that GitLab is still asked about, so that they run in the order in which they
+    /// came. Longer than GitLab takes to answer, and no longer: the older one may wait for hours.
+    /// </summary>
+    public static readonly TimeSpan OrderKept = TimeSpan.FromSeconds(10);
+
+    /// <summary>By how much the turn of a project comes later at an engine that lacks its layers: about what a build takes.</summary>
+    private static readonly TimeSpan LayersWorth = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a release is left to the engine that has its layers, while that one is idle.</summary>
     private static readonly TimeSpan Reserved = TimeSpan.FromSeconds(2);
 
     /// <summary>A worker that has not shown itself for so long gets nothing reserved.</summary>
@@ -183,15 +194,35 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
             },
             cancellationToken);
 
-    private Task<List<Guid>> ReadyAsync(HistoryContext context, string owner, string? engine, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<List<Guid>> ReadyAsync(HistoryContext context, string owner, string? engine, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var (at, reserved, alive) = (now.ForSql(database), (now - Reserved).ForSql(database), (now - Alive).ForSql(database));
-        // With SQLite there is one worker, and nobody to leave anything to.
-        var ready = database.IsSqlite ? context.Database.SqlQueryRaw<Guid>(ReadyStart + ReadyEnd, at, Candidates)
-            : engine is null ? context.Database.SqlQueryRaw<Guid>(ReadyStart + NobodyHasAnEngine + ReadyEnd, at, Candidates, owner, alive)
-            : context.Database.SqlQueryRaw<Guid>(ReadyStart + NotReservedElsewhere + NotBuiltElsewhere + ReadyEnd, at, Candidates, engine, reserved, alive);
-        return ready.ToListAsync(cancellationToken);
+        var alive = now - Alive;
+        var others = await context.WorkerHeartbeats
+            .Where(worker => worker.Name != owner && worker.Engine != null && worker.Engine != engine && worker.SeenAt >= alive && worker.PausedAt == null)
+            .Select(worker => new { Engine = worker.Engine!, IsIdle = worker.Running < worker.Slots }).ToListAsync(cancellationToken);
+        if (engine is null && others.Count > 0)
+        {
+            // Who has no engine leaves everything to those that have one, or it would take one release after the other and build none.
+            return [];
+        }
+
+        object[] values = [now.ForSql(database), Candidates, (now - OrderKept).ForSql(database)];
+        if (others.Count == 0)
+        {
+            return await context.Database.SqlQueryRaw<Guid>(Ready + InTurn, values).ToListAsync(cancellationToken);
+        }
+
+        values = [.. values, (now - Reserved).ForSql(database), LayersWorth.ForSql(database), TimeSpan.Zero.ForSql(database)];
+        var elsewhere = others.Select(worker => worker.Engine).Distinct().ToList();
+        var idle = others.Where(worker => worker.IsIdle).Select(worker => worker.Engine).Distinct().ToList();
+        var sql = (Ready + (idle.Count > 0 ? NotReservedElsewhere : "") + NotBoundElsewhere + InTurnByLayers)
+            .Replace("<elsewhere>", Holes(values.Length, elsewhere), StringComparison.Ordinal)
+            .Replace("<idle>", Holes(values.Length + elsewhere.Count, idle), StringComparison.Ordinal);
+        return await context.Database.SqlQueryRaw<Guid>(sql, [.. values, .. elsewhere, .. idle]).ToListAsync(cancellationToken);
     }
+
+    /// <summary>E.g. <c>{6}, {7}</c>, where parameters go.</summary>
+    private static string Holes(int first, List<string> values) => string.Join(", ", values.Select((_, i) => $"{{{first + i}}}"));
 
     /// <summary>Takes one release with all its repositories, or nothing at all.</summary>
     private async Task<ClaimedRun?> TryTakeAsync(

@@ -23,11 +23,12 @@ public sealed record VerifiedRelease
 /// <summary>Releases in status <c>verifying</c>: claimed, and then queued, rejected, superseded or put off.</summary>
 public sealed class VerificationQueue(HistoryDatabase database)
 {
+    // The project that was asked about longest ago goes first, so that a burst in one keeps no other waiting; within a project, the order of arrival.
     private const string ClaimSql =
         $$"""
-        SELECT * FROM releases
-         WHERE {{HistoryContext.IsActive}} AND status = 'verifying' AND not_before <= {0} AND (lease_until IS NULL OR lease_until < {0})
-         ORDER BY not_before LIMIT 1
+        SELECT r.* FROM releases r LEFT JOIN projects p ON p.id = r.project_id
+         WHERE r.{{HistoryContext.IsActive}} AND r.{{HistoryContext.IsVerifying}} AND r.not_before <= {0} AND (r.lease_until IS NULL OR r.lease_until < {0})
+         ORDER BY p.last_verified_at IS NOT NULL, p.last_verified_at, r.id LIMIT 1
         """;
 
     // Locked, newest first as everybody locks them: a worker may be claiming one of them at this moment, and that one is not to be ended.
@@ -43,7 +44,7 @@ public sealed class VerificationQueue(HistoryDatabase database)
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                var claim = database.Claiming(ClaimSql, "releases");
+                var claim = database.Claiming(ClaimSql, "r");
                 var due = await context.Releases.FromSqlRaw(claim, now.ForSql(database)).AsTracking().ToListAsync(token);
                 if (due is not [var release])
                 {
@@ -55,9 +56,29 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 release.Fence++;
                 var stage = await StageWrites.StartAsync(context, release, StageName.Verify, now, token);
                 await context.SaveChangesAsync(token);
+                await context.Projects.Where(project => project.Id == release.ProjectId)
+                    .ExecuteUpdateAsync(project => project.SetProperty(row => row.LastVerifiedAt, now), token);
                 return new VerificationJob(release.Id, release.Fence, release.ProjectId, release.ProjectPath, release.Ref,
                     ObjectId.Parse(release.Target), release.Tries, stage.StartedAt);
             },
+            cancellationToken);
+
+    /// <summary>Keeps a release held while it is asked about.</summary>
+    /// <returns>False once another has it, or it has ended.</returns>
+    public async Task<bool> RenewAsync(VerificationJob job, TimeSpan lease, CancellationToken cancellationToken) =>
+        await database.WriteAsync(
+            async (context, token) =>
+            {
+                var until = await database.NowAsync(context, token) + lease;
+                return await Held(context, job).ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, until), token);
+            },
+            cancellationToken) == 1;
+
+    /// <summary>Gives a release back without an answer, to be asked about at once by whoever is there: at a shutdown.</summary>
+    public Task HandBackAsync(VerificationJob job, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            (context, token) => Held(context, job).ExecuteUpdateAsync(
+                row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null).SetProperty(r => r.Owner, (string?)null), token),
             cancellationToken);
 
     /// <summary>Queues the release, unless history says that a tag or repository of its plan is someone else's: then it is rejected.</summary>
@@ -125,6 +146,9 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);
+
+    private static IQueryable<Release> Held(HistoryContext context, VerificationJob job) =>
+        context.Releases.Where(row => row.Id == job.ReleaseId && row.Fence == job.Fence && row.Status == ReleaseStatus.Verifying);
 
     private static void Describe(Release release, VerifiedRelease verified)
     {

@@ -38,7 +38,8 @@ internal static class QueueEndpoints
             .WithTags("Queue")
             .WithName("GetQueue")
             .WithSummary("List waiting and running releases, what each waits for, and the workers")
-            .WithDescription($"The first {MaxReleases} at the most, in the order in which they will be taken up.")
+            .WithDescription($"The first {MaxReleases} at the most, in the order in which they will be taken up: one of each project in turn, and last what was put off until later. "
+                + "A worker whose engine has a project's layers may take it somewhat earlier.")
             .Produces<QueueJson>();
 
     private static async Task<IResult> GetAsync(QueueView queue, CancellationToken cancellationToken) =>
@@ -76,6 +77,12 @@ internal static class QueueEndpoints
             return "GitLab to say whether the ref is protected";
         }
 
+        if (release.Status == ReleaseStatus.Queued && release.QueuedAt is { } queuedAt && snapshot.At - queuedAt < RunQueue.OrderKept
+            && snapshot.Releases.FirstOrDefault(other => IsOlderInProject(other, release)) is { Id: var older })
+        {
+            return $"release {older}, which came before it and is still asked about at GitLab, until {queuedAt + RunQueue.OrderKept:u} at the latest";
+        }
+
         if (release.Images.Select(image => (Repository: $"{image.Host}/{image.Repository}", Holder: HolderOf(image, snapshot)))
                 .FirstOrDefault(held => held.Holder is { } holder && holder != release.Id) is { Holder: { } other, Repository: var repository })
         {
@@ -93,11 +100,19 @@ internal static class QueueEndpoints
             return "a Docker engine: no worker reaches its own";
         }
 
+        if (release.RoomEngine is { } engine && alive.Exists(worker => worker.PausedAt is null && worker.Engine == engine))
+        {
+            return $"a free slot at engine {engine}, which has made room for its build";
+        }
+
         return release.LeaseUntil is null ? "a worker's free slot" : $"another worker to take it over: {release.Owner} was last heard of before {release.LeaseUntil:u}";
     }
 
     private static Guid? HolderOf(ReleaseImage image, QueueSnapshot snapshot) =>
         snapshot.HeldRepositories.TryGetValue($"{image.Host}/{image.Repository}", out var holder) ? holder : null;
+
+    private static bool IsOlderInProject(Release other, Release release) =>
+        other.Status == ReleaseStatus.Verifying && other.ProjectId == release.ProjectId && other.Id.CompareTo(release.Id) < 0;
 
     private static bool IsHeld(Release release, DateTimeOffset now) =>
         release.Status is ReleaseStatus.Building or ReleaseStatus.Pushing && release.LeaseUntil >= now;

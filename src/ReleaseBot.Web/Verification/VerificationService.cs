@@ -13,9 +13,8 @@ internal sealed class VerificationService(
 {
     private const int AtOnce = 4;
 
-    /// <summary>Longer than all that one verification may take.</summary>
-    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan WaitCap = TimeSpan.FromSeconds(30);
     private readonly LoopPace _pace = new("Verifying releases", Poll, WaitCap, time, logger);
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}";
@@ -29,10 +28,10 @@ internal sealed class VerificationService(
         {
             try
             {
-                if (await queue.ClaimAsync(_owner, Lease, stoppingToken) is { } job)
+                if (await queue.ClaimAsync(_owner, VerificationLease.Length, stoppingToken) is { } job)
                 {
                     wakeUp.Set();
-                    await verifier.VerifyAsync(job, stoppingToken);
+                    await VerifyAsync(job, stoppingToken);
                     _pace.Succeeded();
                     continue;
                 }
@@ -44,6 +43,38 @@ internal sealed class VerificationService(
             }
 
             await wakeUp.WaitAsync(Poll, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task VerifyAsync(VerificationJob job, CancellationToken stoppingToken)
+    {
+        await using var lease = VerificationLease.Keep(queue, job, time, stoppingToken);
+        try
+        {
+            await verifier.VerifyAsync(job, lease.Token);
+        }
+        catch (OperationCanceledException) when (lease.IsLost)
+        {
+            // Another process asks about it.
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            await HandBackAsync(job);
+            throw;
+        }
+    }
+
+    /// <summary>So that another process asks at once. If that can't be written, the lease ends soon.</summary>
+    private async Task HandBackAsync(VerificationJob job)
+    {
+        using var limit = new CancellationTokenSource(LastWords, time);
+        try
+        {
+            await queue.HandBackAsync(job, limit.Token);
+        }
+        catch (Exception)
+        {
+            // The lease ends soon.
         }
     }
 }

@@ -110,7 +110,7 @@ internal sealed partial class ReleasePipeline(
         await log.DisposeAsync();
         await (isPushing
             ? ledger.ParkAsync(claimed, wait.Reason, pause, cancellationToken)
-            : ledger.PutOffAsync(claimed, wait.Reason, pause, cancellationToken));
+            : ledger.PutOffAsync(claimed, wait.Reason, pause, wait.ComesBack ? claimed.Engine : null, cancellationToken));
         Log.Waiting(logger, release.ProjectPath, release.RefName, pause.TotalSeconds, wait.Reason.Code.ToText());
     }
 

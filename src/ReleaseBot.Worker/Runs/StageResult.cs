@@ -31,6 +31,9 @@ internal abstract record StageResult
         /// <summary>The reason to end with when the wait is given up, where it is another.</summary>
         public ReasonCode? EndsAs { get; init; }
 
+        /// <summary>Whether the next try is to be at this worker's engine, while a worker of that lives.</summary>
+        public bool ComesBack { get; init; }
+
         /// <returns>The time after which to give up, where it has come; null to wait on.</returns>
         /// <param name="last">What the release waited for before this attempt.</param>
         /// <param name="waited">For how long it has waited by now, whatever for.</param>

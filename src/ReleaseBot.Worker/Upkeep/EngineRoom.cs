@@ -2,12 +2,14 @@ using System.Globalization;
 using Microsoft.Extensions.Logging;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
+using ReleaseBot.History;
 
 namespace ReleaseBot.Worker;
 
 /// <summary>
 /// Sees to it that a build begins only where the engine's disk has room. Where it has none, the engine's cache is emptied once; what still does not
-/// fit then waits, if it has not begun, and fails, if it has: it would fill the disk again.
+/// fit then waits, if it has not begun, and fails, if it has: it would fill the disk again. That is said of one engine, so the second try is there too;
+/// where another engine has to take over, that one makes room of its own first.
 /// </summary>
 internal sealed partial class EngineRoom(DockerEngine engine, EngineUpkeep upkeep, EngineSettings settings, ILogger<EngineRoom> logger)
 {
@@ -39,7 +41,7 @@ internal sealed partial class EngineRoom(DockerEngine engine, EngineUpkeep upkee
     public async Task<StageResult> AfterFullAsync(ReleaseRun run, EngineFullException exception, CancellationToken cancellationToken)
     {
         Log.Full(logger, exception.Message);
-        if (run.Release.ReasonCode == ReasonCode.EngineFull)
+        if (HasMadeRoomFor(run.Claimed))
         {
             return StageResult.Fail(ReasonCode.EngineFull, $"The build does not fit on the engine's disk, though the build cache was emptied before. {exception.Message}");
         }
@@ -54,8 +56,12 @@ internal sealed partial class EngineRoom(DockerEngine engine, EngineUpkeep upkee
             run.Log.Say($"the build cache could not be emptied: {fault.Message}");
         }
 
-        return new StageResult.Wait(new Reason(ReasonCode.EngineFull, exception.Message), TimeSpan.Zero);
+        return new StageResult.Wait(new Reason(ReasonCode.EngineFull, exception.Message), TimeSpan.Zero) { ComesBack = true };
     }
+
+    /// <summary>Whether this engine's cache was emptied for the release after an earlier try. One that does not tell its id is taken to be the same.</summary>
+    internal static bool HasMadeRoomFor(ClaimedRun claimed) =>
+        claimed.Release.ReasonCode == ReasonCode.EngineFull && claimed.Release.RoomEngine == claimed.Engine;
 
     /// <returns>A sentence that says what is free; null where that is enough.</returns>
     private async Task<string?> MissingAsync(CancellationToken cancellationToken) =>

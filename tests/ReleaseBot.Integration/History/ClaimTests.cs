@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Linq.Expressions;
+using Microsoft.EntityFrameworkCore;
 using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Parts;
@@ -114,6 +116,87 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task A_Release_Waits_For_One_That_Came_Before_It_And_Is_Still_Asked_About_And_Not_For_Long()
+    {
+        var older = await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
+        var slow = await ClaimVerificationAsync();
+        var younger = await QueueTagAsync(7, "v1.1.0", 2);
+        var other = await QueueTagAsync(8, "v1.0.0", 3);
+
+        (await ClaimRunAsync()).Release.Id.ShouldBe(other);
+        (await History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token)).ShouldBeNull();
+        await History.Verification.QueueAsync(slow, Verified(slow), Token);
+        var first = await ClaimRunAsync();
+        first.Release.Id.ShouldBe(older);
+        await FailAsync(first);
+        var second = await ClaimRunAsync();
+        second.Release.Id.ShouldBe(younger);
+        await FailAsync(second);
+
+        // GitLab does not know the older one's tag, or is away just when it is asked.
+        await AcceptAsync(7, GitRef.Tag("v1.2.0"), Object(4));
+        await History.Verification.PostponeAsync(await ClaimVerificationAsync(), new Reason(ReasonCode.RefGone, "unknown"), TimeSpan.FromMinutes(2), Token);
+        var next = await QueueTagAsync(7, "v1.3.0", 5);
+        (await History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token)).ShouldBeNull();
+        await ChangeAsync<Release>(row => row.Id == next, row => row.QueuedAt -= RunQueue.OrderKept);
+        History.Tick();
+        (await ClaimRunAsync()).Release.Id.ShouldBe(next);
+    }
+
+    [Fact]
+    public async Task The_Queue_Shows_Last_What_Was_Put_Off()
+    {
+        var away = await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
+        var longer = await AcceptAsync(8, GitRef.Tag("v1.0.0"), Object(2));
+        var waits = new Reason(ReasonCode.GitlabUnavailable, "GitLab is away.");
+        foreach (var (id, minutes) in new[] { (away, 1), (longer, 2) })
+        {
+            var job = await ClaimVerificationAsync();
+            job.ReleaseId.ShouldBe(id);
+            await History.Verification.PostponeAsync(job, waits, TimeSpan.FromMinutes(minutes), Token);
+        }
+
+        var due = await QueueTagAsync(9, "v1.0.0", 3);
+
+        (await History.Queue.ReadAsync(100, Token)).Releases.Select(release => release.Id).ShouldBe([due, away, longer]);
+    }
+
+    [Fact]
+    public async Task Of_Projects_Whose_Turns_Are_Close_The_One_Whose_Layers_The_Engine_Has_Goes_First()
+    {
+        await ShowBusyAsync("there");
+        var elsewhere = await QueueAsync(7, startedAgo: 90, "there");
+        var here = await QueueAsync(8, startedAgo: 40, "here");
+
+        await ShouldBeTakenAsync("here", [here, elsewhere]);
+    }
+
+    [Fact]
+    public async Task A_Project_Is_Passed_By_None_That_Was_Served_A_Minute_Later_However_Many_Layers_That_Has()
+    {
+        await ShowBusyAsync("there");
+        var elsewhere = await QueueAsync(7, startedAgo: 61, "there");
+        var here = await QueueAsync(8, startedAgo: 30, "here");
+        var hereAgain = await QueueTagAsync(8, "v2.0.0", 99, "acme/app-8-more");
+        var never = await QueueTagAsync(9, "v1.0.0", 9);
+
+        // Project 8 passes once, and has then been served a minute after 7.
+        await ShouldBeTakenAsync("here", [never, here, elsewhere, hereAgain]);
+    }
+
+    [Fact]
+    public async Task No_Turn_Is_Put_Off_For_Layers_That_No_Worker_Can_Use()
+    {
+        await ShowBusyAsync("paused");
+        (await History.Workers.PauseAsync("paused", isPaused: true, Token)).ShouldBeTrue();
+        var gone = await QueueAsync(7, startedAgo: 50, "gone");
+        var paused = await QueueAsync(8, startedAgo: 45, "paused");
+        var here = await QueueAsync(9, startedAgo: 40, "here");
+
+        await ShouldBeTakenAsync("here", [gone, paused, here]);
+    }
+
+    [Fact]
     public async Task A_Burst_Of_One_Project_Keeps_Another_Waiting_One_Turn_At_Most()
     {
         for (var number = 0; number < 70; number++)
@@ -170,6 +253,38 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
             }
         }
     }
+
+    /// <summary>A worker whose slots are all taken: nothing is left to it because it is idle.</summary>
+    private Task ShowBusyAsync(string engine) => History.Workers.ShowAsync(new WorkerState(engine, engine, History.Time.GetUtcNow(), 2, 2), Token);
+
+    private async Task<Guid> QueueAsync(long project, int startedAgo, string engine)
+    {
+        var id = await QueueTagAsync(project, "v1.0.0", (int)project);
+        var now = History.Time.GetUtcNow();
+        await ChangeAsync<Project>(row => row.Id == project, row => (row.LastStartedAt, row.LastEngine) = (now - TimeSpan.FromSeconds(startedAgo), engine));
+        return id;
+    }
+
+    private async Task ShouldBeTakenAsync(string engine, IReadOnlyList<Guid> order)
+    {
+        List<Guid> taken = [];
+        while (await History.Runs.ClaimAsync("worker", engine, History.Lease, Token) is { } run)
+        {
+            taken.Add(run.Release.Id);
+            History.Tick();
+        }
+
+        taken.ShouldBe(order);
+    }
+
+    private Task ChangeAsync<T>(Expression<Func<T, bool>> which, Action<T> change)
+        where T : class => History.Database.WriteAsync(
+        async (context, token) =>
+        {
+            change(await context.Set<T>().AsTracking().SingleAsync(which, token));
+            return await context.SaveChangesAsync(token);
+        },
+        Token);
 
     /// <summary>Rows as verification leaves them; each release in two repositories, so that the locks cross.</summary>
     private Task SeedQueuedAsync(int releases, int repositories) => History.Database.WriteAsync(

@@ -19,7 +19,7 @@ public abstract class FenceTests(IDatabases databases) : HistoryTest(databases)
         ["built"] = (history, run) => history.Ledger.RecordBuiltAsync(run, "sha256:1", Token),
         ["image"] = (history, run) => history.Ledger.RecordImageAsync(run, 0, ImageStatus.Pushed, DigestOf(run), null, Token),
         ["park"] = (history, run) => history.Ledger.ParkAsync(run, Away, TimeSpan.FromMinutes(1), Token),
-        ["put off"] = (history, run) => history.Ledger.PutOffAsync(run, Away, TimeSpan.FromMinutes(1), Token),
+        ["put off"] = (history, run) => history.Ledger.PutOffAsync(run, Away, TimeSpan.FromMinutes(1), roomEngine: null, Token),
         ["end wait"] = (history, run) => history.Ledger.EndWaitAsync(run, Token),
         ["finish"] = (history, run) => history.Ledger.FinishAsync(run, ReleaseStatus.Published, null, TellAll, Token),
         ["reserve"] = (history, run) => history.Tags.ReserveAsync(run, OverwritePolicy.Allow, Token),

@@ -133,13 +133,16 @@ public abstract class QueryPlanTests(PlanStore store)
     [Fact]
     public async Task A_Claim_Looks_At_What_Is_Active_Only()
     {
+        await store.History.Workers.ShowAsync(new WorkerState("other", "elsewhere", PlanStore.TimeOf(0), 2, 0), Token);
+        await store.History.Workers.ShowAsync(new WorkerState("worker", null, PlanStore.TimeOf(0), 2, 0), Token);
         store.Plans.Begin("releases");
-        (await store.History.Runs.ClaimAsync("worker", engine: null, TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
+        (await store.History.Runs.ClaimAsync("other", "elsewhere", TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
+        (await store.History.Runs.ClaimAsync("worker", "engine", TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
         (await store.History.Verification.ClaimAsync("web", TimeSpan.FromSeconds(30), Token)).ShouldBeNull();
 
         (await store.History.Queries.ActiveAsync(50, Token)).ShouldBeEmpty();
 
-        store.Plans.Taken.Count.ShouldBe(3);
+        store.Plans.Taken.Count.ShouldBe(4);
         store.Plans.Taken.ShouldAllBe(plan => plan.Contains("ix_releases_", StringComparison.Ordinal));
         ExpectNoWholeTable("a claim");
     }

@@ -108,7 +108,7 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         var id = await QueueTagAsync(7, "v1.0.0", 1);
         var run = await ClaimRunAsync();
         await History.Ledger.StartStageAsync(run, StageName.Source, ReleaseStatus.Building, Token);
-        await History.Ledger.PutOffAsync(run, new Reason(ReasonCode.EngineUnavailable, "away"), TimeSpan.FromHours(1), Token);
+        await History.Ledger.PutOffAsync(run, new Reason(ReasonCode.EngineUnavailable, "away"), TimeSpan.FromHours(1), roomEngine: null, Token);
         (await ReadAsync(id)).Status.ShouldBe(ReleaseStatus.Queued);
         await QueueTagAsync(7, "v1.0.1", 2);
         var other = await ClaimRunAsync();

@@ -67,6 +67,64 @@ public abstract class VerificationTests(IDatabases databases) : HistoryTest(data
     }
 
     [Fact]
+    public async Task A_Burst_Of_One_Project_Keeps_Another_Waiting_For_One_Question_At_Most()
+    {
+        List<Guid> burst = [];
+        for (var number = 0; number < 200; number++)
+        {
+            burst.Add(await AcceptAsync(7, GitRef.Tag($"v1.0.{number}"), Object(number)));
+        }
+
+        (await ClaimVerificationAsync()).ReleaseId.ShouldBe(burst[0]);
+        History.Tick();
+        var single = await AcceptAsync(8, GitRef.Tag("v1.0.0"), Object(500));
+        var second = await AcceptAsync(8, GitRef.Tag("v1.0.1"), Object(501));
+
+        List<Guid> asked = [];
+        for (var number = 0; number < 4; number++)
+        {
+            asked.Add((await ClaimVerificationAsync()).ReleaseId);
+            History.Tick();
+        }
+
+        asked.ShouldBe([single, burst[1], second, burst[2]]);
+    }
+
+    [Fact]
+    public async Task What_Was_Put_Off_Is_Asked_About_In_The_Order_In_Which_It_Came()
+    {
+        var first = await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
+        var second = await AcceptAsync(7, GitRef.Tag("v1.0.1"), Object(2));
+        var (one, two) = (await ClaimVerificationAsync(), await ClaimVerificationAsync());
+        await History.Verification.PostponeAsync(two, Gone, TimeSpan.Zero, Token);
+        History.Tick();
+        await History.Verification.PostponeAsync(one, Gone, TimeSpan.Zero, Token);
+        History.Tick();
+
+        (await ClaimVerificationAsync()).ReleaseId.ShouldBe(first);
+        (await ClaimVerificationAsync()).ReleaseId.ShouldBe(second);
+    }
+
+    [Fact]
+    public async Task A_Question_Is_Held_As_Long_As_It_Is_Renewed_And_Given_Back_At_Once()
+    {
+        await AcceptAsync(7, GitRef.Tag("v1"), Object(1));
+        var slow = (await History.Verification.ClaimAsync("slow", TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
+
+        (await History.Verification.RenewAsync(slow, History.Lease, Token)).ShouldBeTrue();
+        (await History.Verification.ClaimAsync("other", History.Lease, Token)).ShouldBeNull();
+        await History.Verification.HandBackAsync(slow, Token);
+        var next = (await History.Verification.ClaimAsync("other", History.Lease, Token)).ShouldNotBeNull();
+
+        (next.ReleaseId, next.Tries).ShouldBe((slow.ReleaseId, 0));
+        (await History.Verification.RenewAsync(slow, History.Lease, Token)).ShouldBeFalse();
+        await History.Verification.HandBackAsync(slow, Token);
+        (await ReadAsync(next.ReleaseId)).LeaseUntil.ShouldNotBeNull("what is another's is not given back");
+        (await History.Verification.QueueAsync(next, Verified(next), Token)).ShouldBeNull();
+        (await History.Verification.RenewAsync(next, History.Lease, Token)).ShouldBeFalse("it is a worker's now");
+    }
+
+    [Fact]
     public async Task A_Rejected_Release_Ends_With_Its_Reason_And_Is_Told()
     {
         var id = await AcceptAsync(7, GitRef.Tag("v1"), Object(1));

@@ -26,12 +26,7 @@ public abstract class WorkerTests(IDatabases databases) : HistoryTest(databases)
         (await History.RowsAsync<WorkerHeartbeat>()).ShouldBeEmpty();
         (await History.Workers.PauseAsync("one", isPaused: true, Token)).ShouldBeFalse();
     }
-}
 
-public sealed class WorkersOnSqlite() : WorkerTests(new SqliteDatabases());
-
-public sealed class WorkersOnPostgres(PostgresServer server) : WorkerTests(new PostgresDatabases(server))
-{
     [Fact]
     public async Task A_Release_Is_Left_To_The_Engine_That_Has_Its_Layers_For_A_Moment_And_No_Longer()
     {
@@ -119,6 +114,62 @@ public sealed class WorkersOnPostgres(PostgresServer server) : WorkerTests(new P
     }
 
     [Fact]
+    public async Task A_Build_For_Which_An_Engine_Made_Room_Goes_Back_To_It_While_A_Worker_Of_It_Takes_Releases()
+    {
+        await History.Workers.ShowAsync(State("one", "engine-1", running: 2), Token);
+        await History.Workers.ShowAsync(State("other", "engine-2"), Token);
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        var run = (await History.Runs.ClaimAsync("one", "engine-1", History.Lease, Token)).ShouldNotBeNull();
+        await PutOffAsync(run, "engine-1");
+        // So that it is not the layers that it is left for.
+        await MarkAsync(7, "engine-2");
+        await History.Workers.ShowAsync(State("other", "engine-2", running: 2), Token);
+
+        (await History.Runs.ClaimAsync("other", "engine-2", History.Lease, Token)).ShouldBeNull("however busy the first one is");
+        run = (await History.Runs.ClaimAsync("one", "engine-1", History.Lease, Token)).ShouldNotBeNull();
+        run.Release.RoomEngine.ShouldBe("engine-1");
+
+        // Full before a build has begun: whoever has room may have it.
+        await PutOffAsync(run, null);
+        await MarkAsync(7, "engine-2");
+        run = (await History.Runs.ClaimAsync("other", "engine-2", History.Lease, Token)).ShouldNotBeNull();
+        run.Release.RoomEngine.ShouldBeNull();
+
+        await PutOffAsync(run, "engine-2");
+        await History.Workers.PauseAsync("other", isPaused: true, Token);
+        await MarkAsync(7, "engine-1");
+        run = (await History.Runs.ClaimAsync("one", "engine-1", History.Lease, Token)).ShouldNotBeNull();
+        run.Release.RoomEngine.ShouldBe("engine-2", "which says that this engine has not made room for it yet");
+        await History.Ledger.EndWaitAsync(run, Token);
+        (await ReadAsync(id)).RoomEngine.ShouldBeNull();
+    }
+
+    private async Task PublishedByAsync(string engine)
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync((await History.Runs.ClaimAsync("first", engine, History.Lease, Token)).ShouldNotBeNull());
+    }
+
+    private Task PutOffAsync(ClaimedRun run, string? roomEngine) =>
+        History.Ledger.PutOffAsync(run, new Reason(ReasonCode.EngineFull, "It is full."), TimeSpan.Zero, roomEngine, Token);
+
+    private Task ParkAsync(ClaimedRun run) =>
+        History.Ledger.ParkAsync(run, new Reason(ReasonCode.RegistryUnavailable, "It is away."), TimeSpan.Zero, Token);
+
+    private Task MarkAsync(long project, string engine) => History.Database.WriteAsync(
+        async (context, token) =>
+        {
+            (await context.Projects.FindAsync([project], token)).ShouldNotBeNull().LastEngine = engine;
+            return await context.SaveChangesAsync(token);
+        },
+        Token);
+}
+
+public sealed class WorkersOnSqlite() : WorkerTests(new SqliteDatabases());
+
+public sealed class WorkersOnPostgres(PostgresServer server) : WorkerTests(new PostgresDatabases(server))
+{
+    [Fact]
     public async Task Another_Process_Hears_Of_A_Piece_Of_A_Log_And_Of_Queued_Releases()
     {
         await using var neighbour = History.Neighbour();
@@ -144,21 +195,4 @@ public sealed class WorkersOnPostgres(PostgresServer server) : WorkerTests(new P
     }
 
     private static async Task WaitAsync(SemaphoreSlim signal) => (await signal.WaitAsync(TimeSpan.FromSeconds(30), Token)).ShouldBeTrue("nothing was heard");
-
-    private async Task PublishedByAsync(string engine)
-    {
-        await QueueTagAsync(7, "v1.0.0", 1);
-        await PublishAsync((await History.Runs.ClaimAsync("first", engine, History.Lease, Token)).ShouldNotBeNull());
-    }
-
-    private Task ParkAsync(ClaimedRun run) =>
-        History.Ledger.ParkAsync(run, new Reason(ReasonCode.RegistryUnavailable, "It is away."), TimeSpan.Zero, Token);
-
-    private Task MarkAsync(long project, string engine) => History.Database.WriteAsync(
-        async (context, token) =>
-        {
-            (await context.Projects.FindAsync([project], token)).ShouldNotBeNull().LastEngine = engine;
-            return await context.SaveChangesAsync(token);
-        },
-        Token);
 }
