@@ -11,20 +11,23 @@ public sealed class SecretMask
     /// <summary>Shorter ones are not masked: they would blot out half of every text.</summary>
     public const int MinLength = 4;
 
-    private const string Hidden = "***";
+    internal const string Hidden = "***";
 
-    /// <summary>A last line of base64 that is shorter is left: it would be found in other words too.</summary>
+    /// <summary>A last line of base64 that is shorter is left where it stands alone: it would be found in other words too. <see cref="LineMask"/> knows it by the line before.</summary>
     private const int ShortestRest = 8;
 
     /// <summary>Where <c>base64</c> of coreutils and <c>openssl base64</c> (RFC 7468) break their lines.</summary>
     private static readonly int[] Wraps = [76, 64];
 
     private readonly string[] _forms;
+    private readonly (string Before, string Tail)[] _rests;
 
     public SecretMask(IEnumerable<Secret> secrets)
     {
+        var all = secrets.Select(secret => secret.Reveal()).ToList();
+        _rests = [.. all.SelectMany(Rests).Distinct()];
         // The longest first, so that a secret that holds another is hidden whole.
-        _forms = [.. secrets.SelectMany(secret => Forms(secret.Reveal())).Where(form => form.Length >= MinLength).Distinct()
+        _forms = [.. all.SelectMany(Forms).Concat(_rests.Select(rest => $"{rest.Before}\n{rest.Tail}")).Where(form => form.Length >= MinLength).Distinct()
             .OrderByDescending(form => form.Length)];
     }
 
@@ -40,6 +43,27 @@ public sealed class SecretMask
         }
 
         return text;
+    }
+
+    /// <summary>What is too short to be masked wherever it stands, and follows on this line where the line is part of a secret.</summary>
+    internal IEnumerable<string> RestsAfter(string line) =>
+        _rests.Where(rest => line.Contains(rest.Before, StringComparison.Ordinal)).Select(rest => rest.Tail);
+
+    /// <summary>The short lines of a secret, and of its base64, each with the line before it, by which it is known.</summary>
+    private static IEnumerable<(string Before, string Tail)> Rests(string secret)
+    {
+        var own = secret.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        foreach (var (before, rest) in own.Zip(own.Skip(1)).Where(pair => pair.First.Length >= MinLength && pair.Second.Length < MinLength))
+        {
+            yield return (before, rest);
+        }
+
+        var whole = Base64(secret);
+        foreach (var wrap in Wraps.Where(wrap => whole.Length > wrap && whole.Length % wrap is > 0 and < ShortestRest))
+        {
+            var end = whole.Length - whole.Length % wrap;
+            yield return (whole[(end - wrap)..end], whole[end..]);
+        }
     }
 
     private static IEnumerable<string> Forms(string secret)

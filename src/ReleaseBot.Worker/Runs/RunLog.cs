@@ -37,6 +37,7 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     private readonly Guid _releaseId;
     private readonly long _fence;
     private readonly SecretMask _mask;
+    private readonly LineMask _lineMask;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Task _writer;
@@ -50,14 +51,14 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
 
     public RunLog(ReleaseLogStore store, Guid releaseId, long fence, SecretMask mask, TimeProvider time, ILogger logger)
     {
-        (_store, _releaseId, _fence, _mask, _time, _logger) = (store, releaseId, fence, mask, time, logger);
+        (_store, _releaseId, _fence, _mask, _lineMask, _time, _logger) = (store, releaseId, fence, mask, new LineMask(mask), time, logger);
         _writer = Task.Run(WriteAsync);
     }
 
     /// <summary>A line of a tool's output.</summary>
     public void WriteLine(string line)
     {
-        var text = _mask.Apply(line);
+        var text = _lineMask.Apply(line);
         if (line.Length > MaxLineLength)
         {
             // Masked first, since half a secret is not recognised; and the builder's own cut may have left such a half at the very end.

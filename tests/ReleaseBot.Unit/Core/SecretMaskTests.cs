@@ -37,6 +37,41 @@ public sealed class SecretMaskTests
         lines.Select(_mask.Apply).ShouldAllBe(line => line == "***");
     }
 
+    [Theory]
+    [InlineData(76, 58)]
+    [InlineData(64, 49)]
+    public void Short_End_Of_Base64_Is_Hidden_After_The_Line_Before_It_And_Nowhere_Else(int wrap, int length)
+    {
+        var secret = new string('x', length);
+        var lines = Convert.ToBase64String(Encoding.UTF8.GetBytes(secret)).Chunk(wrap).Select(line => new string(line)).ToList();
+        lines[^1].Length.ShouldBe(4);
+        LineMask mask = new(new SecretMask([new Secret(secret)]));
+
+        mask.Apply($"#7 0.1 {lines[^1]}").ShouldBe($"#7 0.1 {lines[^1]}", "by itself it may be any word");
+        mask.Apply($"#7 0.2 {lines[0]}").ShouldBe("#7 0.2 ***");
+        mask.Apply($"#8 0.1 {lines[^1]}ing of another step").ShouldBe($"#8 0.1 {lines[^1]}ing of another step");
+        mask.Apply($"#7 0.3 {lines[^1]}\r").ShouldBe("#7 0.3 ***\r");
+        mask.Apply(lines[^1]).ShouldBe(lines[^1], "it has been");
+        mask.Apply(lines[0]);
+        for (var line = 0; line < 20; line++)
+        {
+            mask.Apply("another step");
+        }
+
+        mask.Apply(lines[^1]).ShouldBe(lines[^1], "it does not come any more");
+        new SecretMask([new Secret(secret)]).Apply(string.Join('\n', lines)).ShouldBe("***");
+    }
+
+    [Fact]
+    public void Short_Line_Of_A_Secret_Is_Hidden_After_The_Line_Before_It()
+    {
+        LineMask mask = new(_mask);
+
+        string[] lines = ["+/hkiG9w0BAQEFAA", "ab", "-----END KEY-----", "ab"];
+
+        lines.Select(mask.Apply).ShouldBe(["***", "***", "***", "ab"]);
+    }
+
     [Fact]
     public void Reach_Is_That_Of_The_Longest_Form()
     {
