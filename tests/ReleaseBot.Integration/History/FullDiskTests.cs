@@ -63,7 +63,7 @@ public sealed class FullDiskTests : HistoryTest
     {
         await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
         Disk.Fill();
-        Lines lines = new();
+        Lines<VerificationService> lines = new();
         FakeTimeProvider clock = new();
         using WakeUp wakeUp = new(clock);
         // The verifier is never reached: nothing can be claimed.
@@ -81,6 +81,39 @@ public sealed class FullDiskTests : HistoryTest
         lines.Count.ShouldBeInRange(5, 60);
         lines.Said.ShouldAllBe(line => line.Contains("Verifying releases does not go on: the disk of the database is full. Free space", StringComparison.Ordinal));
         lines.Traces.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task A_Probe_Tells_What_Has_Changed_And_What_Stays_From_Time_To_Time()
+    {
+        Lines<StoreProbe> lines = new();
+        FakeTimeProvider clock = new();
+        using StoreProbe probe = new(History.Database, clock, lines);
+        (await probe.CheckAsync(Token)).ShouldBeNull();
+        lines.Said.ShouldBeEmpty();
+        Disk.Fill();
+
+        // A balancer that asks each ten seconds, for half an hour.
+        for (var probes = 0; probes < 180; probes++)
+        {
+            clock.Advance(TimeSpan.FromSeconds(10));
+            (await probe.CheckAsync(Token)).ShouldNotBeNull();
+        }
+
+        lines.Said.Count.ShouldBe(3);
+        lines.Said.ShouldAllBe(line => line.StartsWith("Not ready: the disk of the database is full.", StringComparison.Ordinal));
+        Disk.Free();
+        for (var probes = 0; probes < 2; probes++)
+        {
+            clock.Advance(TimeSpan.FromSeconds(10));
+            (await probe.CheckAsync(Token)).ShouldBeNull();
+        }
+
+        lines.Said.Skip(3).ShouldBe(["Ready again: the database can be written."]);
+        Disk.Fill();
+        clock.Advance(TimeSpan.FromSeconds(10));
+        (await probe.CheckAsync(Token)).ShouldNotBeNull();
+        lines.Count.ShouldBe(5, "another time is another change");
     }
 
     private static async Task<Answer> AnswerAsync(WebFixture web, int status)
@@ -121,7 +154,7 @@ public sealed class FullDiskTests : HistoryTest
         }
     }
 
-    private sealed class Lines : ILogger<VerificationService>
+    private sealed class Lines<T> : ILogger<T>
     {
         private readonly List<string> _said = [];
 
