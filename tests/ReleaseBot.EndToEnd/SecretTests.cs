@@ -68,7 +68,9 @@ public sealed class SecretTests(ServiceParts parts)
                 COPY print.sh /print.sh
                 RUN --mount=type=secret,id=npm ["/bin/busybox", "sh", "/print.sh"]
                 """);
-        shop.Rule["BuildSecrets"] = new JsonObject { ["npm"] = Secret };
+        var file = Path.Combine(shop.Bot.Folder, "npmrc");
+        await File.WriteAllTextAsync(file, Secret, TestContext.Current.CancellationToken);
+        shop.Rule["BuildSecretFiles"] = new JsonObject { ["npm"] = file };
         await ReleaseScenario.CommitAsync(shop.Clone, new()
         {
             // In lines, in values, in one line, and across the places at which the log and the builder's reader cut a line that is too long.

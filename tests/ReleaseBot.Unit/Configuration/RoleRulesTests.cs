@@ -103,6 +103,39 @@ public sealed class RoleRulesTests
     }
 
     [Fact]
+    public void A_Build_Secret_In_A_File_Is_The_Workers_Alone()
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, "//registry.example/:_authToken=npm_7d1f0a93\n");
+            var json = Given.With("Projects:0:BuildSecretFiles", $$"""{ "npm": "{{path}}" }""");
+
+            var settings = Given.Settings(json);
+            settings.Projects[0].BuildSecrets["npm"].Reveal().ShouldBe("//registry.example/:_authToken=npm_7d1f0a93\n");
+            SettingsSecrets.All(settings).Select(secret => secret.Reveal()).ShouldContain("npm_7d1f0a93");
+
+            File.Delete(path);
+            foreach (var roles in new[] { Roles.None, Roles.Web })
+            {
+                SettingsReader.Read(Given.Merged(json, Shared), roles).Problems.ShouldBeEmpty(roles.ToString());
+            }
+
+            var problem = SettingsReader.Read(Given.Merged(json, Shared), Roles.Worker).Problems.ShouldHaveSingleItem();
+            (problem.Key, problem.Message.Contains(path, StringComparison.Ordinal)).ShouldBe(("Projects:0:BuildSecretFiles:npm", true));
+
+            File.WriteAllBytes(path, [0x73, 0xff, 0xfe]);
+            SettingsReader.Read(Given.Merged(json, Shared), Roles.Worker).Problems.ShouldHaveSingleItem().Message.ShouldContain("base64");
+            File.WriteAllText(path, "");
+            SettingsReader.Read(Given.Merged(json, Shared), Roles.Worker).Problems.ShouldHaveSingleItem().Message.ShouldContain("from 1 to");
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
     public void What_Is_Legal_And_Hardly_Meant_Is_A_Warning()
     {
         var settings = Given.Settings(

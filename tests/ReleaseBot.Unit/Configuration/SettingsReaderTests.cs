@@ -129,6 +129,7 @@ public sealed class SettingsReaderTests
     [InlineData("Projects:0:BuildArgs", """{ "1X": "x" }""", "Projects:0:BuildArgs:1X")]
     [InlineData("Projects:0:BuildSecrets", """{ "npm": "" }""", "Projects:0:BuildSecrets:npm")]
     [InlineData("Projects:0:BuildSecrets", """{ "n p": "value" }""", "Projects:0:BuildSecrets:n p")]
+    [InlineData("Projects:0:BuildSecretFiles", """{ "n p": "/etc/passwd" }""", "Projects:0:BuildSecretFiles:n p")]
     [InlineData("Projects:0:Images", "[]", "Projects:0:Images")]
     [InlineData("Projects:0:Images", null, "Projects:0:Images")]
     [InlineData("Projects:0:Images:0:Repository", "\"Acme/Shop\"", "Projects:0:Images:0:Repository")]

@@ -1,3 +1,4 @@
+using System.Text;
 using ReleaseBot.Core;
 
 namespace ReleaseBot.Configuration;
@@ -5,13 +6,21 @@ namespace ReleaseBot.Configuration;
 /// <summary>Reads the rules; names of registries and channels must be known by then.</summary>
 internal sealed class ProjectsReader
 {
+    /// <summary>BuildKit takes no larger ones (session/secrets, MaxSecretSize).</summary>
+    private const int LargestSecret = 500 * 1024;
+
+    private static readonly UTF8Encoding StrictText = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     private readonly IReadOnlyDictionary<string, RegistrySettings> _registries;
     private readonly IReadOnlyDictionary<string, ChannelSettings> _channels;
     private readonly bool _isClassicBuilder;
     private readonly bool _hasToken;
+    private readonly bool _readsSecretFiles;
 
-    private ProjectsReader(SectionReader root, IReadOnlyDictionary<string, RegistrySettings> registries, IReadOnlyDictionary<string, ChannelSettings> channels)
+    private ProjectsReader(
+        SectionReader root, IReadOnlyDictionary<string, RegistrySettings> registries, IReadOnlyDictionary<string, ChannelSettings> channels, Roles roles)
     {
+        _readsSecretFiles = roles.HasFlag(Roles.Worker);
         _registries = registries;
         _channels = channels;
         _isClassicBuilder = root.Section(EngineKeys.Node).Value(EngineKeys.Builder) == BuilderKind.Classic;
@@ -19,9 +28,9 @@ internal sealed class ProjectsReader
     }
 
     public static IReadOnlyList<ProjectRule> Read(
-        SectionReader root, IReadOnlyDictionary<string, RegistrySettings> registries, IReadOnlyDictionary<string, ChannelSettings> channels)
+        SectionReader root, IReadOnlyDictionary<string, RegistrySettings> registries, IReadOnlyDictionary<string, ChannelSettings> channels, Roles roles)
     {
-        ProjectsReader reader = new(root, registries, channels);
+        ProjectsReader reader = new(root, registries, channels, roles);
         return [.. root.Sections(SettingsSchema.Projects).Select(reader.ReadRule)];
     }
 
@@ -66,7 +75,29 @@ internal sealed class ProjectsReader
 
     private Dictionary<string, Secret> ReadBuildSecrets(SectionReader rule)
     {
-        var secrets = rule.Values(ProjectKeys.BuildSecrets);
+        var given = rule.Values(ProjectKeys.BuildSecrets);
+        var files = rule.Values(ProjectKeys.BuildSecretFiles);
+        CheckSecrets(rule, ProjectKeys.BuildSecrets, given);
+        CheckSecrets(rule, ProjectKeys.BuildSecretFiles, files);
+        var secrets = given.ToDictionary(secret => secret.Key, secret => secret.Value.Value, StringComparer.Ordinal);
+        foreach (var (id, file) in files)
+        {
+            if (secrets.ContainsKey(id))
+            {
+                rule.Report(file.Key, $"\"{id}\" is in BuildSecrets too: give it in one of them.");
+            }
+            else if (_readsSecretFiles)
+            {
+                secrets[id] = ReadSecretFile(rule, file);
+            }
+        }
+
+        return secrets;
+    }
+
+    private void CheckSecrets<T>(SectionReader rule, ValueMap<T> map, IReadOnlyDictionary<string, Located<T>> secrets)
+        where T : notnull
+    {
         foreach (var (id, secret) in secrets.Where(secret => !IsSecretId(secret.Key)))
         {
             rule.Report(secret.Key, $"\"{id}\" is no id of a build secret: letters, digits and . _ -.");
@@ -74,10 +105,34 @@ internal sealed class ProjectsReader
 
         if (_isClassicBuilder && secrets.Count > 0)
         {
-            rule.Report(ProjectKeys.BuildSecrets, "needs BuildKit, and Engine:Builder is Classic, which has no build secrets. Set Engine:Builder to Auto or BuildKit.");
+            rule.Report(map, "needs BuildKit, and Engine:Builder is Classic, which has no build secrets. Set Engine:Builder to Auto or BuildKit.");
+        }
+    }
+
+    /// <summary>As it is, with its last line break too: a program in the build is to see the file that the operator wrote.</summary>
+    private static Secret ReadSecretFile(SectionReader rule, Located<string> file)
+    {
+        try
+        {
+            if (new FileInfo(file.Value).Length is > 0 and <= LargestSecret)
+            {
+                return new Secret(StrictText.GetString(File.ReadAllBytes(file.Value)));
+            }
+
+            rule.Report(file.Key, $"{file.Value} must have from 1 to {LargestSecret} bytes.");
+        }
+        catch (DecoderFallbackException)
+        {
+            rule.Report(file.Key, $"{file.Value} is no text in UTF-8. Put what is binary there as base64, and decode it in the build.");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            rule.Report(file.Key, File.Exists(file.Value)
+                ? $"{file.Value} can't be read by this process."
+                : $"{file.Value} does not exist or is no file. The worker role reads it when it starts.");
         }
 
-        return secrets.ToDictionary(secret => secret.Key, secret => secret.Value.Value, StringComparer.Ordinal);
+        return new Secret("");
     }
 
     private static string ReadPlatform(SectionReader rule)

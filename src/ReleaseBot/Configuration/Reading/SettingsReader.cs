@@ -23,7 +23,7 @@ internal static class SettingsReader
             GitLab = ReadGitLab(root),
             Registries = registries,
             Channels = channels,
-            Projects = ProjectsReader.Read(root, registries, channels),
+            Projects = ProjectsReader.Read(root, registries, channels, roles),
             Engine = ReadEngine(root.Section(EngineKeys.Node)),
             Storage = StorageReader.ReadStorage(root.Section(StorageKeys.Node), roles),
             Bus = StorageReader.ReadBus(root.Section(BusKeys.Node), roles),

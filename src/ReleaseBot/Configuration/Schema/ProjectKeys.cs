@@ -17,6 +17,8 @@ internal static class ProjectKeys
     public static readonly Setting<string> Target = new("Target", SettingTypes.Text, "The stage to build; the last one where this is not given.");
     public static readonly ValueMap<Template> BuildArgs = new("BuildArgs", "ARG", SettingTypes.Template, "Build arguments. They show in the image: nothing secret here.");
     public static readonly ValueMap<Secret> BuildSecrets = new("BuildSecrets", "ID", SecretTypes.Any, "For `RUN --mount=type=secret,id=ID`. Needs BuildKit.");
+    public static readonly ValueMap<string> BuildSecretFiles = new("BuildSecretFiles", "ID", SettingTypes.Text,
+        "The same from a file, byte for byte, e.g. `/run/secrets/npmrc`. Read by the worker role; only its processes need to have the file.");
     public static readonly ValueList<string> Pull = new("Pull", SettingTypes.Text,
         "Names of registries whose credentials a build may use for private base images; other registries are asked anonymously.");
     public static readonly ValueList<string> Platforms = new("Platforms", SettingTypes.Platform, "The platform to build for: exactly one, for now.") { Default = ["linux/amd64"] };
@@ -32,7 +34,7 @@ internal static class ProjectKeys
     public static readonly Setting<bool> GitLabRelease = new("GitLabRelease", SettingTypes.Flag, "Make a Release in GitLab for a published tag.") { Default = "false" };
 
     public static readonly Section Node = new("", "",
-        Path, Tags, Branches, RequireProtected, Context, Dockerfile, Target, BuildArgs, BuildSecrets, Pull, Platforms, Timeout, Images,
+        Path, Tags, Branches, RequireProtected, Context, Dockerfile, Target, BuildArgs, BuildSecrets, BuildSecretFiles, Pull, Platforms, Timeout, Images,
         Overwrite, Notify, CommitStatus, GitLabRelease);
 }
 
