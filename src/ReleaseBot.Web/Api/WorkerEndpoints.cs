@@ -20,7 +20,8 @@ internal static partial class WorkerEndpoints
                 ChangeAsync(request, isPaused: true, context, workers, logger))
             .WithName("PauseWorker")
             .WithSummary("Have a worker take no more releases")
-            .WithDescription("What it runs goes on to its end. The wish ends with the process: a worker that is started again takes releases.")
+            .WithDescription("What it runs goes on to its end. The wish goes by the worker's name and outlives a crash: a process that comes back under the name is still "
+                + "paused. It ends when the worker ends in order, with a resume, or when the name was not seen for a day.")
             .Produces(StatusCodes.Status204NoContent).ProducesProblem(StatusCodes.Status404NotFound);
         group.MapPost("/resume", (WorkerRequest request, HttpContext context, WorkerRegister workers, ILogger<WorkerRegister> logger) =>
                 ChangeAsync(request, isPaused: false, context, workers, logger))

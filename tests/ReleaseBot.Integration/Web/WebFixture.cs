@@ -12,7 +12,7 @@ using Xunit;
 
 namespace ReleaseBot.Integration.Web;
 
-/// <summary>The web role over a real socket, on a SQLite file of its own.</summary>
+/// <summary>The web role over a real socket, on a SQLite file of its own where no other database is given.</summary>
 internal sealed class WebFixture : IAsyncDisposable
 {
     public const string HookSecret = "hook-secret-of-the-tests";
@@ -62,11 +62,13 @@ internal sealed class WebFixture : IAsyncDisposable
         ActivatorUtilities.CreateInstance<T>(_app.Services);
 
     /// <param name="folder">Where the database is to lie; null for a temporary folder of its own.</param>
-    public static async Task<WebFixture> StartAsync(AccessSettings? access = null, GitLabSettings? gitLab = null, string url = "http://127.0.0.1:0", string? folder = null)
+    /// <param name="storage">Another database than a SQLite in that folder.</param>
+    public static async Task<WebFixture> StartAsync(
+        AccessSettings? access = null, GitLabSettings? gitLab = null, string url = "http://127.0.0.1:0", string? folder = null, StorageSettings? storage = null)
     {
         var directory = folder is null ? Directory.CreateTempSubdirectory("releasebot-web-") : Directory.CreateDirectory(folder);
         var settings = Settings(access ?? Tokens, gitLab, System.IO.Path.Combine(directory.FullName, "history.db"));
-        var app = ApiHost.Build(settings, url);
+        var app = ApiHost.Build(storage is null ? settings : settings with { Storage = storage }, url);
         await app.Services.GetRequiredService<HistoryDatabase>().MigrateAsync(Cancellation);
         await app.StartAsync(Cancellation);
         return new WebFixture(app, directory, new UriBuilder(ApiHost.AddressOf(app)) { Host = "127.0.0.1" }.Uri);
