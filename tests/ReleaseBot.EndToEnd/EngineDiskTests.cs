@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ReleaseBot.EndToEnd.Parts;
+using ReleaseBot.StandIns.Registry;
 using Xunit;
 
 namespace ReleaseBot.EndToEnd;
@@ -60,6 +61,48 @@ public sealed class EngineDiskTests(ServiceParts parts) : IAsyncLifetime
         (await shop.WaitForPublishedAsync("v1.2.0")).Attempt.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Cache_Is_Cut_To_Its_Budget_After_A_Release_And_The_Image_Of_One_That_Waits_Is_Kept()
+    {
+        await using var shop = await StartAsync(minimumFree: 0, "BuildKit", budget: 30 * Megabyte);
+        var other = await shop.AddProjectAsync($"{shop.Namespace}/other");
+        foreach (var registry in new[] { shop.First, shop.Second })
+        {
+            registry.On(request => request.Path.Contains($"{shop.Path}/", StringComparison.Ordinal), new ProxyFault.Answer(503), times: int.MaxValue);
+        }
+
+        await shop.PushTagAsync("v1.0.0");
+        var waiting = await shop.Api.WaitAsync(shop.Path, "v1.0.0", "waiting for a registry", release => release is { Status: "pushing", Reason.Code: "registry-unavailable" });
+        var filling = await CacheAsync();
+        await ReleaseScenario.CommitAsync(other, new() { ["Dockerfile"] = Cached(80) });
+        await ReleaseScenario.PushTagAsync(other, "v1.0.0");
+        var published = await shop.Api.WaitForEndAsync(other.Project.Path, "v1.0.0");
+        published.Status.ShouldBe("published", await shop.Api.LogAsync(published.Id));
+
+        var cut = await Poll.UntilAsync("the cache to be cut", CacheAsync, bytes => bytes <= 30 * Megabyte, bytes => $"it has {bytes / Megabyte} MB\n{shop.Bot.Output}");
+        shop.Bot.Output.ShouldContain("Build cache over its budget");
+        filling.ShouldBeLessThan(30 * Megabyte, "or it is not the second build that is cut");
+        cut.ShouldBeLessThanOrEqualTo(30 * Megabyte);
+        (await ImagesAsync()).ShouldHaveSingleItem().ShouldContain(waiting.Id.ToString("N"));
+        shop.First.Heal();
+        shop.Second.Heal();
+        var late = await shop.WaitForPublishedAsync("v1.0.0");
+        (await shop.Api.LogAsync(late.Id)).Split("built sha256:").Length.ShouldBe(2, "one build");
+        await Poll.UntilAsync("its image to go, too", ImagesAsync, images => images.Count == 0, images => string.Join(' ', images));
+    }
+
+    private async Task<long> CacheAsync() =>
+        (await Engine.GetAsync("/system/df?type=build-cache", TestContext.Current.CancellationToken)).GetProperty("BuildCache").EnumerateArray()
+            .Where(record => !record.GetProperty("Shared").GetBoolean()).Sum(record => record.GetProperty("Size").GetInt64());
+
+    /// <summary>The local images of releases.</summary>
+    private async Task<IReadOnlyList<string>> ImagesAsync() =>
+    [
+        .. (await Engine.GetAsync("/images/json", TestContext.Current.CancellationToken)).EnumerateArray()
+            .SelectMany(image => image.GetProperty("RepoTags").EnumerateArray()).Select(tag => tag.GetString()!)
+            .Where(tag => tag.StartsWith("releasebot/", StringComparison.Ordinal)),
+    ];
+
     /// <summary>What the cache alone keeps: the image is another stage.</summary>
     private static string Cached(int megabytes) =>
         $"""
@@ -81,12 +124,12 @@ public sealed class EngineDiskTests(ServiceParts parts) : IAsyncLifetime
 
     private long Free() => new DriveInfo(Engine.DataFolder).AvailableFreeSpace;
 
-    private async Task<ReleaseScenario> StartAsync(long minimumFree, string builder)
+    private async Task<ReleaseScenario> StartAsync(long minimumFree, string builder, long budget = 20_000 * (long)Megabyte)
     {
         var shop = await ReleaseScenario.CreateAsync(parts);
         try
         {
-            shop.Settings[nameof(Engine)] = new JsonObject { ["Endpoint"] = Engine.Endpoint.ToString(), ["Builder"] = builder, ["MinimumFree"] = minimumFree };
+            shop.Settings[nameof(Engine)] = new JsonObject { ["Endpoint"] = Engine.Endpoint.ToString(), ["Builder"] = builder, ["MinimumFree"] = minimumFree, ["CacheBudget"] = budget };
             await shop.Bot.StartAsync();
             return shop;
         }
