@@ -33,6 +33,9 @@ internal sealed class BotProcess : IAsyncDisposable
 
     public BotApi Api { get; }
 
+    /// <summary>What it does, as of <c>--roles</c>, from the next start on.</summary>
+    public string Roles { get; set; } = "web,worker";
+
     /// <summary>Everything that it keeps on disk.</summary>
     public string Folder => _folder.FullName;
 
@@ -58,7 +61,7 @@ internal sealed class BotProcess : IAsyncDisposable
         };
         _output.Append(_process?.Output);
         _process?.Dispose();
-        _process = ServerProcess.Start("dotnet", [Program, "serve", "--config", SettingsPath], Environment(environment), Folder);
+        _process = ServerProcess.Start("dotnet", [Program, "serve", "--roles", Roles, "--config", SettingsPath], Environment(environment), Folder);
         await Poll.UntilAsync(
             "the bot to answer",
             async () => _process.HasExited ? throw new InvalidOperationException($"The bot ended with {_process.ExitCode}:\n{Output}") : await Api.AnswersAsync(health),
