@@ -19,7 +19,8 @@ PostgreSQL stopped, connections cut, an engine killed, a registry that answers 5
 looks from outside whether each promise was kept. It exits with 0 only if all were.
 
   --drill NAME           chaos: all faults at random; bus-away: RabbitMQ is stopped while the hooks arrive; rolling-restart: each
-                         process is restarted in turn while somebody asks the API (chaos)
+                         process, PostgreSQL and RabbitMQ are restarted in turn while hooks come, the API is read and logs are
+                         followed through a load balancer: no request may fail (chaos)
   --away MINUTES         how long RabbitMQ is away in bus-away (10)
   --releases N           protected tags that have to be published (30)
   --projects N           projects that they are spread over (4)

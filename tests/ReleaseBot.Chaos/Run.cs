@@ -28,7 +28,8 @@ internal sealed class Run(ChaosOptions options)
 
     private async Task<bool> RunAsync(World world, Fleet fleet, CancellationToken cancellationToken)
     {
-        using var traffic = new Traffic(world, fleet, options);
+        await using var front = await Front.StartAsync(fleet, cancellationToken);
+        using var traffic = new Traffic(world, fleet, options, options.Drill == Drill.RollingRestart ? [front.Address, front.Address] : [.. fleet.Webs.Select(web => web.Address)]);
         await traffic.PrepareAsync(cancellationToken);
         await WaitForBaselinesAsync(world, cancellationToken);
         Say("2 web processes, 3 workers, 2 engines behind TLS, 2 registries, PostgreSQL and RabbitMQ are there");
@@ -39,7 +40,7 @@ internal sealed class Run(ChaosOptions options)
         ITroubles troubles = options.Drill switch
         {
             Drill.BusAway => new BusAway(world, options.Away),
-            Drill.RollingRestart => new RollingRestart(fleet),
+            Drill.RollingRestart => new RollingRestart(world, fleet, front),
             _ => new Faults(world, fleet, takeOvers, options),
         };
         using var calm = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -9,9 +9,10 @@ internal sealed record PushedTag(string Project, string Name, bool IsProtected);
 
 /// <summary>
 /// Developers who tag, in several projects: releases and pre-releases, back-ports, tags that are not protected; one by one and several in a
-/// push. Every hook is sent twice, once to each web process; some are lost and some sent again much later.
+/// push. Every hook is sent twice, once to each address; some are lost and some sent again much later.
 /// </summary>
-internal sealed class Traffic(World world, Fleet fleet, ChaosOptions options) : IDisposable
+/// <param name="addresses">Where GitLab finds the bot: of the system's hook, and of the group's.</param>
+internal sealed class Traffic(World world, Fleet fleet, ChaosOptions options, IReadOnlyList<Uri> addresses) : IDisposable
 {
     /// <summary>Every image has this many lines of its own in its log.</summary>
     public const int LogLines = 40;
@@ -57,11 +58,11 @@ internal sealed class Traffic(World world, Fleet fleet, ChaosOptions options) : 
             _clones.Add(clone);
         }
 
-        for (var i = 0; i < fleet.Webs.Count; i++)
+        for (var i = 0; i < addresses.Count; i++)
         {
             world.GitLab.AddHook(new StandInHook
             {
-                Url = new Uri(fleet.Webs[i].Address, "/webhooks/gitlab"),
+                Url = new Uri(addresses[i], "/webhooks/gitlab"),
                 Scope = i == 0 ? HookScope.System : HookScope.Group,
                 Owner = "acme",
                 SigningToken = fleet.SigningToken,
