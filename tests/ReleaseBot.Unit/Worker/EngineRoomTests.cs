@@ -22,7 +22,12 @@ public sealed class EngineRoomTests
     {
         Release release = new()
         {
-            Key = "k", ProjectPath = "acme/app", RefName = "v1.0.0", Target = new string('1', 40), ReasonCode = reason, RoomEngine = roomEngine,
+            Key = "k",
+            ProjectPath = "acme/app",
+            RefName = "v1.0.0",
+            Target = new string('1', 40),
+            ReasonCode = reason,
+            RoomEngine = roomEngine,
         };
 
         EngineRoom.HasMadeRoomFor(new ClaimedRun(release, 2, engine)).ShouldBe(hasMade);
