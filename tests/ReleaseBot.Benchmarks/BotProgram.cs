@@ -136,15 +136,7 @@ internal sealed class BotProgram : IAsyncDisposable
         return (await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken)).EnsureSuccessStatusCode();
     }
 
-    /// <summary>Memory of the process, bytes: what it holds now and the most it ever held (VmRSS and VmHWM of proc(5)).</summary>
-    public (long Resident, long Peak) Memory()
-    {
-        var status = File.ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{_process.Id}/status"))
-            .Where(line => line.StartsWith("Vm", StringComparison.Ordinal)).ToDictionary(line => line.Split(':')[0], line => line.Split(':')[1].Trim().Split(' ')[0]);
-        return (Bytes("VmRSS"), Bytes("VmHWM"));
-
-        long Bytes(string name) => long.Parse(status[name], CultureInfo.InvariantCulture) * 1024;
-    }
+    public ProcessMemory Memory() => ProcessMemory.Of(_process.Id);
 
     /// <summary>As an operator stops it, so that it says goodbye to the others.</summary>
     public Task StopAsync() => _process.TerminateAsync();

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using ReleaseBot.Engine;
 using ReleaseBot.Parts;
@@ -8,7 +7,7 @@ namespace ReleaseBot.Benchmarks.Context;
 /// <summary>The service's own re-root in a process that does nothing else, so that its peak of memory is its own.</summary>
 /// <param name="Seconds">From the archive's opening to the context's last byte; the start of .NET is not in it, the compiling of the code is.</param>
 /// <param name="Bytes">Of the files written.</param>
-/// <param name="PeakBytes">The most that was ever resident (VmHWM of proc(5)), the runtime with it.</param>
+/// <param name="PeakBytes">The most that was ever resident, the runtime with it.</param>
 internal sealed record RerootRun(double Seconds, long Bytes, long PeakBytes)
 {
     /// <summary>The command line that has this program do it, with the archive's path behind it.</summary>
@@ -43,8 +42,7 @@ internal sealed record RerootRun(double Seconds, long Bytes, long PeakBytes)
         }
 
         var seconds = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
-        var peak = File.ReadLines("/proc/self/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal)).Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1];
-        Console.WriteLine(JsonSerializer.Serialize(new RerootRun(seconds, summary.Bytes, long.Parse(peak, CultureInfo.InvariantCulture) * 1024)));
+        Console.WriteLine(JsonSerializer.Serialize(new RerootRun(seconds, summary.Bytes, ProcessMemory.Of(Environment.ProcessId).Peak)));
         return 0;
     }
 }

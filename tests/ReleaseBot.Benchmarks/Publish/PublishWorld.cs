@@ -1,9 +1,7 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using ReleaseBot.Parts;
 using ReleaseBot.StandIns.GitLab;
-using ReleaseBot.StandIns.GitLab.Hooks;
 
 namespace ReleaseBot.Benchmarks.Publish;
 
@@ -14,12 +12,11 @@ internal sealed class PublishWorld : IAsyncDisposable
     private const int BaseLayers = 3;
 
     private readonly BenchOptions _options;
-    private readonly Stack<IAsyncDisposable> _parts = new();
-    private readonly string _signingToken = "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+    private readonly BenchSite _site;
 
-    private PublishWorld(BenchOptions options) => _options = options;
+    private PublishWorld(BenchOptions options, BenchSite site) => (_options, _site) = (options, site);
 
-    public GitLabStandIn GitLab { get; private set; } = null!;
+    public GitLabStandIn GitLab => _site.GitLab;
 
     public DockerRegistry First { get; private set; } = null!;
 
@@ -31,22 +28,15 @@ internal sealed class PublishWorld : IAsyncDisposable
 
     public static async Task<PublishWorld> StartAsync(BenchOptions options, CancellationToken cancellationToken)
     {
-        var world = new PublishWorld(options);
+        var world = new PublishWorld(options, await BenchSite.StartAsync(cancellationToken));
         try
         {
-            world.GitLab = world.Own(await GitLabStandIn.StartAsync(
-                new GitLabStandInOptions { Token = "glpat-" + RandomNumberGenerator.GetHexString(20, lowercase: true) }, cancellationToken));
-            world.First = world.Own(await DockerRegistry.StartAsync(new DockerRegistryOptions { Htpasswd = true }, cancellationToken));
-            world.Second = world.Own(await DockerRegistry.StartAsync(new DockerRegistryOptions { Htpasswd = true }, cancellationToken));
-            world.FloorEngine = world.Own(await DockerDaemon.StartAsync(new DockerDaemonOptions()));
-            var botEngine = world.Own(await DockerDaemon.StartAsync(new DockerDaemonOptions()));
-            world.Bot = world.Own(await BotProgram.StartAsync(options.ProgramPath, world.Settings(botEngine), world.Secrets(), cancellationToken));
-            world.GitLab.AddHook(new StandInHook
-            {
-                Url = world.Bot.Hook,
-                Scope = HookScope.System,
-                SigningToken = world._signingToken,
-            });
+            world.First = world._site.Own(await DockerRegistry.StartAsync(new DockerRegistryOptions { Htpasswd = true }, cancellationToken));
+            world.Second = world._site.Own(await DockerRegistry.StartAsync(new DockerRegistryOptions { Htpasswd = true }, cancellationToken));
+            world.FloorEngine = world._site.Own(await DockerDaemon.StartAsync(new DockerDaemonOptions()));
+            var botEngine = world._site.Own(await DockerDaemon.StartAsync(new DockerDaemonOptions()));
+            world.Bot = world._site.Own(await BotProgram.StartAsync(options.ProgramPath, world.Settings(botEngine), world.Secrets(), cancellationToken));
+            world._site.SendHooksTo(world.Bot);
             return world;
         }
         catch
@@ -59,8 +49,7 @@ internal sealed class PublishWorld : IAsyncDisposable
     /// <summary>A project nobody has built yet, on a base image of its own, and its first commit.</summary>
     public async Task<ShopRepository> AddProjectAsync(string path, CancellationToken cancellationToken)
     {
-        var project = await GitLab.AddProjectAsync(path, null, cancellationToken);
-        project.ProtectedTags.Add("v*");
+        var project = await _site.AddProjectAsync(path, cancellationToken);
         var shop = new ShopRepository(await StandInRepository.CreateAsync(GitLab, project, cancellationToken), await PushBaseAsync(path, cancellationToken), _options.IsShort);
         await shop.CreateAsync(cancellationToken);
         return shop;
@@ -90,13 +79,7 @@ internal sealed class PublishWorld : IAsyncDisposable
         await File.WriteAllTextAsync(Path.Combine(job.Folder, "header"), $"PRIVATE-TOKEN: {GitLab.Options.Token}\n", cancellationToken);
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        while (_parts.TryPop(out var part))
-        {
-            await part.DisposeAsync();
-        }
-    }
+    public ValueTask DisposeAsync() => _site.DisposeAsync();
 
     private async Task<string> PushBaseAsync(string name, CancellationToken cancellationToken)
     {
@@ -121,10 +104,8 @@ internal sealed class PublishWorld : IAsyncDisposable
         return image;
     }
 
-    private Dictionary<string, string> Secrets() => new()
+    private Dictionary<string, string> Secrets() => new(_site.Secrets())
     {
-        ["GitLab__Token"] = GitLab.Options.Token,
-        ["GitLab__Webhook__SigningTokens__0"] = _signingToken,
         ["Registries__first__Password"] = DockerRegistry.Password,
         ["Registries__second__Password"] = DockerRegistry.Password,
     };
@@ -145,11 +126,4 @@ internal sealed class PublishWorld : IAsyncDisposable
         ["Repository"] = "bot/{project.path}",
         ["Tags"] = new JsonArray("{tag}", "latest"),
     };
-
-    private T Own<T>(T part)
-        where T : IAsyncDisposable
-    {
-        _parts.Push(part);
-        return part;
-    }
 }

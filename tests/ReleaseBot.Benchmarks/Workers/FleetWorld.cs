@@ -1,9 +1,7 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using ReleaseBot.Parts;
 using ReleaseBot.StandIns.GitLab;
-using ReleaseBot.StandIns.GitLab.Hooks;
 
 namespace ReleaseBot.Benchmarks.Workers;
 
@@ -20,38 +18,34 @@ internal sealed class FleetWorld : IAsyncDisposable
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
     private readonly string _program;
-    private readonly Stack<IAsyncDisposable> _parts = new();
-    private readonly string _signingToken = "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+    private readonly BenchSite _site;
     private readonly List<(StandInProject Project, string Commit)> _projects = [];
     private readonly List<WaitingEngine> _engines = [];
-    private GitLabStandIn _gitLab = null!;
     private DockerRegistry _registry = null!;
     private RabbitMqServer _rabbitMq = null!;
     private BotProgram _web = null!;
     private string _database = "";
     private int _releases;
 
-    private FleetWorld(string program) => _program = program;
+    private FleetWorld(string program, BenchSite site) => (_program, _site) = (program, site);
 
     /// <param name="wait">How long each build takes.</param>
     public static async Task<FleetWorld> StartAsync(string program, int workers, int projects, TimeSpan wait, CancellationToken cancellationToken)
     {
-        var world = new FleetWorld(program);
+        var world = new FleetWorld(program, await BenchSite.StartAsync(cancellationToken));
         try
         {
-            world._gitLab = world.Own(await GitLabStandIn.StartAsync(
-                new GitLabStandInOptions { Token = "glpat-" + RandomNumberGenerator.GetHexString(20, lowercase: true) }, cancellationToken));
-            world._registry = world.Own(await DockerRegistry.StartAsync(new DockerRegistryOptions(), cancellationToken));
-            var postgres = world.Own(new PostgresServer { IsDurable = true });
-            world._rabbitMq = world.Own(await RabbitMqServer.StartAsync(cancellationToken));
+            world._registry = world._site.Own(await DockerRegistry.StartAsync(new DockerRegistryOptions(), cancellationToken));
+            var postgres = world._site.Own(new PostgresServer { IsDurable = true });
+            world._rabbitMq = world._site.Own(await RabbitMqServer.StartAsync(cancellationToken));
             world._database = await postgres.CreateDatabaseAsync(cancellationToken);
             for (var i = 0; i < workers; i++)
             {
-                world._engines.Add(world.Own(await WaitingEngine.StartAsync(string.Create(CultureInfo.InvariantCulture, $"waiting-{i}"), wait, cancellationToken)));
+                world._engines.Add(world._site.Own(await WaitingEngine.StartAsync(string.Create(CultureInfo.InvariantCulture, $"waiting-{i}"), wait, cancellationToken)));
             }
 
             await BotProgram.MigrateAsync(program, world.Settings(world._engines[0]), cancellationToken);
-            world._web = world.Own(await BotProgram.StartAsync(program, world.Settings(world._engines[0]), world.Secrets(), cancellationToken, roles: "web"));
+            world._web = world._site.Own(await BotProgram.StartAsync(program, world.Settings(world._engines[0]), world._site.Secrets(), cancellationToken, roles: "web"));
             await world.AddProjectsAsync(projects, cancellationToken);
             return world;
         }
@@ -77,11 +71,11 @@ internal sealed class FleetWorld : IAsyncDisposable
             var (project, commit) = _projects[number % _projects.Count];
             var version = string.Create(CultureInfo.InvariantCulture, $"v1.0.{number}");
             refs.Add(version);
-            await _gitLab.UpdateRefAsync(project, $"refs/tags/{version}", commit, "jdoe", cancellationToken);
+            await _site.GitLab.UpdateRefAsync(project, $"refs/tags/{version}", commit, "jdoe", cancellationToken);
         }
 
         await WaitAsync("queued", refs, cancellationToken);
-        var starts = _engines.Take(workers).Select(engine => BotProgram.StartAsync(_program, Settings(engine), Secrets(), cancellationToken, roles: "worker")).ToList();
+        var starts = _engines.Take(workers).Select(engine => BotProgram.StartAsync(_program, Settings(engine), _site.Secrets(), cancellationToken, roles: "worker")).ToList();
         try
         {
             await Task.WhenAll(starts);
@@ -108,27 +102,17 @@ internal sealed class FleetWorld : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        while (_parts.TryPop(out var part))
-        {
-            await part.DisposeAsync();
-        }
-    }
+    public ValueTask DisposeAsync() => _site.DisposeAsync();
 
     private async Task AddProjectsAsync(int count, CancellationToken cancellationToken)
     {
         for (var i = 0; i < count; i++)
         {
-            var project = await _gitLab.AddProjectAsync(string.Create(CultureInfo.InvariantCulture, $"bench/app-{i}"), null, cancellationToken);
-            project.ProtectedTags.Add("v*");
-            using var clone = await StandInRepository.CreateAsync(_gitLab, project, cancellationToken);
-            var commit = await clone.CommitAsync(new Dictionary<string, string?> { ["Dockerfile"] = "FROM scratch\n" }, "Nothing", cancellationToken);
-            await clone.PushAsync(cancellationToken, "main");
-            _projects.Add((project, commit));
+            _projects.Add(await _site.AddProjectAsync(
+                string.Create(CultureInfo.InvariantCulture, $"bench/app-{i}"), new Dictionary<string, string?> { ["Dockerfile"] = "FROM scratch\n" }, cancellationToken));
         }
 
-        _gitLab.AddHook(new StandInHook { Url = _web.Hook, Scope = HookScope.System, SigningToken = _signingToken });
+        _site.SendHooksTo(_web);
     }
 
     /// <summary>Waits until all of them have got so far.</summary>
@@ -160,30 +144,11 @@ internal sealed class FleetWorld : IAsyncDisposable
 
     private static DateTimeOffset FinishedAt(JsonNode release) => DateTimeOffset.Parse(release["finishedAt"]!.GetValue<string>(), CultureInfo.InvariantCulture);
 
-    private Dictionary<string, string> Secrets() => new()
+    private JsonObject Settings(WaitingEngine engine)
     {
-        ["GitLab__Token"] = _gitLab.Options.Token,
-        ["GitLab__Webhook__SigningTokens__0"] = _signingToken,
-    };
-
-    private JsonObject Settings(WaitingEngine engine) => new()
-    {
-        ["GitLab"] = new JsonObject { ["Url"] = _gitLab.Url.AbsoluteUri },
-        ["Registries"] = new JsonObject { ["main"] = new JsonObject { ["Host"] = _registry.Host, ["Insecure"] = true } },
-        ["Projects"] = new JsonArray(new JsonObject
-        {
-            ["Path"] = "bench/**",
-            ["Images"] = new JsonArray(new JsonObject { ["Registry"] = "main", ["Repository"] = "{project.path}", ["Tags"] = new JsonArray("{tag}", "latest") }),
-        }),
-        ["Engine"] = new JsonObject { ["Endpoint"] = engine.Endpoint, ["Builder"] = "Classic", ["Concurrency"] = Slots },
-        ["Storage"] = new JsonObject { ["Provider"] = "Postgres", ["ConnectionString"] = _database },
-        ["Bus"] = new JsonObject { ["Transport"] = "RabbitMq", ["Uri"] = _rabbitMq.Uri.AbsoluteUri },
-    };
-
-    private T Own<T>(T part)
-        where T : IAsyncDisposable
-    {
-        _parts.Push(part);
-        return part;
+        var settings = _site.Settings(_registry, new JsonObject { ["Endpoint"] = engine.Endpoint, ["Builder"] = "Classic", ["Concurrency"] = Slots });
+        settings["Storage"] = new JsonObject { ["Provider"] = "Postgres", ["ConnectionString"] = _database };
+        settings["Bus"] = new JsonObject { ["Transport"] = "RabbitMq", ["Uri"] = _rabbitMq.Uri.AbsoluteUri };
+        return settings;
     }
 }
