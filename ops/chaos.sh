@@ -41,7 +41,10 @@ require_dotnet
 require_root
 meet_needs "${TEST_NEEDS[@]}"
 step "Build"
-dotnet build "$ROOT/tests/ReleaseBot.Chaos" --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
+dotnet build "$ROOT/tests/ReleaseBot.Chaos" --configuration Release --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
+dotnet publish "$ROOT/src/ReleaseBot" --configuration Release --use-current-runtime --self-contained false --output "$ROOT/artifacts/publish/tested" \
+    --verbosity quiet --nologo -p:RunAnalyzers=false
+export RELEASEBOT_PROGRAM=$ROOT/artifacts/publish/tested/ReleaseBot.dll
 good "built"
 step "Chaos"
-exec "$ROOT/artifacts/bin/ReleaseBot.Chaos/debug/ReleaseBot.Chaos" "$@"
+exec "$ROOT/artifacts/bin/ReleaseBot.Chaos/release/ReleaseBot.Chaos" "$@"

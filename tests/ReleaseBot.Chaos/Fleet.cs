@@ -9,7 +9,6 @@ namespace ReleaseBot.Chaos;
 /// <summary>Two web processes and three workers, each with the secrets of its own role and no other's.</summary>
 internal sealed class Fleet : IAsyncDisposable
 {
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "ReleaseBot.dll");
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
 
     private readonly World _world;
@@ -77,7 +76,7 @@ internal sealed class Fleet : IAsyncDisposable
     public void ReportDeath(string complaint) => _deaths.Enqueue(complaint);
 
     public ServerProcess Launch(Bot bot) =>
-        ServerProcess.Start("dotnet", [Program, "serve", "--roles", bot.Role, "--config", _settings], Environment(bot), _world.Folder);
+        ServerProcess.Start("dotnet", [TestedProgram.Path, "serve", "--roles", bot.Role, "--config", _settings], Environment(bot), _world.Folder);
 
     public async Task WaitUntilReadyAsync(Bot bot, CancellationToken cancellationToken)
     {
@@ -121,7 +120,7 @@ internal sealed class Fleet : IAsyncDisposable
     private async Task MigrateAsync(CancellationToken cancellationToken)
     {
         var environment = new Dictionary<string, string> { ["Storage__ConnectionString"] = _world.Database };
-        var (exitCode, output) = await ServerProcess.RunAsync("dotnet", [Program, "migrate", "--config", _settings], environment, _world.Folder, StartLimit, cancellationToken);
+        var (exitCode, output) = await ServerProcess.RunAsync("dotnet", [TestedProgram.Path, "migrate", "--config", _settings], environment, _world.Folder, StartLimit, cancellationToken);
         if (exitCode != 0)
         {
             throw new InvalidOperationException($"migrate ended with {exitCode}:\n{output}");
@@ -136,10 +135,12 @@ internal sealed class Fleet : IAsyncDisposable
             ["GitLab__Token"] = _world.GitLab.Options.Token,
             ["Storage__ConnectionString"] = _world.Database,
             ["Bus__Uri"] = _world.RabbitMq.Uri.AbsoluteUri,
-            // A life of seconds is compiled for nothing but those.
-            ["DOTNET_TieredPGO"] = "0",
-            ["DOTNET_gcServer"] = "0",
         };
+        foreach (var (name, value) in TestedProgram.ForAShortLife)
+        {
+            environment[name] = value;
+        }
+
         if (bot.Role == "web")
         {
             environment["GitLab__Webhook__SigningTokens__0"] = SigningToken;

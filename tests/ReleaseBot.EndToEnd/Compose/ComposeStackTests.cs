@@ -141,14 +141,14 @@ public sealed class ComposeStackTests(ServiceParts parts) : IAsyncLifetime
 
     /// <summary>
     /// Builds ops/Dockerfile over a base made from this machine's runtime. The SDK is not in the base of its name: what stands there publishes the
-    /// program that these tests were built with.
+    /// program that these tests run.
     /// </summary>
     private async Task BuildImageAsync()
     {
         var script = Path.Combine(CommandLine.Repository, "tests/ReleaseBot.EndToEnd/Compose/runtime-base.sh");
         await CommandLine.RunAsync(_folder.FullName, Docker, "bash", "-c", "set -o pipefail; \"$0\" | docker import - \"$1\"", script, RuntimeBase);
         var sdk = Directory.CreateDirectory(Path.Combine(_folder.FullName, "sdk")).FullName;
-        await CommandLine.RunAsync(sdk, Docker, "cp", "-r", Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../ReleaseBot/debug")), "published");
+        await CommandLine.RunAsync(sdk, Docker, "cp", "-r", TestedProgram.Folder, "published");
         await File.WriteAllTextAsync(
             Path.Combine(sdk, "dotnet"), "#!/bin/sh\n[ \"$1 $2\" = 'publish src/ReleaseBot' ] && [ -f src/ReleaseBot/ReleaseBot.csproj ] && mv /published /app\n", Cancellation);
         File.SetUnixFileMode(Path.Combine(sdk, "dotnet"), (UnixFileMode)0b111_101_101);

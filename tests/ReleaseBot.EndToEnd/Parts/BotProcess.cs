@@ -8,8 +8,6 @@ namespace ReleaseBot.EndToEnd.Parts;
 /// <summary>The real program in a process and a folder of its own. Killed or stopped, it can be started again over what it left.</summary>
 internal sealed class BotProcess : IAsyncDisposable
 {
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "ReleaseBot.dll");
-
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("releasebot-");
     private readonly StringBuilder _output = new();
     private readonly JsonObject _settings;
@@ -61,7 +59,7 @@ internal sealed class BotProcess : IAsyncDisposable
         };
         _output.Append(_process?.Output);
         _process?.Dispose();
-        _process = ServerProcess.Start("dotnet", [Program, "serve", "--roles", Roles, "--config", SettingsPath], Environment(environment), Folder);
+        _process = ServerProcess.Start("dotnet", [TestedProgram.Path, "serve", "--roles", Roles, "--config", SettingsPath], Environment(environment), Folder);
         await Poll.UntilAsync(
             "the bot to answer",
             async () => _process.HasExited ? throw new InvalidOperationException($"The bot ended with {_process.ExitCode}:\n{Output}") : await Api.AnswersAsync(health),
@@ -80,7 +78,7 @@ internal sealed class BotProcess : IAsyncDisposable
     public Task<(int ExitCode, string Output)> CommandAsync(params string[] arguments)
     {
         var environment = Environment(new Dictionary<string, string> { ["RELEASEBOT_TOKEN"] = AccessToken, ["RELEASEBOT_SERVER"] = Address.AbsoluteUri });
-        return ServerProcess.RunAsync("dotnet", [Program, .. arguments], environment, Folder, Poll.Limit, TestContext.Current.CancellationToken);
+        return ServerProcess.RunAsync("dotnet", [TestedProgram.Path, .. arguments], environment, Folder, Poll.Limit, TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -95,6 +93,6 @@ internal sealed class BotProcess : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    /// <summary>A run of seconds is compiled for nothing but those.</summary>
-    private static Dictionary<string, string> Environment(IReadOnlyDictionary<string, string> variables) => new(variables) { ["DOTNET_TieredPGO"] = "0" };
+    private static Dictionary<string, string> Environment(IReadOnlyDictionary<string, string> variables) =>
+        new(variables.Concat(TestedProgram.ForAShortLife));
 }
