@@ -29,10 +29,17 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
     public async Task RunAsync(CancellationToken until)
     {
         var all = All();
+        Queue<IReadOnlyList<Fault>> coming = [];
         while (!until.IsCancellationRequested)
         {
             await Task.Delay(options.FaultEvery * (0.3 + 1.4 * _random.NextDouble()), TimeProvider.System, until).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            var kind = all[_random.Next(all.Count)];
+            if (coming.Count == 0)
+            {
+                // Each kind once before any comes again: a short run has to see them all.
+                coming = new Queue<IReadOnlyList<Fault>>(Shuffled(all));
+            }
+
+            var kind = coming.Peek();
             var fault = kind[_random.Next(kind.Count)];
             var lasts = fault.Longest * _random.NextDouble();
             if (until.IsCancellationRequested || !TryStrike(fault.Part))
@@ -40,6 +47,7 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
                 continue;
             }
 
+            coming.Dequeue();
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"      {TimeProvider.System.GetUtcNow():HH:mm:ss} {fault.Kind} {fault.Part} for {lasts.TotalSeconds:F1} s"));
             _counts[fault.Kind] = _counts.GetValueOrDefault(fault.Kind) + 1;
             takeOvers.Struck(fault.Part);
@@ -49,6 +57,13 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
         }
 
         await Task.WhenAll(_healing);
+    }
+
+    private IReadOnlyList<Fault>[] Shuffled(IReadOnlyList<IReadOnlyList<Fault>> kinds)
+    {
+        IReadOnlyList<Fault>[] shuffled = [.. kinds];
+        _random.Shuffle(shuffled);
+        return shuffled;
     }
 
     private bool TryStrike(string part)
@@ -70,7 +85,7 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
         }
     }
 
-    /// <summary>By kind, so that each kind is as likely as the others.</summary>
+    /// <summary>By kind.</summary>
     private IReadOnlyList<IReadOnlyList<Fault>> All() =>
     [
         [.. fleet.Webs.Select(Kill)],
