@@ -19,7 +19,7 @@ public sealed record BuildRequest
 
     /// <summary>
     /// What <see cref="WriteContext"/> writes and no image may copy: <see cref="ContextOptions.Hidden"/>. The classic builder reads the tar's
-    /// <c>.dockerignore</c> for that itself; BuildKit does not, and gets the context file by file, from a temporary file here.
+    /// <c>.dockerignore</c> for that itself; BuildKit does not, and gets the context file by file, from memory or from a temporary file here.
     /// </summary>
     public IReadOnlyList<string> HiddenFiles { get; init; } = [];
 

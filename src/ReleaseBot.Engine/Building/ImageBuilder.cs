@@ -136,12 +136,17 @@ internal sealed partial class ImageBuilder(
         var sessions = await SessionsAsync(cancellationToken);
         var session = new BuildSession(request.PullCredentials, request.Secrets);
         await using var attached = await sessions.AttachAsync(engine, session, cancellationToken);
-        if (request.HiddenFiles.Count == 0)
+        await using var start = ContextStart.Begin(request.WriteContext, cancellationToken);
+        var isSmall = await start.FitsAsync();
+        if (!isSmall && request.HiddenFiles.Count == 0)
         {
-            return await SendAsync(BuildQuery.BuildKit(request, session.Id, isSynced: false), request, [], about, log, cancellationToken);
+            var streamed = request with { WriteContext = start.ContinueAsync };
+            return await SendAsync(BuildQuery.BuildKit(request, session.Id, isSynced: false), streamed, [], about, log, cancellationToken);
         }
 
-        await using var context = await SpooledContext.CreateAsync(request.WriteContext, cancellationToken);
+        await using var context = isSmall
+            ? await SpooledContext.OfAsync(start.Held, cancellationToken)
+            : await SpooledContext.CreateAsync(start.ContinueAsync, cancellationToken);
         session.Context = new SyncedContext(context, request.Dockerfile, request.HiddenFiles);
         var bodiless = request with { WriteContext = (_, _) => Task.CompletedTask };
         return await SendAsync(BuildQuery.BuildKit(request, session.Id, isSynced: true), bodiless, [], about, log, cancellationToken);

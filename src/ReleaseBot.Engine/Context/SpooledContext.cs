@@ -3,14 +3,16 @@ using System.Text;
 namespace ReleaseBot.Engine;
 
 /// <summary>
-/// A context in a temporary file, for a builder that asks for files one by one. Nothing is unpacked: an entry is a place within the tar. The
-/// file has no name once it is open, and goes with the process.
+/// A context in memory or in a temporary file, for a builder that asks for files one by one. Nothing is unpacked: an entry is a place within the tar.
+/// The file has no name once it is open, and goes with the process.
 /// </summary>
 internal sealed class SpooledContext : IAsyncDisposable
 {
-    private readonly FileStream _file;
+    private readonly FileStream? _file;
+    private readonly ReadOnlyMemory<byte> _held;
 
-    private SpooledContext(FileStream file, IReadOnlyList<SpooledEntry> entries) => (_file, Entries) = (file, entries);
+    private SpooledContext(FileStream? file, ReadOnlyMemory<byte> held, IReadOnlyList<SpooledEntry> entries) =>
+        (_file, _held, Entries) = (file, held, entries);
 
     /// <summary>Every entry after its folder, folder by folder; folders that the tar lacks are added.</summary>
     public IReadOnlyList<SpooledEntry> Entries { get; }
@@ -32,7 +34,7 @@ internal sealed class SpooledContext : IAsyncDisposable
             File.Delete(path);
             await write(file, cancellationToken);
             file.Position = 0;
-            return new SpooledContext(file, await IndexAsync(file, cancellationToken));
+            return new SpooledContext(file, default, await IndexAsync(file, cancellationToken));
         }
         catch
         {
@@ -41,15 +43,32 @@ internal sealed class SpooledContext : IAsyncDisposable
         }
     }
 
-    public ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken) =>
-        RandomAccess.ReadAsync(_file.SafeFileHandle, buffer, offset, cancellationToken);
+    /// <param name="tar">A whole one, which is not changed any more.</param>
+    public static async Task<SpooledContext> OfAsync(MemoryStream tar, CancellationToken cancellationToken)
+    {
+        tar.Position = 0;
+        return new SpooledContext(null, tar.GetBuffer().AsMemory(0, (int)tar.Length), await IndexAsync(tar, cancellationToken));
+    }
 
-    public ValueTask DisposeAsync() => _file.DisposeAsync();
+    public ValueTask<int> ReadAsync(Memory<byte> buffer, long offset, CancellationToken cancellationToken)
+    {
+        if (_file is not null)
+        {
+            return RandomAccess.ReadAsync(_file.SafeFileHandle, buffer, offset, cancellationToken);
+        }
 
-    private static async Task<IReadOnlyList<SpooledEntry>> IndexAsync(FileStream file, CancellationToken cancellationToken)
+        var part = _held[(int)offset..];
+        part = part[..Math.Min(part.Length, buffer.Length)];
+        part.CopyTo(buffer);
+        return ValueTask.FromResult(part.Length);
+    }
+
+    public ValueTask DisposeAsync() => _file?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private static async Task<IReadOnlyList<SpooledEntry>> IndexAsync(Stream tar, CancellationToken cancellationToken)
     {
         var entries = new Dictionary<string, SpooledEntry>(StringComparer.Ordinal);
-        using var blocks = new BlockReader(file, long.MaxValue);
+        using var blocks = new BlockReader(tar, long.MaxValue);
         var archive = new ArchiveReader(blocks);
         while (await archive.ReadAsync(cancellationToken))
         {

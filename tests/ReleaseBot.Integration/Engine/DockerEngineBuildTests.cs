@@ -125,6 +125,29 @@ public sealed class DockerEngineBuildTests(DockerEngineFixture fixture) : IAsync
         }
     }
 
+    // The docker command sends a context file by file, a script a tar: the same has to come of both.
+    [Fact]
+    public async Task A_Context_That_Is_Held_And_One_That_Is_Streamed_Come_Into_The_Image_Alike()
+    {
+        List<string> files = [];
+        foreach (var (size, step) in new[] { (1_000, "load build context"), (12_000_000, "copy /context /") })
+        {
+            var repository = new Repository(
+                Repository.Busybox + "COPY . /all\nRUN cd /all && rm noise && echo \"has $(find . -type f -exec stat -c '%n %a %u:%g %Y %s' {} + | sort | tr '\\n' ';') $(readlink app/link)\"\n")
+                .File("app/deep/file", "x").File("größe", "").Link("app/link", "deep/file").Noise("noise", size);
+            var log = new LineLog();
+
+            await _engine.BuildAsync(repository.Request("alike"), log, Token);
+
+            log.Lines.ShouldContain(line => line.Contains(step, StringComparison.Ordinal), log.Text);
+            files.Add(log.Lines.Single(line => line.Contains(" has ./", StringComparison.Ordinal)).Split(" has ")[1]);
+        }
+
+        files[0].ShouldContain("./app/deep/file 755 0:0 1577836800 1;");
+        files[0].ShouldEndWith(" deep/file");
+        files[1].ShouldBe(files[0]);
+    }
+
     [Theory]
     [InlineData(BuilderKind.BuildKit, "/nowhere/at-all")]
     [InlineData(BuilderKind.Classic, "/nowhere/at-all")]
@@ -235,12 +258,13 @@ public sealed class DockerEngineBuildTests(DockerEngineFixture fixture) : IAsync
     }
 
     [Theory]
-    [InlineData(BuilderKind.BuildKit)]
-    [InlineData(BuilderKind.Classic)]
-    public async Task A_Cut_Archive_Builds_Nothing_And_Its_Fault_Comes_Out_Unchanged(BuilderKind builder)
+    [InlineData(BuilderKind.BuildKit, 3_000_000)]
+    [InlineData(BuilderKind.BuildKit, 12_000_000)]
+    [InlineData(BuilderKind.Classic, 3_000_000)]
+    public async Task A_Cut_Archive_Builds_Nothing_And_Its_Fault_Comes_Out_Unchanged(BuilderKind builder, int size)
     {
         await using var engine = Engines.To(fixture.Endpoint, builder);
-        var repository = new Repository("FROM scratch\nCOPY . /\n").Noise("noise", 3_000_000);
+        var repository = new Repository("FROM scratch\nCOPY . /\n").Noise("noise", size);
         var archive = repository.Archive();
         var request = repository.Request("cut") with
         {
