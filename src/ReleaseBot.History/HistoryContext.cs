@@ -19,6 +19,9 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
     /// <summary>The version and floating tags whose drift is looked for, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
     internal const string IsChecked = "next_check_at IS NOT NULL";
 
+    /// <summary>The rows of a tag's history after which it, or what is known of it, was another, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
+    internal const string IsState = "verdict NOT IN ('kept', 'refused')";
+
     /// <summary>The wishes that are not carried out yet, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
     internal const string IsPending = "status = 'pending'";
 
@@ -32,6 +35,7 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
     public DbSet<TagMove> TagMoves => Set<TagMove>();
     public DbSet<TagChange> TagChanges => Set<TagChange>();
     public DbSet<TagRetraction> TagRetractions => Set<TagRetraction>();
+    public DbSet<OpenPut> OpenPuts => Set<OpenPut>();
     public DbSet<Handover> Handovers => Set<Handover>();
     public DbSet<ReleaseBuild> ReleaseBuilds => Set<ReleaseBuild>();
     public DbSet<ResourceLock> ResourceLocks => Set<ResourceLock>();
@@ -119,6 +123,8 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
         {
             move.Property(row => row.Id).ValueGeneratedNever();
             move.HasIndex(row => new { row.Host, row.Repository, row.Tag, row.Id });
+            // What a tag pointed to at a time: kept and refused moves, which are many, changed nothing of it.
+            move.HasIndex(row => new { row.Host, row.Repository, row.Tag, row.At }).HasFilter(IsState).HasDatabaseName("ix_tag_moves_states");
             // What operators and the drift check did is little beside what releases did.
             move.HasIndex(row => new { row.Host, row.Repository, row.Tag, row.ChangeId }).HasFilter("change_id IS NOT NULL").HasDatabaseName("ix_tag_moves_changes");
         });
@@ -130,6 +136,12 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
             change.HasIndex(row => row.NextAt).HasFilter(IsPending).HasDatabaseName("ix_tag_changes_pending");
         });
         modelBuilder.Entity<TagRetraction>().HasKey(row => new { row.Host, row.Repository, row.Tag });
+        modelBuilder.Entity<OpenPut>(put =>
+        {
+            put.Property(row => row.Id).ValueGeneratedNever();
+            put.HasIndex(row => new { row.Host, row.Repository, row.Tag });
+            put.HasIndex(row => row.OpenedAt);
+        });
         modelBuilder.Entity<Handover>(handover =>
         {
             handover.Property(row => row.Id).ValueGeneratedNever();
@@ -148,7 +160,9 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
         modelBuilder.Entity<OutboxMessage>(message =>
         {
             message.Property(row => row.Id).ValueGeneratedNever();
-            message.HasIndex(row => new { row.ReleaseId, row.Attempt, row.Channel, row.Outcome }).IsUnique();
+            // A drift is told besides the release's end, and there may be several.
+            message.HasIndex(row => new { row.ReleaseId, row.Attempt, row.Channel, row.Outcome }).IsUnique().HasFilter("drift IS NULL");
+            message.HasIndex(row => new { row.ReleaseId, row.Id });
             message.HasIndex(row => row.NextAt).HasFilter("delivered_at IS NULL AND dead_at IS NULL");
         });
         modelBuilder.Entity<Project>(project =>

@@ -3,7 +3,7 @@ using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
 
-/// <summary>Keeps the history from growing without end: logs and bodies of deliveries go after their time, releases and moves of tags stay for ever.</summary>
+/// <summary>Keeps the history from growing without end: logs, bodies of deliveries and evidence of late puts go after their time, releases and moves of tags stay for ever.</summary>
 public sealed class Housekeeping(HistoryDatabase database, RetentionSettings retention)
 {
     /// <summary>Rows in one transaction, so that no write of a release waits long behind a clean-up.</summary>
@@ -21,7 +21,11 @@ public sealed class Housekeeping(HistoryDatabase database, RetentionSettings ret
             (context, token) => context.Deliveries.Where(delivery => delivery.ReceivedAt < deliveriesBefore).OrderBy(delivery => delivery.ReceivedAt).Take(Batch)
                 .ExecuteDeleteAsync(token),
             cancellationToken);
-        return logs + deliveries;
+        var putsBefore = now - OpenPuts.Kept;
+        var puts = await InBatchesAsync(
+            (context, token) => context.OpenPuts.Where(put => put.OpenedAt < putsBefore).OrderBy(put => put.OpenedAt).Take(Batch).ExecuteDeleteAsync(token),
+            cancellationToken);
+        return logs + deliveries + puts;
     }
 
     private async Task<int> InBatchesAsync(Func<HistoryContext, CancellationToken, Task<int>> remove, CancellationToken cancellationToken)

@@ -273,6 +273,56 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.ToTable("log_chunks");
                 });
 
+            modelBuilder.Entity("ReleaseBot.History.OpenPut", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Digest")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("digest");
+
+                    b.Property<long>("Fence")
+                        .HasColumnType("bigint")
+                        .HasColumnName("fence");
+
+                    b.Property<Guid>("HolderId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("holder_id");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("host");
+
+                    b.Property<DateTimeOffset>("OpenedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("opened_at");
+
+                    b.Property<string>("Repository")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("repository");
+
+                    b.Property<string>("Tag")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("tag");
+
+                    b.HasKey("Id")
+                        .HasName("pk_open_puts");
+
+                    b.HasIndex("OpenedAt")
+                        .HasDatabaseName("ix_open_puts_opened_at");
+
+                    b.HasIndex("Host", "Repository", "Tag")
+                        .HasDatabaseName("ix_open_puts_host_repository_tag");
+
+                    b.ToTable("open_puts");
+                });
+
             modelBuilder.Entity("ReleaseBot.History.OutboxMessage", b =>
                 {
                     b.Property<Guid>("Id")
@@ -312,6 +362,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("lease_until");
 
+                    b.Property<int>("MoreDrift")
+                        .HasColumnType("integer")
+                        .HasColumnName("more_drift");
+
                     b.Property<DateTimeOffset>("NextAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("next_at");
@@ -337,9 +391,13 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasDatabaseName("ix_outbox_messages_next_at")
                         .HasFilter("delivered_at IS NULL AND dead_at IS NULL");
 
+                    b.HasIndex("ReleaseId", "Id")
+                        .HasDatabaseName("ix_outbox_messages_release_id_id");
+
                     b.HasIndex("ReleaseId", "Attempt", "Channel", "Outcome")
                         .IsUnique()
-                        .HasDatabaseName("ix_outbox_messages_release_id_attempt_channel_outcome");
+                        .HasDatabaseName("ix_outbox_messages_release_id_attempt_channel_outcome")
+                        .HasFilter("drift IS NULL");
 
                     b.ToTable("outbox_messages");
                 });
@@ -1005,6 +1063,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.HasKey("Id")
                         .HasName("pk_tag_moves");
 
+                    b.HasIndex("Host", "Repository", "Tag", "At")
+                        .HasDatabaseName("ix_tag_moves_states")
+                        .HasFilter("verdict NOT IN ('kept', 'refused')");
+
                     b.HasIndex("Host", "Repository", "Tag", "ChangeId")
                         .HasDatabaseName("ix_tag_moves_changes")
                         .HasFilter("change_id IS NOT NULL");
@@ -1067,6 +1129,10 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("project_id");
 
+                    b.Property<DateTimeOffset?>("PushBegunAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("push_begun_at");
+
                     b.Property<string>("Ref")
                         .IsRequired()
                         .HasColumnType("text")
@@ -1075,6 +1141,14 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.Property<Guid?>("ReleaseId")
                         .HasColumnType("uuid")
                         .HasColumnName("release_id");
+
+                    b.Property<DateTimeOffset?>("SeenAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("seen_at");
+
+                    b.Property<string>("SeenDigest")
+                        .HasColumnType("text")
+                        .HasColumnName("seen_digest");
 
                     b.Property<DateTimeOffset>("UpdatedAt")
                         .HasColumnType("timestamp with time zone")

@@ -268,6 +268,56 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.ToTable("log_chunks");
                 });
 
+            modelBuilder.Entity("ReleaseBot.History.OpenPut", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Digest")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("digest");
+
+                    b.Property<long>("Fence")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("fence");
+
+                    b.Property<Guid>("HolderId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("holder_id");
+
+                    b.Property<string>("Host")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("host");
+
+                    b.Property<long>("OpenedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("opened_at");
+
+                    b.Property<string>("Repository")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("repository");
+
+                    b.Property<string>("Tag")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("tag");
+
+                    b.HasKey("Id")
+                        .HasName("pk_open_puts");
+
+                    b.HasIndex("OpenedAt")
+                        .HasDatabaseName("ix_open_puts_opened_at");
+
+                    b.HasIndex("Host", "Repository", "Tag")
+                        .HasDatabaseName("ix_open_puts_host_repository_tag");
+
+                    b.ToTable("open_puts");
+                });
+
             modelBuilder.Entity("ReleaseBot.History.OutboxMessage", b =>
                 {
                     b.Property<Guid>("Id")
@@ -307,6 +357,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("lease_until");
 
+                    b.Property<int>("MoreDrift")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("more_drift");
+
                     b.Property<long>("NextAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("next_at");
@@ -332,9 +386,13 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasDatabaseName("ix_outbox_messages_next_at")
                         .HasFilter("delivered_at IS NULL AND dead_at IS NULL");
 
+                    b.HasIndex("ReleaseId", "Id")
+                        .HasDatabaseName("ix_outbox_messages_release_id_id");
+
                     b.HasIndex("ReleaseId", "Attempt", "Channel", "Outcome")
                         .IsUnique()
-                        .HasDatabaseName("ix_outbox_messages_release_id_attempt_channel_outcome");
+                        .HasDatabaseName("ix_outbox_messages_release_id_attempt_channel_outcome")
+                        .HasFilter("drift IS NULL");
 
                     b.ToTable("outbox_messages");
                 });
@@ -1000,6 +1058,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasKey("Id")
                         .HasName("pk_tag_moves");
 
+                    b.HasIndex("Host", "Repository", "Tag", "At")
+                        .HasDatabaseName("ix_tag_moves_states")
+                        .HasFilter("verdict NOT IN ('kept', 'refused')");
+
                     b.HasIndex("Host", "Repository", "Tag", "ChangeId")
                         .HasDatabaseName("ix_tag_moves_changes")
                         .HasFilter("change_id IS NOT NULL");
@@ -1062,6 +1124,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .HasColumnType("INTEGER")
                         .HasColumnName("project_id");
 
+                    b.Property<long?>("PushBegunAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("push_begun_at");
+
                     b.Property<string>("Ref")
                         .IsRequired()
                         .HasColumnType("TEXT")
@@ -1070,6 +1136,14 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.Property<Guid?>("ReleaseId")
                         .HasColumnType("TEXT")
                         .HasColumnName("release_id");
+
+                    b.Property<long?>("SeenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("seen_at");
+
+                    b.Property<string>("SeenDigest")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("seen_digest");
 
                     b.Property<long>("UpdatedAt")
                         .HasColumnType("INTEGER")

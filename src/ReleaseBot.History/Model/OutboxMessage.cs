@@ -15,6 +15,9 @@ public sealed class OutboxMessage
 
     /// <summary>Set where it is not the release's end that is told, but that a registry says something else since: what was found.</summary>
     public string? Drift { get; init; }
+
+    /// <summary>How many more tags of the release were found changed in the same round; the message stands for them too.</summary>
+    public int MoreDrift { get; set; }
     public DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset NextAt { get; set; }
     public int Tries { get; set; }
@@ -25,8 +28,10 @@ public sealed class OutboxMessage
     public string? LastError { get; set; }
     public DateTimeOffset? LeaseUntil { get; set; }
 
-    /// <summary>A message of the release's present attempt, due at once.</summary>
-    internal static OutboxMessage Of(Release release, string channel, Outcome outcome, DateTimeOffset now, string? drift = null) => new()
+    /// <summary>A message of the release's present attempt.</summary>
+    /// <param name="wait">How long it is kept back, for what else may come to stand in it.</param>
+    internal static OutboxMessage Of(
+        Release release, string channel, Outcome outcome, DateTimeOffset now, string? drift = null, TimeSpan wait = default) => new()
     {
         Id = Guid.CreateVersion7(now),
         ReleaseId = release.Id,
@@ -35,6 +40,6 @@ public sealed class OutboxMessage
         Outcome = outcome,
         Drift = drift,
         CreatedAt = now,
-        NextAt = now,
+        NextAt = now + wait,
     };
 }

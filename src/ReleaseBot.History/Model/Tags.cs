@@ -23,6 +23,12 @@ public sealed class TagOwner
     public bool IsPublished { get; set; }
     public DateTimeOffset UpdatedAt { get; set; }
 
+    /// <summary>
+    /// Of a version tag: when the first push of ours to it began, whatever became of that. Null: what the registry holds under a name that was only
+    /// reserved is somebody else's.
+    /// </summary>
+    public DateTimeOffset? PushBegunAt { get; set; }
+
     /// <summary>An operator lets this project and ref take the tag, though it is another's; null once they have, and where nobody may.</summary>
     public long? HandedToProjectId { get; set; }
 
@@ -37,6 +43,12 @@ public sealed class TagOwner
 
     /// <summary>What the registry said then; null where the tag was gone.</summary>
     public string? DriftDigest { get; set; }
+
+    /// <summary>When a worker last saw what the registry says; null where it has not been looked at.</summary>
+    public DateTimeOffset? SeenAt { get; set; }
+
+    /// <summary>What the registry said then; null where the tag was gone.</summary>
+    public string? SeenDigest { get; set; }
 }
 
 /// <summary>Which project a repository of a registry belongs to: the one that first published there.</summary>
@@ -64,8 +76,10 @@ public enum TagVerdict
     Refused,
     /// <summary>Found, not made: the registry says something else than we recorded.</summary>
     Drifted,
-    /// <summary>A version tag that had drifted was put back.</summary>
+    /// <summary>A tag that had drifted was put back.</summary>
     Restored,
+    /// <summary>Found, not made: the registry says again what we recorded, and nobody of ours put it back.</summary>
+    Agreed,
 }
 
 /// <summary>A move of an image tag, or the decision not to move it. Kept for ever.</summary>

@@ -46,8 +46,15 @@ public sealed class OutboxStore(HistoryDatabase database)
         var releases = await database.ReadAsync(
             (context, token) => context.Releases.Include(release => release.Images).Where(release => ids.Contains(release.Id)).ToDictionaryAsync(release => release.Id, token),
             cancellationToken);
-        return due.ConvertAll(row => new DueMessage(row.Id, row.Channel, row.Outcome, row.Tries, releases[row.ReleaseId]) { Drift = row.Drift, CreatedAt = row.CreatedAt });
+        return due.ConvertAll(row => new DueMessage(row.Id, row.Channel, row.Outcome, row.Tries, releases[row.ReleaseId]) { Drift = DriftOf(row), CreatedAt = row.CreatedAt });
     }
+
+    private static string? DriftOf(OutboxMessage row) => row.MoreDrift switch
+    {
+        0 => row.Drift,
+        1 => $"{row.Drift}. One more tag of this release was found changed in the same round.",
+        var more => $"{row.Drift}. {more} more tags of this release were found changed in the same round.",
+    };
 
     public Task DeliveredAsync(Guid id, CancellationToken cancellationToken) =>
         SettleAsync(id, (row, now) => row.DeliveredAt = now, cancellationToken);

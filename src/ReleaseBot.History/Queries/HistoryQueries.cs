@@ -8,6 +8,11 @@ public sealed class HistoryQueries(HistoryDatabase database)
 {
     private const int MaxChanges = 50;
 
+    // By the time of the move and not by its id, which may be ahead of it where a process's clock is.
+    private const string StatesSql = $"SELECT * FROM tag_moves WHERE host = {{0}} AND repository = {{1}} AND tag = {{2}} AND at <= {{3}} AND {HistoryContext.IsState}";
+    private const string LastStateSql = StatesSql + " ORDER BY at DESC, id DESC LIMIT 1";
+    private const string LastMoveSql = StatesSql + " AND verdict NOT IN ('drifted', 'agreed') ORDER BY at DESC, id DESC LIMIT 1";
+
     public Task<Page<Release>> ReleasesAsync(ReleaseFilter filter, CancellationToken cancellationToken) =>
         database.ReadAsync(
             async (context, token) =>
@@ -108,6 +113,17 @@ public sealed class HistoryQueries(HistoryDatabase database)
             (context, token) => context.TagMoves.Of(image).OrderByDescending(move => move.Id).Take(limit).ToListAsync(token),
             cancellationToken);
 
+    /// <param name="before">The last of the page before.</param>
+    public Task<Page<TagMove>> MovesAsync(ImageRef image, int limit, Guid? before, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async (context, token) =>
+            {
+                var moves = context.TagMoves.Of(image);
+                moves = before is { } last ? moves.Where(move => move.Id < last) : moves;
+                return PageOf(await moves.OrderByDescending(move => move.Id).Take(limit + 1).ToListAsync(token), limit, move => move.Id);
+            },
+            cancellationToken);
+
     public Task<TagOwner?> TagOwnerAsync(ImageRef image, CancellationToken cancellationToken) =>
         database.ReadAsync(
             (context, token) => context.TagOwners.SingleOrDefaultAsync(
@@ -135,7 +151,7 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 foreach (var image in release.Images)
                 {
                     moves.AddRange(await context.TagMoves.Of(image.Image)
-                        .Where(move => (move.ChangeId != null || move.Verdict == TagVerdict.Drifted)
+                        .Where(move => (move.ChangeId != null || move.Verdict == TagVerdict.Drifted || move.Verdict == TagVerdict.Agreed)
                             && (move.ReleaseId == release.Id || release.Digest != null && move.From == release.Digest))
                         .OrderByDescending(move => move.Id).Take(MaxChanges).ToListAsync(token));
                 }
@@ -153,15 +169,17 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 .OrderBy(release => release.Id).Take(limit).ToListAsync(token),
             cancellationToken);
 
-    /// <summary>What a tag pointed to at a time by our own deed; null where it was not there yet.</summary>
-    public Task<TagMove?> LastMoveAsync(ImageRef image, DateTimeOffset at, CancellationToken cancellationToken)
-    {
-        var end = IdSequence.FirstAt(at.AddMilliseconds(1));
-        return database.ReadAsync(
-            (context, token) => context.TagMoves.Of(image).ThatMoved().Where(move => move.Id < end)
-                .OrderByDescending(move => move.Id).FirstOrDefaultAsync(token),
+    /// <summary>What a tag pointed to at a time, that moment included.</summary>
+    public Task<TagState> StateAsync(ImageRef image, DateTimeOffset at, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async (context, token) =>
+            {
+                object[] values = [image.Repository.Host, image.Repository.Name, image.Tag, at.ForSql(database)];
+                var moved = await context.TagMoves.FromSqlRaw(LastMoveSql, values).ToListAsync(token);
+                var last = await context.TagMoves.FromSqlRaw(LastStateSql, values).ToListAsync(token);
+                return new TagState(moved.SingleOrDefault(), last.SingleOrDefault(move => move.Verdict == TagVerdict.Drifted));
+            },
             cancellationToken);
-    }
 
     /// <summary>A page of deliveries needs none of their bodies, which may have megabytes each.</summary>
     private static IQueryable<Delivery> WithoutBodies(IQueryable<Delivery> rows) => rows.Select(delivery => new Delivery

@@ -24,6 +24,19 @@ public sealed class DriftLedger(HistoryDatabase database)
     /// <summary>Within it the checks of a claim are made; after it they are another worker's.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(10);
 
+    /// <summary>
+    /// What is found within it of one release is one message: a registry that lost a hundred tags is not a hundred messages, and what is found a week
+    /// later is told then.
+    /// </summary>
+    internal static readonly TimeSpan Gathering = TimeSpan.FromSeconds(15);
+
+    private const string GatheringSql =
+        """
+        SELECT * FROM outbox_messages
+         WHERE release_id = {0} AND channel = {1} AND drift IS NOT NULL AND delivered_at IS NULL AND dead_at IS NULL AND lease_until IS NULL AND tries = 0 AND next_at > {2}
+         ORDER BY id LIMIT 1
+        """;
+
     private const string IsUnderFloating =
         """
         EXISTS (SELECT 1 FROM tag_owners f WHERE f.release_id = o.release_id AND f.kind = 'floating' AND f.host = o.host AND f.repository = o.repository)
@@ -72,11 +85,22 @@ public sealed class DriftLedger(HistoryDatabase database)
             },
             cancellationToken);
 
+    /// <summary>Whether a floating tag stands on what a put of ours was begun for that nobody accounted for: a straggler's, which came late.</summary>
+    public Task<bool> IsLatePutAsync(ImageRef image, Digest digest, CancellationToken cancellationToken) =>
+        database.ReadAsync((context, token) => context.OpenPuts.Of(image).AnyAsync(put => put.Digest == digest.Value, token), cancellationToken);
+
     /// <summary>The registry holds what was published. Returns whether it did not before.</summary>
     public Task<bool> AgreeAsync(DueCheck check, CancellationToken cancellationToken) =>
         ChangeAsync(check, async (context, owner, now, token) =>
         {
+            Saw(owner, check.Digest, now);
             var hadDrifted = owner.DriftAt is not null;
+            if (hadDrifted)
+            {
+                var was = owner.DriftDigest is null ? null : Digest.Parse(owner.DriftDigest);
+                context.TagMoves.Add(Found(owner, was, check.Digest, TagVerdict.Agreed, "the registry says again what was put there; nobody of ours put it back", now));
+            }
+
             owner.DriftAt = null;
             owner.DriftDigest = null;
             owner.NextCheckAt = now + await WaitAsync(context, owner, now, token);
@@ -101,17 +125,22 @@ public sealed class DriftLedger(HistoryDatabase database)
     public Task<bool> DriftAsync(DueCheck check, Digest? seen, bool isRestored, string why, IReadOnlyList<NotifyRule> tellings, CancellationToken cancellationToken) =>
         ChangeAsync(check, async (context, owner, now, token) =>
         {
+            Saw(owner, seen, now);
             owner.NextCheckAt = now + await WaitAsync(context, owner, now, token);
-            if (owner.DriftAt is not null && owner.DriftDigest == seen?.Value || await IsMovingAsync(context, check.Image, token))
+            if (owner.DriftAt is not null && owner.DriftDigest == seen?.Value
+                || await (isRestored && check.Kind == ImageTagKind.Floating
+                    ? IsLeftAloneAsync(context, check.Image, seen, now, token)
+                    : IsMovingAsync(context, check.Image, token)))
             {
                 return false;
             }
 
             (owner.DriftAt, owner.DriftDigest) = (now, seen?.Value);
-            context.TagMoves.Add(Move(owner, seen, why, now));
+            context.TagMoves.Add(Found(owner, check.Digest, seen, TagVerdict.Drifted, why, now));
             if (isRestored)
             {
                 context.TagChanges.Add(TagWishes.Change(database.NewId(now), check.Image, TagChangeKind.Restore, Name, why, now, owner.Tag, owner.Digest));
+                await AccountForAsync(context, check, seen, token);
             }
 
             await TellAsync(context, owner, why, tellings, now, token);
@@ -127,23 +156,65 @@ public sealed class DriftLedger(HistoryDatabase database)
             || await context.TagChanges.Of(image).AnyAsync(change => change.Status == TagChangeStatus.Pending, cancellationToken);
     }
 
-    private static async Task TellAsync(
+    /// <summary>
+    /// A late put need not wait for every release of the tag, one of which may wait for another registry for a day: only for whoever moves the tag at this
+    /// moment, and for the one whose put it is, as long as that may still write it down.
+    /// </summary>
+    private static async Task<bool> IsLeftAloneAsync(HistoryContext context, ImageRef image, Digest? seen, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var digest = seen?.Value;
+        var puts = context.OpenPuts.Of(image).Where(put => put.Digest == digest);
+        var resource = ResourceLocking.Tag(image);
+        return await context.ResourceLocks.AnyAsync(held => held.Resource == resource && held.Until >= now, cancellationToken)
+            || await context.TagChanges.Of(image).AnyAsync(change => change.Status == TagChangeStatus.Pending, cancellationToken)
+            || await puts.AnyAsync(put => context.Releases.Any(release => release.Id == put.HolderId && release.Status == ReleaseStatus.Pushing), cancellationToken);
+    }
+
+    private async Task TellAsync(
         HistoryContext context, TagOwner owner, string why, IReadOnlyList<NotifyRule> tellings, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var release = await context.Releases.AsNoTracking().SingleAsync(row => row.Id == owner.ReleaseId, cancellationToken);
-        foreach (var channel in tellings.Where(telling => telling.On.Contains(Outcome.Failed)).Select(telling => telling.Channel).Distinct(StringComparer.Ordinal))
+        var channels = tellings.Where(telling => telling.On.Contains(Outcome.Failed)).Select(telling => telling.Channel).Distinct(StringComparer.Ordinal).ToList();
+        if (channels.Count == 0)
         {
-            // One message a release and channel: a registry that lost a hundred tags is not a hundred messages.
-            if (!await context.OutboxMessages.AnyAsync(
-                message => message.ReleaseId == release.Id && message.Channel == channel && message.Attempt == release.Attempt && message.Outcome == Outcome.Failed, cancellationToken))
+            return;
+        }
+
+        // Locked: of two workers that find something of a release at the same moment, the second must see the first one's message.
+        var release = await database.LockedAsync(context, owner.ReleaseId!.Value, cancellationToken)
+            ?? throw new InvalidOperationException($"Release {owner.ReleaseId} owns a tag and is not there.");
+        foreach (var channel in channels)
+        {
+            var gathering = await context.OutboxMessages
+                .FromSqlRaw(database.Locking(GatheringSql), release.Id, channel, now.ForSql(database)).AsTracking().ToListAsync(cancellationToken);
+            if (gathering is [var message])
             {
-                context.OutboxMessages.Add(OutboxMessage.Of(release, channel, Outcome.Failed, now, why));
+                message.MoreDrift++;
             }
+            else
+            {
+                context.OutboxMessages.Add(OutboxMessage.Of(release, channel, Outcome.Failed, now, why, Gathering));
+            }
+        }
+    }
+
+    /// <summary>A put comes to pass once: what is put back next is somebody else's.</summary>
+    private static async Task AccountForAsync(HistoryContext context, DueCheck check, Digest? seen, CancellationToken cancellationToken)
+    {
+        if (seen is not null
+            && await context.OpenPuts.Of(check.Image).AsTracking().Where(put => put.Digest == seen.Value).OrderBy(put => put.Id).FirstOrDefaultAsync(cancellationToken) is { } late)
+        {
+            context.OpenPuts.Remove(late);
         }
     }
 
     private static async Task<TimeSpan> WaitAsync(HistoryContext context, TagOwner owner, DateTimeOffset now, CancellationToken cancellationToken)
     {
+        var image = new ImageRef(new ImageRepository(owner.Host, owner.Repository), owner.Tag);
+        if (await context.OpenPuts.Of(image).AnyAsync(cancellationToken))
+        {
+            return OpenPuts.Look;
+        }
+
         var isUnderFloating = await context.TagOwners.AnyAsync(
             row => row.ReleaseId == owner.ReleaseId && row.Kind == ImageTagKind.Floating && row.Host == owner.Host && row.Repository == owner.Repository, cancellationToken);
         var cap = isUnderFloating ? LongestWaitOfFloating : LongestWait;
@@ -151,18 +222,20 @@ public sealed class DriftLedger(HistoryDatabase database)
         return grown < FirstCheck ? FirstCheck : grown > cap ? cap : grown;
     }
 
-    private TagMove Move(TagOwner owner, Digest? seen, string why, DateTimeOffset now) => new()
+    private static void Saw(TagOwner owner, Digest? seen, DateTimeOffset now) => (owner.SeenAt, owner.SeenDigest) = (now, seen?.Value);
+
+    private TagMove Found(TagOwner owner, Digest? from, Digest? to, TagVerdict verdict, string why, DateTimeOffset now) => new()
     {
         Id = database.NewId(now),
         Host = owner.Host,
         Repository = owner.Repository,
         Tag = owner.Tag,
         At = now,
-        From = owner.Digest,
-        To = seen?.Value,
+        From = from?.Value,
+        To = to?.Value,
         ReleaseId = owner.ReleaseId,
         Version = owner.Version,
-        Verdict = TagVerdict.Drifted,
+        Verdict = verdict,
         Reason = why,
         By = Name,
     };

@@ -38,7 +38,7 @@ public sealed class KnownVersions
 
     /// <summary>
     /// Whether a tag that the registry lists counts: it is a stable version, nobody retracted it, and it is not one of ours whose release has
-    /// not reached <c>published</c>.
+    /// not reached <c>published</c> and to which a push of ours has begun.
     /// </summary>
     public bool Counts(string registryTag, [NotNullWhen(true)] out SemanticVersion? version) =>
         SemanticVersion.TryParseTag(registryTag, out version) && version.IsStable && !_unpublished.Contains(registryTag)
@@ -67,14 +67,18 @@ public sealed class KnownVersions
         var retractions = await context.TagRetractions.AsNoTracking().Where(row => row.Host == host && row.Repository == name).ToListAsync(cancellationToken);
         var owners = await context.TagOwners
             .Where(owner => owner.Host == host && owner.Repository == name && owner.Kind == ImageTagKind.Version)
-            .Select(owner => new { owner.Tag, owner.Version, owner.IsPublished, owner.ReleaseId, owner.Digest })
+            .Select(owner => new { owner.Tag, owner.Version, owner.IsPublished, owner.ReleaseId, owner.Digest, owner.PushBegunAt })
             .ToListAsync(cancellationToken);
         var known = new KnownVersions(retractions);
         foreach (var owner in owners)
         {
             if (!owner.IsPublished)
             {
-                known._unpublished.Add(owner.Tag);
+                // A name that was reserved and never pushed to hides nothing: what the registry holds there is somebody else's.
+                if (owner.Digest is not null || owner.PushBegunAt is not null)
+                {
+                    known._unpublished.Add(owner.Tag);
+                }
             }
             else if (owner.ReleaseId is { } release && SemanticVersion.TryParse(owner.Version, out var version)
                 && !known.IsRetracted(version) && !known.IsRetracted(owner.Tag))

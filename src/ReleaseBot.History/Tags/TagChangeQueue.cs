@@ -88,7 +88,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
             },
             cancellationToken);
 
-    /// <summary>What is about to be put, before it is.</summary>
+    /// <summary>What is about to be put, before it is: see <see cref="OpenPut"/>.</summary>
     public Task IntendAsync(ClaimedChange claimed, ChangeDecision.Put put, Digest digest, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
@@ -100,6 +100,8 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                     change.To = put.Version;
                 }
 
+                var now = await database.NowAsync(context, token);
+                await OpenPuts.OpenAsync(context, database.NewId(now), change.Image, digest, change.Id, claimed.Fence, now, token);
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);
@@ -132,6 +134,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                 });
                 if (put is not null && to is not null)
                 {
+                    await OpenPuts.CloseAsync(context, change.Image, to, wasFound: from == to, change.Id, claimed.Fence, token);
                     await HandAsync(context, change, put, to, now, token);
                 }
 
@@ -274,6 +277,11 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
             return new ChangeDecision.Overtaken("a release has published this tag anew");
         }
 
+        if (owner.Kind == ImageTagKind.Floating && current?.Value != digest && current?.Value != owner.DriftDigest)
+        {
+            return new ChangeDecision.Overtaken("somebody has moved it again since, and that is not ours to put back");
+        }
+
         return current?.Value == digest
             ? new ChangeDecision.Keep("it points to what was published again")
             : new ChangeDecision.Put(digest, owner.ReleaseId, owner.Version, change.Reason);
@@ -312,6 +320,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
         {
             if (owner is not null)
             {
+                (owner.SeenAt, owner.SeenDigest) = (now, to.Value);
                 owner.DriftAt = null;
                 owner.DriftDigest = null;
             }
@@ -342,7 +351,8 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
         owner.Digest = to.Value;
         owner.IsPublished = true;
         owner.UpdatedAt = now;
-        owner.NextCheckAt = release is null ? null : now + DriftLedger.FirstCheck;
+        (owner.SeenAt, owner.SeenDigest) = (now, to.Value);
+        owner.NextCheckAt = release is null ? null : now + await OpenPuts.FirstLookAsync(context, change.Image, cancellationToken);
         owner.DriftAt = null;
         owner.DriftDigest = null;
     }

@@ -14,7 +14,11 @@ public enum ForecastVerdict
 /// <summary>What would become of one image tag, by what history knows.</summary>
 /// <param name="Current">What the tag points to now by our own deed.</param>
 /// <param name="Code">Of a tag that is kept or refused.</param>
-public sealed record ForecastImage(PlannedImage Image, ForecastVerdict Verdict, string? Current, ReasonCode? Code, string Why);
+public sealed record ForecastImage(PlannedImage Image, ForecastVerdict Verdict, string? Current, ReasonCode? Code, string Why)
+{
+    /// <summary>What a worker last saw in the registry, and when; null where none has looked.</summary>
+    public RegistryLook? Seen { get; init; }
+}
 
 /// <summary>Says what a release of a ref would do to each tag of its plan, and changes nothing. The registries are not asked.</summary>
 public sealed class TagForecast(HistoryDatabase database, TagLedger ledger)
@@ -29,9 +33,10 @@ public sealed class TagForecast(HistoryDatabase database, TagLedger ledger)
             var conflict = await database.ReadAsync(
                 (context, token) => TagConflicts.FindAsync(context, release, image.Image, image.Kind, overwrite, token), cancellationToken);
             var standing = await ledger.StandingAsync(image.Image, cancellationToken);
-            forecast.Add(conflict is not null
+            var verdict = conflict is not null
                 ? new ForecastImage(image, ForecastVerdict.Refuse, standing?.Digest?.Value, conflict.Code, conflict.Message)
-                : await WithoutConflictAsync(image, standing, release, plan.Version, cancellationToken));
+                : await WithoutConflictAsync(image, standing, release, plan.Version, cancellationToken);
+            forecast.Add(verdict with { Seen = standing?.Seen });
         }
 
         return forecast;

@@ -3,6 +3,12 @@ using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
 
+/// <param name="Digest">Null where the tag was gone.</param>
+public sealed record RegistryLook(DateTimeOffset At, string? Digest)
+{
+    public static RegistryLook? Of(TagOwner? owner) => owner is { SeenAt: { } at } ? new RegistryLook(at, owner.SeenDigest) : null;
+}
+
 /// <summary>What a tag points to by our own deed, and who else stands in the way. See <see cref="TagLedger.StandingAsync"/>.</summary>
 /// <param name="Commit">Of the owning release.</param>
 /// <param name="ImageIds">The config digests of all images that the owning release has built.</param>
@@ -11,6 +17,9 @@ public sealed record TagStanding(
 {
     /// <summary>Whom an operator lets take the tag; null where nobody may.</summary>
     public (long ProjectId, string Ref)? HandedTo { get; init; }
+
+    /// <summary>What a worker last saw in the registry, and when; null where none has looked.</summary>
+    public RegistryLook? Seen { get; init; }
 
     public bool IsHandedTo(Release release) => HandedTo is { } heir && heir == (release.ProjectId, release.Ref.FullName);
 }
@@ -56,6 +65,22 @@ public sealed class TagLedger(HistoryDatabase database)
             },
             cancellationToken);
 
+    /// <summary>A push of ours to a version tag is about to begin: what the registry holds under the name from now on may be ours, whatever becomes of the push.</summary>
+    public Task BeginPushAsync(ClaimedRun run, ReleaseImage image, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                if (await OwnerAsync(context, image.Image, token) is { } owner)
+                {
+                    owner.PushBegunAt ??= now;
+                }
+
+                return await context.SaveChangesAsync(token);
+            },
+            cancellationToken);
+
     /// <summary>Who a tag belongs to by history; null where history knows nothing of it.</summary>
     public Task<TagStanding?> StandingAsync(ImageRef image, CancellationToken cancellationToken) =>
         database.ReadAsync(
@@ -71,6 +96,7 @@ public sealed class TagLedger(HistoryDatabase database)
                 return new TagStanding(owner.ProjectId, owner.Ref, owner.ReleaseId, owner.Digest is null ? null : Digest.Parse(owner.Digest),
                     owner.Version, owner.IsPublished, commit, imageIds)
                 {
+                    Seen = RegistryLook.Of(owner),
                     HandedTo = owner is { HandedToProjectId: { } heir, HandedToRef: { } heirRef } ? (heir, heirRef) : null,
                 };
             },
@@ -123,6 +149,18 @@ public sealed class TagLedger(HistoryDatabase database)
             (context, token) => context.ResourceLocks
                 .Where(held => held.Resource == ResourceLocking.Tag(image) && held.ReleaseId == run.Release.Id && held.Fence == run.Fence)
                 .ExecuteDeleteAsync(token),
+            cancellationToken);
+
+    /// <summary>Writes down that a floating tag is about to be put on the release's image. Whoever records its outcome closes it.</summary>
+    public Task OpenPutAsync(ClaimedRun run, ReleaseImage image, Digest digest, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                await OpenPuts.OpenAsync(context, database.NewId(now), image.Image, digest, release.Id, run.Fence, now, token);
+                return await context.SaveChangesAsync(token);
+            },
             cancellationToken);
 
     /// <summary>Writes down that a tag was moved, kept or refused, and for a move whose it is now.</summary>
@@ -190,6 +228,12 @@ public sealed class TagLedger(HistoryDatabase database)
         owner.NextCheckAt = keepsPublished ? owner.NextCheckAt : null;
         owner.DriftAt = null;
         owner.DriftDigest = null;
+        // Read back after the put.
+        (owner.SeenAt, owner.SeenDigest) = (now, to?.Value);
+        if (to is not null)
+        {
+            await OpenPuts.CloseAsync(context, image.Image, to, wasFound: from == to, release.Id, release.Fence, cancellationToken);
+        }
     }
 
     private static async Task TakeRepositoryAsync(

@@ -113,7 +113,7 @@ public sealed class TagWishes(HistoryDatabase database)
                     return new WishResult.NothingToRetract();
                 }
 
-                if (owner is { ReleaseId: { } releaseId })
+                if (owner is { ReleaseId: { } releaseId } and not { IsPublished: false, Digest: null, PushBegunAt: null })
                 {
                     return new WishResult.OfRelease(releaseId);
                 }

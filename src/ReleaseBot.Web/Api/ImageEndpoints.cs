@@ -11,7 +11,7 @@ namespace ReleaseBot.Web;
 
 internal sealed record TagMoveJson(
     DateTimeOffset At, string? From, string? To, Guid? Release, string? Version,
-    [property: Description("created, moved, kept, replaced, adopted, refused, drifted or restored.")] string Verdict,
+    [property: Description("created, moved, kept, replaced, adopted, refused, drifted, restored or agreed.")] string Verdict,
     string Reason,
     [property: Description("release, drift check, or the name of an operator's token.")] string By);
 
@@ -31,10 +31,12 @@ internal sealed record ImageJson(
     [property: Description("version, branch or floating; null where only refusals are known.")] string? Kind,
     [property: Description("What the tag points to, or pointed to at the time asked for.")] string? Digest,
     Guid? Release,
-    [property: Description("What the registry says; null where it was not asked.")] string? RegistryDigest,
-    [property: Description("Set while the registry is known to say something else than we published.")] DriftJson? Drift,
+    [property: Description("What the registry said at registryAskedAt; null where it had no such tag then, or was never asked.")] string? RegistryDigest,
+    [property: Description("Now, where this process could ask; else when a worker last looked, and null where none has.")] DateTimeOffset? RegistryAskedAt,
+    [property: Description("Set while the registry is known to say something else than we published, or was known to at the time asked for.")] DriftJson? Drift,
     [property: Description("Set where the version was taken out of the reckoning.")] RetractionJson? Retracted,
-    [property: Description("Newest first, 200 at the most.")] IReadOnlyList<TagMoveJson> Moves,
+    [property: Description("A page of them, newest first.")] IReadOnlyList<TagMoveJson> Moves,
+    [property: Description("The cursor of the next page of moves; null where there is none.")] string? Next,
     [property: Description("What operators, and the drift check, wish of the tag and how that ended; newest first, 20 at the most.")] IReadOnlyList<TagWishJson> Wishes,
     [property: Description("Of the tag and of its repository; newest first, 20 at the most.")] IReadOnlyList<HandoverJson> Handovers,
     string Note);
@@ -42,9 +44,9 @@ internal sealed record ImageJson(
 /// <summary>What an image tag points to, and how it came to.</summary>
 internal static class ImageEndpoints
 {
-    private const int MaxMoves = 200;
+    private const int DefaultMoves = ReleaseFilter.MaxLimit;
     private const int MaxWishes = 20;
-    private const string NotAsked = "By history alone: this process has no access to the registry.";
+    private const string NotAsked = "this process has no access to the registry, and did not ask it";
     private const string Asked = "By history, and what the registry says now.";
 
     public static void MapImages(this IEndpointRouteBuilder routes) =>
@@ -60,7 +62,9 @@ internal static class ImageEndpoints
     private static async Task<IResult> GetAsync(
         [FromQuery(Name = "reference"), Description("HOST/REPOSITORY:TAG, e.g. docker.io/acme/shop:1.2.")] string? reference,
         [FromQuery(Name = "at"), Description("A time of RFC 3339.")] string? at,
-        HistoryQueries history, Handovers handovers, IServiceProvider services, CancellationToken cancellationToken)
+        [FromQuery(Name = "limit"), Description("Moves on a page: 1 to 200; 200 if it is not given.")] string? limit,
+        [FromQuery(Name = "cursor"), Description("The next of the page before.")] string? cursor,
+        HistoryQueries history, Handovers handovers, IServiceProvider services, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (!ImageRef.TryParse(reference, out var image))
         {
@@ -69,54 +73,61 @@ internal static class ImageEndpoints
 
         var query = new QueryText();
         var time = query.Time("at", at);
+        var (count, before) = (query.Limit(limit, DefaultMoves), query.Cursor(cursor));
         if (query.Problem is { } problem)
         {
             return problem;
         }
 
         var owner = await history.TagOwnerAsync(image, cancellationToken);
-        var moves = await history.MovesAsync(image, MaxMoves, cancellationToken);
+        var moves = await history.MovesAsync(image, count, before, cancellationToken);
         var wishes = await history.TagChangesAsync(image, MaxWishes, cancellationToken);
         var retraction = await history.RetractionAsync(image, cancellationToken);
-        if (owner is null && moves.Count == 0 && wishes.Count == 0 && retraction is null)
+        if (owner is null && moves.Items.Count == 0 && before is null && wishes.Count == 0 && retraction is null)
         {
             return Problems.ImageNotFound(image.ToString());
         }
 
         var (digest, release) = (owner?.Digest, owner?.ReleaseId);
+        var drift = owner?.DriftAt is { } since ? new DriftJson(since, owner.DriftDigest) : null;
         if (time is { } moment)
         {
-            var move = await history.LastMoveAsync(image, moment, cancellationToken);
-            (digest, release) = (move?.To, move?.ReleaseId);
+            var (moved, found) = await history.StateAsync(image, moment, cancellationToken);
+            (digest, release) = (moved?.To, moved?.ReleaseId);
+            drift = found is null ? null : new DriftJson(found.At, found.To);
         }
 
-        var (registryDigest, note) = await AskAsync(services.GetService<IRegistryReader>(), image, cancellationToken);
+        var (look, note) = await AskAsync(services.GetService<IRegistryReader>(), image, RegistryLook.Of(owner), clock, cancellationToken);
         return TypedResults.Json(
             new ImageJson(
-                image.ToString(), owner?.Kind.ToText(), digest, release, registryDigest,
-                owner?.DriftAt is { } since ? new DriftJson(since, owner.DriftDigest) : null,
+                image.ToString(), owner?.Kind.ToText(), digest, release, look?.Digest, look?.At, drift,
                 retraction is null ? null : new RetractionJson(retraction.At, retraction.By, retraction.Reason),
-                [.. moves.Select(Of)], [.. wishes.Select(TagWishJson.Of)],
+                [.. moves.Items.Select(Of)], PageCursor.Write(moves.Next), [.. wishes.Select(TagWishJson.Of)],
                 [.. (await handovers.OfAsync(image, MaxWishes, cancellationToken)).Select(Of)], note),
             ApiJson.Default.ImageJson);
     }
 
-    private static async Task<(string? Digest, string Note)> AskAsync(IRegistryReader? registries, ImageRef image, CancellationToken cancellationToken)
+    private static async Task<(RegistryLook? Look, string Note)> AskAsync(
+        IRegistryReader? registries, ImageRef image, RegistryLook? last, TimeProvider clock, CancellationToken cancellationToken)
     {
         if (registries is null)
         {
-            return (null, NotAsked);
+            return (last, ByHistory(NotAsked, last));
         }
 
         try
         {
-            return ((await registries.DigestAsync(image, cancellationToken))?.Value, Asked);
+            return (new RegistryLook(clock.GetUtcNow(), (await registries.DigestAsync(image, cancellationToken))?.Value), Asked);
         }
         catch (RegistryReadException exception)
         {
-            return (null, $"By history alone: {exception.Message}.");
+            return (last, ByHistory(exception.Message, last));
         }
     }
+
+    private static string ByHistory(string why, RegistryLook? last) => last is null
+        ? $"By history alone: {why}, and no worker has looked at this tag yet."
+        : $"By history alone: {why}. registryDigest is what a worker last saw, at registryAskedAt.";
 
     private static TagMoveJson Of(TagMove move) =>
         new(move.At, move.From, move.To, move.ReleaseId, move.Version, move.Verdict.ToText(), move.Reason, move.By);

@@ -14,7 +14,9 @@ internal sealed record PlannedImageJson(
     [property: Description("create, move, keep or refuse.")] string Verdict,
     [property: Description("What the tag points to now by our own deed.")] string? Current,
     [property: Description("Of a tag that is kept or refused.")] string? Code,
-    string Reason);
+    string Reason,
+    [property: Description("What a worker last saw in the registry, at registryAskedAt; null where the tag was gone or none has looked.")] string? RegistryDigest,
+    [property: Description("Null where no worker has looked at the tag.")] DateTimeOffset? RegistryAskedAt);
 
 internal sealed record SkippedTagJson(string Registry, string Tag, string Reason);
 

@@ -6,7 +6,8 @@ namespace ReleaseBot.Web;
 /// <summary>Says what a release of a ref would do now, from what GitLab says of the ref and from history.</summary>
 internal sealed class PlanForecast(TagForecast tags)
 {
-    private const string Note = "By history alone: the registries were not asked, so a tag that somebody else put there is not seen here.";
+    private const string Note = 
+        "By history alone: the registries were not asked, so a tag that somebody else put there is not seen here. registryDigest is what a worker last saw, at registryAskedAt.";
 
     /// <param name="target">The object that the ref should point to; where it points to another by now, the release would be rejected.</param>
     public async Task<PlanJson> OfAsync(FoundRef found, ObjectId target, CancellationToken cancellationToken)
@@ -43,7 +44,7 @@ internal sealed class PlanForecast(TagForecast tags)
             reason,
             [.. images.Select(image => new PlannedImageJson(
                 image.Image.Registry, image.Image.Image.ToString(), image.Image.Kind.ToText(), image.Verdict.ToText(), image.Current,
-                image.Code?.ToText(), image.Why))],
+                image.Code?.ToText(), image.Why, image.Seen?.Digest, image.Seen?.At))],
             [.. skipped.Select(tag => new SkippedTagJson(tag.Registry, tag.Template, tag.Why))],
             Note);
     }

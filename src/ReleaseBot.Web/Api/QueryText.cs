@@ -27,11 +27,14 @@ internal sealed class QueryText
             : Refuse<string>(name, $"text of at most {MaxLength} characters is expected.");
     }
 
-    public int Limit(string? value)
+    public int Limit(string? value) => Limit(value, DefaultLimit);
+
+    /// <param name="otherwise">Where none is given.</param>
+    public int Limit(string? value, int otherwise)
     {
         if (string.IsNullOrEmpty(value))
         {
-            return DefaultLimit;
+            return otherwise;
         }
 
         return int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && limit is >= 1 and <= ReleaseFilter.MaxLimit

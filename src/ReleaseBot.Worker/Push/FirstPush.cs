@@ -25,6 +25,7 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
     {
         var client = registries.Get(image.Registry);
         run.Log.Say($"pushing {image.Image}");
+        await tags.BeginPushAsync(run.Claimed, image, cancellationToken);
         Digest digest;
         try
         {

@@ -7,8 +7,8 @@ namespace ReleaseBot.Worker;
 
 /// <summary>
 /// Asks registries whether the version and floating tags that we published still hold what we put there: one HEAD a tag. What differs is
-/// written down and told once. A version is put back where a straggler of our own did it, or always with
-/// <c>Publishing:RestoreVersions</c>; a floating tag is set right by its next move.
+/// written down and told once. A tag is put back where a straggler of our own did it, a version always with
+/// <c>Publishing:RestoreVersions</c>; a floating tag that somebody else moved is set right by its next move.
 /// </summary>
 internal sealed partial class DriftCheck(
     RegistryClients registries, DriftLedger ledger, PublishingSettings publishing, IReadOnlyList<ProjectRule> rules, WorkerWakeUps wakeUps, TimeProvider time,
@@ -95,8 +95,12 @@ internal sealed partial class DriftCheck(
     {
         if (check.Kind == ImageTagKind.Floating)
         {
-            var past = seen is null ? "is gone from the registry" : $"the registry says {seen.Short}: somebody pushed past us";
-            await WriteAsync(check, seen, false, $"{check.Image} was put on {check.Digest.Short}, and {past}; its next release, or a move by an operator, sets it right", cancellationToken);
+            var isLate = seen is not null && await ledger.IsLatePutAsync(check.Image, seen, cancellationToken);
+            var past = seen is null ? "is gone from the registry"
+                : isLate ? $"the registry says {seen.Short}: a put of a worker of ours that was thought dead came late"
+                : $"the registry says {seen.Short}: somebody pushed past us";
+            var cure = isLate ? "it is put back" : "its next release, or a move by an operator, sets it right";
+            await WriteAsync(check, seen, isLate, $"{check.Image} was put on {check.Digest.Short}, and {past}; {cure}", cancellationToken);
             return;
         }
 

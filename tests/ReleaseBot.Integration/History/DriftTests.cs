@@ -92,16 +92,152 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
         (await History.RowsAsync<OutboxMessage>()).Count(message => message.Drift is not null).ShouldBe(1);
     }
 
+    [Fact]
+    public async Task A_Put_That_A_Dead_Worker_Left_Open_Is_Evidence_Once_And_For_A_Day()
+    {
+        var check = await PublishAndClaimAsync(ImageTagKind.Floating);
+        await QueueTagAsync(7, "v2.0.0", 2);
+        var dead = await ClaimRunAsync();
+        var (late, next) = (Digest.Of("late"u8), dead.Release.Images.Single(image => image.Kind == ImageTagKind.Floating));
+        await History.Tags.OpenPutAsync(dead, next, late, Token);
+        await History.Tags.OpenPutAsync(dead, next, Digest.Of("another"u8), Token);
+        await History.Ledger.StartStageAsync(dead, StageName.Tags, ReleaseStatus.Pushing, Token);
+        // As long as the release may be taken over and write it down, it is no straggler's.
+        (await History.Drift.DriftAsync(check, late, isRestored: true, "it came late", [], Token)).ShouldBeFalse();
+        (await History.Queries.TagOwnerAsync(check.Image, Token)).ShouldNotBeNull().NextCheckAt.ShouldNotBeNull()
+            .ShouldBeLessThan(History.Time.GetUtcNow() + TimeSpan.FromMinutes(2));
+        await FailAsync(dead);
+
+        (await History.Drift.IsLatePutAsync(check.Image, late, Token)).ShouldBeTrue();
+        (await History.Drift.IsLatePutAsync(check.Image, check.Digest, Token)).ShouldBeFalse();
+        (await History.Drift.IsLatePutAsync(check.Image.Repository.WithTag("1"), late, Token)).ShouldBeFalse();
+        // Another release has the same tag before it, and waits for another registry.
+        await QueueTagAsync(7, "v3.0.0", 3);
+        var waiting = await ClaimRunAsync();
+        await History.Ledger.ParkAsync(waiting, new Reason(ReasonCode.RegistryUnavailable, "It is away."), TimeSpan.FromHours(1), Token);
+        (await History.Drift.DriftAsync(check, late, isRestored: true, "it came late", [], Token)).ShouldBeTrue();
+
+        var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
+        (await History.Changes.DecideAsync(claimed, Digest.Of("a stranger's, since"u8), [], Token)).ShouldBeOfType<ChangeDecision.Overtaken>();
+        var put = (await History.Changes.DecideAsync(claimed, late, [], Token)).ShouldBeOfType<ChangeDecision.Put>();
+        await History.Changes.IntendAsync(claimed, put, check.Digest, Token);
+        (await History.RowsAsync<OpenPut>()).Count.ShouldBe(2);
+        await History.Changes.FinishAsync(claimed, put, late, check.Digest, Token);
+
+        (await History.Drift.IsLatePutAsync(check.Image, late, Token)).ShouldBeFalse();
+        (await History.RowsAsync<OpenPut>()).ShouldHaveSingleItem().Digest.ShouldBe(Digest.Of("another"u8).Value);
+        await History.Database.WriteAsync(
+            (context, token) => context.OpenPuts.ExecuteUpdateAsync(row => row.SetProperty(p => p.OpenedAt, History.Time.GetUtcNow() - TimeSpan.FromHours(23)), token), Token);
+        (await History.Housekeeping.SweepAsync(Token)).ShouldBe(0);
+        await History.Database.WriteAsync(
+            (context, token) => context.OpenPuts.ExecuteUpdateAsync(row => row.SetProperty(p => p.OpenedAt, History.Time.GetUtcNow() - TimeSpan.FromHours(25)), token), Token);
+        (await History.Housekeeping.SweepAsync(Token)).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task A_Put_Is_Accounted_For_By_Who_Made_It_Or_Found_It_There_And_Not_By_Another_Attempt()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var run = (await History.Runs.ClaimAsync("asleep", engine: null, History.ShortLease, Token)).ShouldNotBeNull();
+        var latest = run.Release.Images.Single(image => image.Kind == ImageTagKind.Floating);
+        await History.Tags.OpenPutAsync(run, latest, DigestOf(run), Token);
+        run = await History.UntilAsync(() => History.Runs.ClaimAsync("second", engine: null, History.Lease, Token));
+        await History.Tags.OpenPutAsync(run, latest, DigestOf(run), Token);
+
+        await History.Tags.RecordMoveAsync(run, latest, null, DigestOf(run), TagVerdict.Created, "first", Token);
+        (await History.RowsAsync<OpenPut>()).ShouldHaveSingleItem().Fence.ShouldBeLessThan(run.Fence);
+
+        // Found where the earlier attempt was to put it: so that put has come to pass.
+        await History.Tags.RecordMoveAsync(run, latest, DigestOf(run), DigestOf(run), TagVerdict.Moved, "again", Token);
+        (await History.RowsAsync<OpenPut>()).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_Hundred_Tags_That_Are_Lost_At_Once_Are_One_Message_And_A_Later_Drift_Is_Another()
+    {
+        const int Tags = 100;
+        await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
+        var job = await ClaimVerificationAsync();
+        await History.Verification.QueueAsync(job, Verified(job, tags: [.. Enumerable.Range(0, Tags).Select(number => $"{{tag}}-{number}")]), Token);
+        await PublishAsync(await ClaimRunAsync());
+        var due = await MakeDueAsync();
+        due.Count.ShouldBe(Tags);
+        // The end of the same attempt, as a failure that was told: it is no drift, and hides none.
+        await History.Database.WriteAsync(
+            async (context, token) =>
+            {
+                context.OutboxMessages.Add(new OutboxMessage
+                {
+                    Id = Guid.CreateVersion7(History.Time.GetUtcNow()), ReleaseId = job.ReleaseId, Attempt = 1, Channel = "team", Outcome = Outcome.Failed,
+                    DeliveredAt = History.Time.GetUtcNow(),
+                });
+                return await context.SaveChangesAsync(token);
+            },
+            Token);
+
+        await using var neighbour = History.Neighbour();
+        await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = Token }, async (check, token) =>
+            (await (check.Image.Tag.Length % 2 == 0 ? History : neighbour).Drift.DriftAsync(check, null, false, $"{check.Image} is gone", TellAll, token)).ShouldBeTrue());
+
+        var message = (await DriftsAsync()).ShouldHaveSingleItem();
+        message.MoreDrift.ShouldBe(Tags - 1);
+        message.NextAt.ShouldBeGreaterThan(message.CreatedAt);
+        await History.Database.WriteAsync(
+            (context, token) => context.OutboxMessages.ExecuteUpdateAsync(row => row.SetProperty(m => m.NextAt, DateTimeOffset.UnixEpoch), token), Token);
+        var told = (await History.Outbox.ClaimAsync(10, History.Lease, Token)).Single(news => news.Drift is not null);
+        told.Drift.ShouldNotBeNull().ShouldEndWith($"{Tags - 1} more tags of this release were found changed in the same round.");
+        await History.Outbox.DeliveredAsync(told.Id, Token);
+
+        foreach (var (number, check) in due.Take(2).Index())
+        {
+            (await History.Drift.DriftAsync(check, null, false, "it is gone still", TellAll, Token)).ShouldBeFalse();
+            (await History.Drift.DriftAsync(check, Digest.Of([(byte)number]), false, "now it is a stranger's", TellAll, Token)).ShouldBeTrue();
+        }
+
+        var later = (await DriftsAsync()).Single(row => row.DeliveredAt is null);
+        (later.Drift, later.MoreDrift).ShouldBe(("now it is a stranger's", 1));
+    }
+
+    [Fact]
+    public async Task What_A_Worker_Last_Saw_Is_Kept_And_A_Drift_That_Ends_By_Itself_Is_In_The_History()
+    {
+        var check = await PublishAndClaimAsync();
+        var published = await SeenAsync();
+        published.Digest.ShouldBe(check.Digest.Value);
+        History.Tick();
+
+        await History.Drift.DriftAsync(check, null, isRestored: false, "it is gone", [], Token);
+        var gone = await SeenAsync();
+        (gone.Digest, gone.At > published.At).ShouldBe((null, true));
+        History.Tick();
+        (await History.Drift.AgreeAsync(check, Token)).ShouldBeTrue();
+        (await History.Drift.AgreeAsync(check, Token)).ShouldBeFalse();
+
+        (await SeenAsync()).Digest.ShouldBe(check.Digest.Value);
+        (await History.Queries.MovesAsync(V1, 3, Token)).Select(move => (move.Verdict, move.From, move.To)).ShouldBe(
+            [(TagVerdict.Agreed, null, check.Digest.Value), (TagVerdict.Drifted, check.Digest.Value, null), (TagVerdict.Created, null, check.Digest.Value)]);
+        (await History.Queries.StateAsync(V1, History.Time.GetUtcNow() + TimeSpan.FromMinutes(1), Token)).Drift.ShouldBeNull();
+
+        async Task<RegistryLook> SeenAsync() => (await History.Tags.StandingAsync(V1, Token)).ShouldNotBeNull().Seen.ShouldNotBeNull();
+    }
+
+    private async Task<List<OutboxMessage>> DriftsAsync() => [.. (await History.RowsAsync<OutboxMessage>()).Where(message => message.Drift is not null)];
+
+    private async Task<IReadOnlyList<DueCheck>> MakeDueAsync()
+    {
+        await History.Database.WriteAsync(
+            (context, token) => context.TagOwners.Where(owner => owner.NextCheckAt != null).ExecuteUpdateAsync(
+                owner => owner.SetProperty(row => row.NextCheckAt, DateTimeOffset.UnixEpoch), token),
+            Token);
+        return await History.Drift.ClaimAsync(1000, Token);
+    }
+
     private async Task<DueCheck> PublishAndClaimAsync(ImageTagKind kind = ImageTagKind.Version)
     {
         await QueueTagAsync(7, "v1.0.0", 1);
         await PublishAsync(await ClaimRunAsync());
         (await History.Drift.ClaimAsync(10, Token)).ShouldBeEmpty();
-        await History.Database.WriteAsync(
-            (context, token) => context.TagOwners.Where(owner => owner.NextCheckAt != null).ExecuteUpdateAsync(
-                owner => owner.SetProperty(row => row.NextCheckAt, DateTimeOffset.UnixEpoch), token),
-            Token);
-        return (await History.Drift.ClaimAsync(10, Token)).Where(check => check.Kind == kind).ShouldHaveSingleItem();
+        return (await MakeDueAsync()).Where(check => check.Kind == kind).ShouldHaveSingleItem();
     }
 }
 

@@ -22,7 +22,7 @@ public abstract class HistoryTest(IDatabases databases) : IAsyncLifetime
 
     public virtual async ValueTask InitializeAsync() => _history = await databases.CreateAsync(null, Token);
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         if (_history is not null)

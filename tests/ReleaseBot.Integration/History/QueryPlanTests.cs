@@ -121,12 +121,14 @@ public abstract class QueryPlanTests(PlanStore store)
         store.Plans.Begin();
         await queries.TagOwnerAsync(image, Token);
         await queries.MovesAsync(image, 200, Token);
-        await queries.LastMoveAsync(image, PlanStore.TimeOf(0), Token);
+        await queries.MovesAsync(image, 200, Guid.CreateVersion7(PlanStore.TimeOf(9)), Token);
+        await queries.StateAsync(image, PlanStore.TimeOf(0), Token);
         await queries.TagChangesAsync(image, 20, Token);
         await queries.RetractionAsync(image, Token);
         await store.History.Handovers.OfAsync(image, 20, Token);
 
-        store.Plans.Taken.Count.ShouldBe(6);
+        store.Plans.Taken.Count.ShouldBe(8);
+        store.Plans.Taken.Count(plan => plan.Contains("ix_tag_moves_states", StringComparison.Ordinal)).ShouldBe(2);
         ExpectNoWholeTable("an image tag");
     }
 

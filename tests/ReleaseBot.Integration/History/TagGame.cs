@@ -238,6 +238,7 @@ internal sealed class TagGame(HistoryHost history, IGameRegistries registries, s
         yield return true;
         foreach (var carrier in run.Release.Images.Where(image => image.Kind == ImageTagKind.Version && image.Status != ImageStatus.Pushed))
         {
+            await history.Tags.BeginPushAsync(run, carrier, token);
             await registries.PutAsync(carrier.Image, digest, token);
             yield return true;
             await history.Tags.RecordMoveAsync(run, carrier, null, digest, TagVerdict.Created, "the tag was free", token);

@@ -123,6 +123,42 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
     }
 
     [Fact]
+    public async Task A_Name_That_Was_Only_Reserved_Hides_No_Stray_And_The_Stray_Can_Be_Retracted()
+    {
+        await PublishTagAsync("v1.0.0", 1);
+        await FailAfterReservingAsync("v9.9.9", 9, hasBegun: false);
+
+        (await VerdictOfAsync("v1.1.0", 2, "v9.9.9")).ShouldBeOfType<FloatingVerdict.Keep>().Code.ShouldBe(ReasonCode.NotNewest);
+        (await RetractAsync("v9.9.9")).ShouldBeOfType<WishResult.Accepted>().Changes.ShouldHaveSingleItem();
+        (await CarryOutAsync("v9.9.9")).ShouldBeOfType<ChangeDecision.Put>().Version.ShouldBe("1.1.0");
+        (await VerdictOfAsync("v1.2.0", 3, "v9.9.9")).ShouldBeOfType<FloatingVerdict.Move>();
+    }
+
+    [Fact]
+    public async Task A_Name_To_Which_A_Push_Of_A_Failed_Release_Began_Does_Not_Count()
+    {
+        await PublishTagAsync("v1.0.0", 1);
+        var failed = await FailAfterReservingAsync("v9.9.9", 9, hasBegun: true);
+
+        (await VerdictOfAsync("v1.1.0", 2, "v9.9.9")).ShouldBeOfType<FloatingVerdict.Move>();
+        (await RetractAsync("v9.9.9")).ShouldBeOfType<WishResult.OfRelease>().ReleaseId.ShouldBe(failed);
+    }
+
+    private async Task<Guid> FailAfterReservingAsync(string tag, int target, bool hasBegun)
+    {
+        await QueueTagAsync(7, tag, target);
+        var run = await ClaimRunAsync();
+        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        if (hasBegun)
+        {
+            await History.Tags.BeginPushAsync(run, run.Release.Images.Single(image => image.Kind == ImageTagKind.Version), Token);
+        }
+
+        await FailAsync(run);
+        return run.Release.Id;
+    }
+
+    [Fact]
     public async Task A_Tag_Falls_Back_To_A_Version_That_The_Registry_Held_Before_Us()
     {
         var only = await PublishTagAsync("v1.0.0", 1);

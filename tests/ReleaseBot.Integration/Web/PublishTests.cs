@@ -149,7 +149,14 @@ public sealed class PublishTests : IAsyncLifetime
 
         // A higher version of the same project, and then the repository in another project's hands.
         await _web.PublishHookAsync("v2.0.0", projectId: 42);
-        Verdicts((await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json).ShouldBe(["create", "keep"]);
+        var second = (await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json;
+        Verdicts(second).ShouldBe(["create", "keep"]);
+        second.GetProperty("note").GetString().ShouldNotBeNull().ShouldContain("the registries were not asked");
+        var (version, latest) = (second.GetProperty("images")[0], second.GetProperty("images")[1]);
+        latest.GetProperty("registryDigest").GetString().ShouldBe(latest.GetProperty("current").GetString());
+        latest.GetProperty("registryAskedAt").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.String);
+        (version.GetProperty("registryDigest").ValueKind, version.GetProperty("registryAskedAt").ValueKind).ShouldBe(
+            (System.Text.Json.JsonValueKind.Null, System.Text.Json.JsonValueKind.Null));
         await _web.SqlAsync("UPDATE repository_owners SET project_id = 99");
         var taken = (await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json;
         taken.GetProperty("reason").GetProperty("code").GetString().ShouldBe("repository-taken");

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using ReleaseBot.History;
 using Shouldly;
 using Xunit;
 
@@ -190,14 +191,54 @@ public sealed class ReleaseApiTests : IAsyncLifetime
         var image = (await _web.GetAsync("/api/v1/images?reference=registry.example/acme/shop:latest")).Json;
         image.GetProperty("kind").GetString().ShouldBe("floating");
         image.GetProperty("digest").GetString().ShouldBe(digest.Value);
-        image.GetProperty("registryDigest").ValueKind.ShouldBe(JsonValueKind.Null);
+        // The web role alone has no way to a registry: what it says is what a worker saw.
+        image.GetProperty("note").GetString().ShouldNotBeNull().ShouldStartWith("By history alone: this process has no access to the registry, and did not ask it.");
+        image.GetProperty("registryDigest").GetString().ShouldBe(digest.Value);
+        image.GetProperty("registryAskedAt").GetDateTimeOffset().ShouldBeLessThanOrEqualTo(TimeProvider.System.GetUtcNow());
         image.GetProperty("moves").EnumerateArray().ShouldHaveSingleItem().GetProperty("verdict").GetString().ShouldBe("created");
+        image.GetProperty("next").ValueKind.ShouldBe(JsonValueKind.Null);
+        await _web.SqlAsync("UPDATE tag_owners SET seen_at = NULL, seen_digest = NULL");
+        var unseen = (await _web.GetAsync("/api/v1/images?reference=registry.example/acme/shop:latest")).Json;
+        unseen.GetProperty("note").GetString().ShouldNotBeNull().ShouldEndWith("no worker has looked at this tag yet.");
+        (unseen.GetProperty("registryDigest").ValueKind, unseen.GetProperty("registryAskedAt").ValueKind).ShouldBe((JsonValueKind.Null, JsonValueKind.Null));
 
         var before = (await _web.GetAsync("/api/v1/images?reference=registry.example/acme/shop:latest&at=2020-01-01T00:00:00Z")).Json;
         before.GetProperty("digest").ValueKind.ShouldBe(JsonValueKind.Null);
         (await _web.GetAsync("/api/v1/images?reference=registry.example/acme/shop:v9")).Problem.ShouldBe("image-not-found");
         (await _web.GetAsync("/api/v1/images?reference=shop")).Problem.ShouldBe("invalid-parameter");
         (await _web.GetAsync("/api/v1/images")).Problem.ShouldBe("invalid-parameter");
+    }
+
+    [Fact]
+    public async Task Moves_Of_A_Tag_Are_Paged_And_A_Drift_Is_Shown_As_It_Was_Known_Then()
+    {
+        const string Path = "/api/v1/images?reference=registry.example/acme/shop:latest";
+        var first = await _web.PublishHookAsync("v1.0.0");
+        var second = await _web.PublishHookAsync("v1.1.0");
+        await _web.SqlAsync("UPDATE tag_owners SET next_check_at = 1 WHERE kind = 'floating'");
+        var drift = _web.Get<DriftLedger>();
+        var check = (await drift.ClaimAsync(10, WebFixture.Cancellation)).ShouldHaveSingleItem();
+        await drift.DriftAsync(check, first, isRestored: false, "somebody pushed past us", [], WebFixture.Cancellation);
+        await drift.AgreeAsync(check, WebFixture.Cancellation);
+
+        var pages = new List<JsonElement>();
+        for (string? next = ""; next is not null; next = pages[^1].GetProperty("next").GetString())
+        {
+            pages.Add((await _web.GetAsync($"{Path}&limit=1{(next.Length > 0 ? $"&cursor={next}" : "")}")).Json);
+        }
+
+        var moves = pages.ConvertAll(page => page.GetProperty("moves").EnumerateArray().ShouldHaveSingleItem());
+        moves.Select(move => move.GetProperty("verdict").GetString()).ShouldBe(["agreed", "drifted", "created", "created"]);
+        var atDrift = await AtAsync(moves[1]);
+        atDrift.GetProperty("digest").GetString().ShouldBe(second.Value);
+        atDrift.GetProperty("drift").GetProperty("digest").GetString().ShouldBe(first.Value);
+        (await AtAsync(moves[0])).GetProperty("drift").ValueKind.ShouldBe(JsonValueKind.Null);
+        (await AtAsync(moves[3])).GetProperty("digest").GetString().ShouldBe(first.Value);
+        (await _web.GetAsync($"{Path}&limit=0")).Problem.ShouldBe("invalid-parameter");
+        (await _web.GetAsync($"{Path}&cursor=1")).Problem.ShouldBe("invalid-parameter");
+
+        async Task<JsonElement> AtAsync(JsonElement move) =>
+            (await _web.GetAsync($"{Path}&at={Uri.EscapeDataString(move.GetProperty("at").GetString()!)}")).Json;
     }
 
     [Fact]

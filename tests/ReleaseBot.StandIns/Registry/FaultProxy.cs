@@ -160,6 +160,10 @@ public sealed class FaultProxy : IAsyncDisposable
             case ProxyFault.Silence:
                 await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop);
                 break;
+            case ProxyFault.Hold hold:
+                await hold.Until.WaitAsync(stop);
+                await PassAsync(context, null);
+                break;
             case ProxyFault.Change change:
                 await ChangeAsync(context, request, change);
                 break;

@@ -45,6 +45,9 @@ public abstract record ProxyFault
     /// <summary>Never answers.</summary>
     public sealed record Silence : ProxyFault;
 
+    /// <summary>Passes the request on once the task has ended: it was on its way for that long.</summary>
+    public sealed record Hold(Task Until) : ProxyFault;
+
     /// <summary>Passes the request on and changes the answer.</summary>
     public sealed record Change(Action<ProxiedRequest, ProxiedAnswer> How) : ProxyFault;
 }

@@ -1,0 +1,167 @@
+using System.Text;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging.Abstractions;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+using ReleaseBot.Integration.History;
+using ReleaseBot.Integration.Registries;
+using ReleaseBot.Parts;
+using ReleaseBot.Registries;
+using ReleaseBot.StandIns.Registry;
+using ReleaseBot.Worker;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.Worker;
+
+/// <summary>A worker that was thought dead, and whose put of a floating tag comes after the tag has moved on, at a real registry.</summary>
+public abstract class LatePutTests(IDatabases databases) : HistoryTest(databases)
+{
+    private const string Repository = "acme/app-7";
+
+    private DockerRegistry _registry = null!;
+    private FaultProxy _proxy = null!;
+    private RegistryClients _clients = null!;
+
+    private ImageRef Latest => new(new ImageRepository(_proxy.Host, Repository), "latest");
+
+    private ProjectRule Rule => new()
+    {
+        Path = new ProjectPathPattern("**"),
+        Images = [new ImageRule("main", _proxy.Host, Template.Parse(Repository), [Template.Parse("{tag}"), Template.Parse("latest")])],
+        Notify = TellAll,
+    };
+
+    public override async ValueTask InitializeAsync()
+    {
+        await base.InitializeAsync();
+        _registry = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
+        _proxy = await FaultProxy.StartAsync(_registry.Host, Token);
+        _clients = new RegistryClients(
+            new Dictionary<string, RegistrySettings> { ["main"] = new() { Name = "main", Host = _proxy.Host, Insecure = true } },
+            new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        _clients.Dispose();
+        await _proxy.DisposeAsync();
+        await _registry.DisposeAsync();
+        await base.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task Late_Put_Of_A_Floating_Tag_Is_Put_Back_And_A_Strangers_Is_Told_Only()
+    {
+        var wakes = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _proxy.On(request => request.Is("PUT", "/manifests/latest"), new ProxyFault.Hold(wakes.Task));
+        await QueueAsync("v1.0.0", 1);
+        var asleep = (await History.Runs.ClaimAsync("asleep", engine: null, History.ShortLease, Token)).ShouldNotBeNull();
+        var first = await PushAsync(asleep);
+        var late = MoveAsync(asleep);
+        await UntilAsync(() => Task.FromResult(_proxy.Count("PUT", "/manifests/latest") == 1));
+
+        // Taken over, published, and the tag moves on.
+        var second = await History.UntilAsync(() => History.Runs.ClaimAsync("second", engine: null, History.Lease, Token));
+        second.Release.Id.ShouldBe(asleep.Release.Id);
+        await MoveAsync(second);
+        await History.Ledger.FinishAsync(second, ReleaseStatus.Published, null, [], Token);
+        await QueueAsync("v2.0.0", 2);
+        var next = await ClaimRunAsync();
+        var newest = await PushAsync(next);
+        await MoveAsync(next);
+        await History.Ledger.FinishAsync(next, ReleaseStatus.Published, null, [], Token);
+        (await DigestAsync()).ShouldBe(newest);
+
+        wakes.SetResult();
+        await Should.ThrowAsync<FencedOffException>(late);
+        (await DigestAsync()).ShouldBe(first);
+
+        var owner = (await History.Queries.TagOwnerAsync(Latest, Token)).ShouldNotBeNull();
+        (owner.NextCheckAt - owner.UpdatedAt).ShouldNotBeNull().ShouldBeLessThan(TimeSpan.FromMinutes(2), "what a dead worker began is looked for soon");
+        await CheckAsync();
+        await CarryOutAsync();
+
+        (await DigestAsync()).ShouldBe(newest);
+        var restored = (await History.Queries.MovesAsync(Latest, 1, Token)).ShouldHaveSingleItem();
+        (restored.Verdict, restored.From, restored.To, restored.By, restored.Version).ShouldBe((TagVerdict.Restored, first.Value, newest.Value, DriftLedger.Name, "2.0.0"));
+        restored.Reason.ShouldContain("came late");
+        (await History.RowsAsync<OpenPut>()).ShouldBeEmpty();
+
+        await TestImage.PutAsync(_registry.Host, Repository, "latest", await ManifestAsync(first), Token);
+        await CheckAsync();
+        (await History.RowsAsync<TagChange>()).ShouldHaveSingleItem();
+        (await History.Queries.MovesAsync(Latest, 1, Token)).ShouldHaveSingleItem().Reason.ShouldContain("somebody pushed past us");
+        (await DigestAsync()).ShouldBe(first);
+    }
+
+    private async Task QueueAsync(string tag, int target)
+    {
+        await AcceptAsync(7, GitRef.Tag(tag), Object(target));
+        var job = await ClaimVerificationAsync();
+        var verified = Verified(job) with { Plan = PlanOf(job.Ref, job.Target) };
+        (await History.Verification.QueueAsync(job, verified, Token)).ShouldBeNull();
+    }
+
+    private ReleasePlan PlanOf(GitRef gitRef, ObjectId commit) =>
+        ReleasePlanner.Plan(Rule, Repository, gitRef, commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
+
+    /// <summary>Brings the version to the registry, as the stages before the tags do.</summary>
+    private async Task<Digest> PushAsync(ClaimedRun run)
+    {
+        var image = TestImage.Create(64);
+        var version = run.Release.Images.Single(row => row.Kind == ImageTagKind.Version);
+        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        await History.Ledger.RecordBuiltAsync(run, image.Manifest.ConfigDigest!.Value, Token);
+        await image.PushAsync(_registry.Host, Repository, version.Tag, Token);
+        await History.Tags.RecordMoveAsync(run, version, null, image.Manifest.Digest, TagVerdict.Created, "first", Token);
+        await History.Ledger.RecordImageAsync(run, version.Ordinal, ImageStatus.Pushed, image.Manifest.Digest, null, Token);
+        await History.Ledger.StartStageAsync(run, StageName.Tags, ReleaseStatus.Pushing, Token);
+        run.Release.Digest = image.Manifest.Digest.Value;
+        return image.Manifest.Digest;
+    }
+
+    private async Task MoveAsync(ClaimedRun claimed)
+    {
+        var log = new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance);
+        await using var run = new ReleaseRun(claimed, Rule, PlanOf(claimed.Release.Ref, ObjectId.Parse(claimed.Release.Commit!)), log);
+        var mover = new TagMover(_clients, History.Tags, History.Ledger, TimeProvider.System);
+        (await mover.MoveAsync(run, run.Followers.Single(), Token)).ShouldBeTrue();
+    }
+
+    private async Task CheckAsync()
+    {
+        await History.Database.WriteAsync(
+            (context, token) => context.TagOwners.Where(owner => owner.NextCheckAt != null).ExecuteUpdateAsync(
+                owner => owner.SetProperty(row => row.NextCheckAt, DateTimeOffset.UnixEpoch), token),
+            Token);
+        using var wakeUps = new WorkerWakeUps(TimeProvider.System);
+        var check = new DriftCheck(_clients, History.Drift, new PublishingSettings(), [Rule], wakeUps, TimeProvider.System, NullLogger<DriftCheck>.Instance);
+        (await check.RunAsync(Token)).ShouldBe(3);
+    }
+
+    private async Task CarryOutAsync()
+    {
+        var runner = new TagChangeRunner(_clients, History.Changes, new PublishingSettings(), TimeProvider.System, NullLogger<TagChangeRunner>.Instance);
+        await runner.RunAsync((await History.Changes.ClaimAsync(TagChangeRunner.Lease, Token)).ShouldNotBeNull(), Token);
+    }
+
+    private async Task<Digest> DigestAsync() => (await _clients.Get("main").HeadManifestAsync(Repository, "latest", Token)).ShouldNotBeNull();
+
+    private async Task<RegistryManifest> ManifestAsync(Digest digest) =>
+        (await _clients.Get("main").GetManifestAsync(Repository, digest.Value, Token)).ShouldNotBeNull();
+
+    private static async Task UntilAsync(Func<Task<bool>> isTrue)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30), TimeProvider.System);
+        while (!await isTrue())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, limit.Token);
+        }
+    }
+}
+
+public sealed class LatePutsOnSqlite() : LatePutTests(new SqliteDatabases());
+
+public sealed class LatePutsOnPostgres(PostgresServer server) : LatePutTests(new PostgresDatabases(server));
