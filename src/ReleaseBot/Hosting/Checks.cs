@@ -16,7 +16,7 @@ internal static class Checks
     {
         var gitLab = services.GetRequiredService<GitLabClient>();
         yield return new Check("GitLab", "Check GitLab:Url, and GitLab:CaFile for a private CA.", token => AskGitLabAsync(gitLab, token));
-        yield return new Check("hooks", "Check GitLab:Url and GitLab:Token.", token => HookCheck.AskAsync(settings, gitLab, token));
+        yield return new Check("hooks", "Check GitLab:Url and GitLab:Token.", token => HookCheck.AskAsync(settings, gitLab, HookCheckBounds.Usual, TimeProvider.System, token));
         foreach (var registry in settings.Registries.Values)
         {
             var client = services.GetRequiredService<RegistryClients>().Get(registry.Name);
