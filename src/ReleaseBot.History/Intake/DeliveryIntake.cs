@@ -72,7 +72,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
         {
             var stored = await _database.WriteAsync(
                 (context, token) =>
-                    new DeliveryWriter(_database, new IntakeCommands(_database, context), _database.Now()).StoreAsync([.. batch.Select(waiting => waiting.Delivery)], token),
+                    new DeliveryWriter(_database, context, new IntakeCommands(_database, context), _database.Now()).StoreAsync([.. batch.Select(waiting => waiting.Delivery)], token),
                 _stopping.Token);
             for (var i = 0; i < batch.Count; i++)
             {

@@ -7,7 +7,7 @@ namespace ReleaseBot.History;
 /// New deliveries of new releases, which nearly all are, cost three statements for all of them together; what meets a row that is
 /// there already is settled one by one afterwards.
 /// </summary>
-internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands commands, DateTimeOffset now)
+internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext context, IntakeCommands commands, DateTimeOffset now)
 {
     /// <summary>Returns what was stored, in the order of <paramref name="deliveries"/>.</summary>
     public async Task<IReadOnlyList<StoredDelivery>> StoreAsync(IReadOnlyList<PackedDelivery> deliveries, CancellationToken cancellationToken)
@@ -21,7 +21,7 @@ internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands co
         var projects = accepted.Select(draft => draft.Delivery.Release!).DistinctBy(release => release.ProjectId).OrderBy(release => release.ProjectId);
         await commands.InsertAsync(IntakeTable.Projects, [.. projects.Select(ProjectRow)], cancellationToken);
         var releases = await commands.InsertAsync(
-            IntakeTable.Releases, [.. accepted.Select(draft => ReleaseRow(draft.ReleaseId, draft.DeliveryId, draft.Delivery.Release!))], cancellationToken);
+            IntakeTable.Releases, [.. accepted.Select(draft => ReleaseRow(draft.ReleaseId, draft.DeliveryId, draft.Delivery.Release!, draft.Delivery.Release!.Key))], cancellationToken);
         Mark(accepted, releases, (draft, wrote) => draft.HasNewRelease = wrote);
 
         List<StoredDelivery> stored = new(drafts.Count);
@@ -47,42 +47,50 @@ internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands co
 
         return draft.HasNewRelease
             ? new StoredDelivery(draft.DeliveryId, DeliveryOutcome.Accepted, null, draft.ReleaseId)
-            : await SettleAsync(await JudgeAgainAsync(draft.DeliveryId, release, cancellationToken), cancellationToken);
+            : await SettleAsync(
+                await JudgeAgainAsync(draft.DeliveryId, release, await ReleaseStanding.OfAsync(context, release, cancellationToken), cancellationToken), cancellationToken);
     }
 
     /// <summary>A delivery id that is known: a repeat, or a resend by hand, which is judged again where nothing came of the first.</summary>
     private async Task<StoredDelivery> StoreAgainAsync(NewDelivery delivery, CancellationToken cancellationToken)
     {
-        var (id, outcome, reason) = await FindDeliveryAsync(delivery.Key, cancellationToken);
+        var (id, outcome, reason, releaseId) = await FindDeliveryAsync(delivery.Key, cancellationToken);
         if (delivery.Release is not { } release)
         {
             return new StoredDelivery(id, DeliveryOutcome.Duplicate, reason ?? delivery.Ignored, null);
         }
 
-        var accepted = await AcceptAsync(id, release, cancellationToken);
+        await commands.InsertAsync(IntakeTable.Projects, [ProjectRow(release)], cancellationToken);
+        var accepted = await JudgeAgainAsync(id, release, await ReleaseStanding.OfResentAsync(context, delivery, releaseId, cancellationToken), cancellationToken);
         return accepted.Outcome == DeliveryOutcome.Accepted || outcome == DeliveryOutcome.Ignored
             ? await SettleAsync(accepted, cancellationToken)
             : accepted;
     }
 
-    private async Task<StoredDelivery> AcceptAsync(Guid deliveryId, NewRelease release, CancellationToken cancellationToken)
+    /// <summary>The release is there already: it is judged again if it ended badly, unless the event is another push after all.</summary>
+    private async Task<StoredDelivery> JudgeAgainAsync(Guid deliveryId, NewRelease release, ReleaseStanding standing, CancellationToken cancellationToken)
     {
-        await commands.InsertAsync(IntakeTable.Projects, [ProjectRow(release)], cancellationToken);
-        var id = database.NewId(now);
-        return (await commands.InsertAsync(IntakeTable.Releases, [ReleaseRow(id, deliveryId, release)], cancellationToken))[0]
-            ? new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, id)
-            : await JudgeAgainAsync(deliveryId, release, cancellationToken);
-    }
+        if (standing.Id is null)
+        {
+            var id = database.NewId(now);
+            if ((await commands.InsertAsync(IntakeTable.Releases, [ReleaseRow(id, deliveryId, release, standing.Key)], cancellationToken))[0])
+            {
+                return new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, id);
+            }
 
-    /// <summary>The release is there already: it is judged again if it ended badly.</summary>
-    private async Task<StoredDelivery> JudgeAgainAsync(Guid deliveryId, NewRelease release, CancellationToken cancellationToken)
-    {
-        var existing = await commands.ReadAsync(
-            IntakeSql.FindRelease, new IntakeParameters(("key", release.Key)), reader => reader.GetGuid(0), cancellationToken);
-        return await commands.WriteAsync(IntakeSql.JudgeAgain, new IntakeParameters(("id", existing), ("now", now)), cancellationToken)
-            ? new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, existing)
-            : new StoredDelivery(deliveryId, DeliveryOutcome.Duplicate,
-                new Reason(ReasonCode.AlreadyAccepted, $"This ref at this object is a release already: {existing}."), existing);
+            // Another process was faster.
+            standing = await ReleaseStanding.OfAsync(context, release, cancellationToken);
+        }
+
+        var existing = standing.Id ?? throw new InvalidOperationException("A release that was there a moment ago is not.");
+        if (standing.IsJudgedAgain && await ReleaseStanding.JudgeAgainAsync(context, existing, withSuperseded: standing.Status == ReleaseStatus.Superseded, now, cancellationToken))
+        {
+            return new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, existing);
+        }
+
+        await ReleaseStanding.AskAnewAsync(context, existing, now, cancellationToken);
+        return new StoredDelivery(deliveryId, DeliveryOutcome.Duplicate,
+            new Reason(ReasonCode.AlreadyAccepted, $"This ref at this object is a release already: {existing}."), existing);
     }
 
     private async Task<StoredDelivery> SettleAsync(StoredDelivery stored, CancellationToken cancellationToken)
@@ -94,7 +102,7 @@ internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands co
         return stored;
     }
 
-    private Task<(Guid Id, DeliveryOutcome Outcome, Reason? Reason)> FindDeliveryAsync(string key, CancellationToken cancellationToken) =>
+    private Task<(Guid Id, DeliveryOutcome Outcome, Reason? Reason, Guid? ReleaseId)> FindDeliveryAsync(string key, CancellationToken cancellationToken) =>
         commands.ReadAsync(
             IntakeSql.FindDelivery,
             new IntakeParameters(("key", key)),
@@ -102,7 +110,7 @@ internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands co
             {
                 var code = reader.IsDBNull(2) ? null : EnumText.Parse<ReasonCode>(reader.GetString(2));
                 return (reader.GetGuid(0), EnumText.Parse<DeliveryOutcome>(reader.GetString(1))!.Value,
-                    code is { } known ? new Reason(known, reader.GetString(3)) : null);
+                    code is { } known ? new Reason(known, reader.GetString(3)) : null, reader.IsDBNull(4) ? (Guid?)null : reader.GetGuid(4));
             },
             cancellationToken);
 
@@ -127,9 +135,9 @@ internal sealed class DeliveryWriter(HistoryDatabase database, IntakeCommands co
         ];
     }
 
-    private object?[] ReleaseRow(Guid id, Guid deliveryId, NewRelease release) =>
+    private object?[] ReleaseRow(Guid id, Guid deliveryId, NewRelease release, string key) =>
     [
-        id, release.Key, release.ProjectId, release.ProjectPath, release.ProjectUrl, release.Ref.Kind.ToText(), release.Ref.Name, release.Target.Value,
+        id, key, release.ProjectId, release.ProjectPath, release.ProjectUrl, release.Ref.Kind.ToText(), release.Ref.Name, release.Target.Value,
         release.Trigger.ToText(), deliveryId, release.User, now, now,
     ];
 

@@ -5,6 +5,10 @@ namespace ReleaseBot.History;
 /// <summary>A delivery that was let in, with what the rules make of it.</summary>
 public sealed record NewDelivery
 {
+    /// <summary>Of a key that was made of the content, since the sender gives no id.</summary>
+    public const string ContentKey = "content:";
+
+    /// <summary>The sender's id, or <see cref="ContentKey"/> and a hash.</summary>
     public required string Key { get; init; }
     public required DateTimeOffset ReceivedAt { get; init; }
     public required string Event { get; init; }

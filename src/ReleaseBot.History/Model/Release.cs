@@ -8,7 +8,7 @@ public sealed class Release
     /// <summary>A UUIDv7 made when the release was accepted, so that ids sort by time.</summary>
     public Guid Id { get; init; }
 
-    /// <summary>What makes it one release: project id, full ref, target object, and for a branch the object before; see <see cref="ReleaseKey"/>.</summary>
+    /// <summary>What makes it one release: project id, full ref, target object, and for a branch the object before; and where a branch repeats a step the release before; see <see cref="ReleaseKey"/>.</summary>
     public required string Key { get; init; }
     public long ProjectId { get; init; }
     public required string ProjectPath { get; set; }
@@ -84,4 +84,13 @@ public static class ReleaseKey
     /// <summary>For a branch <paramref name="before"/> counts too, since a branch may come back to a commit (A, B, A).</summary>
     public static string Of(long projectId, GitRef gitRef, ObjectId target, ObjectId before) =>
         gitRef.Kind == RefKind.Tag ? $"{projectId}:{gitRef.FullName}:{target}" : $"{projectId}:{gitRef.FullName}:{target}:{before}";
+
+    /// <summary>Of a branch that came back to where it had been by the very same step (A, B, A, B).</summary>
+    /// <param name="after">The release that had it elsewhere.</param>
+    internal static string OfReturn(string key, Guid after) => $"{key}:{after:N}";
+
+    /// <summary>git allows no colon in a ref's name, so a colon more than a branch's key has tells it.</summary>
+    internal static bool IsReturn(string key) => key.AsSpan().Count(':') == 4;
+
+    internal static bool IsReturnOf(string key, string first) => IsReturn(key) && key.StartsWith(first + ":", StringComparison.Ordinal);
 }

@@ -21,10 +21,11 @@ public sealed class ReleaseOperations(HistoryDatabase database)
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                var existing = await context.Releases.Where(row => row.Key == release.Key).Select(row => (Guid?)row.Id).SingleOrDefaultAsync(token);
-                if (existing is { } id)
+                var standing = await ReleaseStanding.OfAsync(context, release, token);
+                if (standing.Id is { } id)
                 {
-                    return (id, await JudgeAgainAsync(context, id, now, token));
+                    return (id, standing.IsJudgedAgain
+                        && await ReleaseStanding.JudgeAgainAsync(context, id, withSuperseded: standing.Status == ReleaseStatus.Superseded, now, token));
                 }
 
                 if (!await context.Projects.AnyAsync(project => project.Id == release.ProjectId, token))
@@ -32,7 +33,7 @@ public sealed class ReleaseOperations(HistoryDatabase database)
                     context.Projects.Add(new Project { Id = release.ProjectId, Path = release.ProjectPath, Url = release.ProjectUrl, FirstSeenAt = now });
                 }
 
-                var row = NewRow(database.NewId(now), release, now);
+                var row = NewRow(database.NewId(now), release, standing.Key, now);
                 context.Releases.Add(row);
                 await context.SaveChangesAsync(token);
                 return (row.Id, true);
@@ -45,7 +46,7 @@ public sealed class ReleaseOperations(HistoryDatabase database)
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                if (await JudgeAgainAsync(context, id, now, token))
+                if (await ReleaseStanding.JudgeAgainAsync(context, id, withSuperseded: false, now, token))
                 {
                     return OperationOutcome.Done;
                 }
@@ -84,33 +85,10 @@ public sealed class ReleaseOperations(HistoryDatabase database)
             },
             cancellationToken);
 
-    private static async Task<bool> JudgeAgainAsync(HistoryContext context, Guid id, DateTimeOffset now, CancellationToken cancellationToken) =>
-        await context.Releases
-            .Where(row => row.Id == id && (row.Status == ReleaseStatus.Rejected || row.Status == ReleaseStatus.Failed || row.Status == ReleaseStatus.Canceled))
-            .ExecuteUpdateAsync(
-                row => row.SetProperty(r => r.PreviousStatus, r => r.Status)
-                    .SetProperty(r => r.Status, ReleaseStatus.Verifying)
-                    .SetProperty(r => r.Attempt, r => r.Attempt + 1)
-                    .SetProperty(r => r.Fence, r => r.Fence + 1)
-                    .SetProperty(r => r.ReasonCode, (ReasonCode?)null)
-                    .SetProperty(r => r.ReasonMessage, (string?)null)
-                    .SetProperty(r => r.Owner, (string?)null)
-                    .SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null)
-                    .SetProperty(r => r.NotBefore, now)
-                    .SetProperty(r => r.Tries, 0)
-                    .SetProperty(r => r.WaitingSince, (DateTimeOffset?)null)
-                    .SetProperty(r => r.RoomEngine, (string?)null)
-                    .SetProperty(r => r.DispatchedAt, (DateTimeOffset?)null)
-                    .SetProperty(r => r.DispatchLeaseUntil, (DateTimeOffset?)null)
-                    .SetProperty(r => r.CancelRequestedAt, (DateTimeOffset?)null)
-                    .SetProperty(r => r.QueuedAt, (DateTimeOffset?)null)
-                    .SetProperty(r => r.FinishedAt, (DateTimeOffset?)null),
-                cancellationToken) == 1;
-
-    private static Release NewRow(Guid id, NewRelease release, DateTimeOffset now) => new()
+    private static Release NewRow(Guid id, NewRelease release, string key, DateTimeOffset now) => new()
     {
         Id = id,
-        Key = release.Key,
+        Key = key,
         ProjectId = release.ProjectId,
         ProjectPath = release.ProjectPath,
         ProjectUrl = release.ProjectUrl,

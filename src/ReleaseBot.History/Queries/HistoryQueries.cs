@@ -40,9 +40,11 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 .SingleOrDefaultAsync(release => release.Id == id, token),
             cancellationToken);
 
-    /// <summary>The release that a ref at an object has already; null if there is none.</summary>
-    public Task<Release?> ReleaseOfAsync(NewRelease release, CancellationToken cancellationToken) =>
-        database.ReadAsync((context, token) => context.Releases.SingleOrDefaultAsync(row => row.Key == release.Key, token), cancellationToken);
+    /// <summary>What a stored delivery would be about if it were judged again.</summary>
+    /// <param name="judged">By the rules of today; accepted.</param>
+    /// <param name="made">The release that came of it.</param>
+    public Task<ReleaseStanding> StandingAsync(NewDelivery judged, Guid? made, CancellationToken cancellationToken) =>
+        database.ReadAsync((context, token) => ReleaseStanding.OfResentAsync(context, judged, made, token), cancellationToken);
 
     /// <summary>Whether a release has ended; null if there is none.</summary>
     public Task<ReleaseStatus?> StatusAsync(Guid id, CancellationToken cancellationToken) =>

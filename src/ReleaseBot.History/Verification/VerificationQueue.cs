@@ -90,6 +90,14 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 var now = await database.NowAsync(context, token);
                 var release = await database.HeldAsync(context, job.ReleaseId, job.Fence, token);
                 Describe(release, verified);
+                if (await ReleaseStanding.AlreadyAtAsync(context, release, token) is { } newest)
+                {
+                    var reason = new Reason(ReasonCode.Superseded, $"{release.Ref.FullName} is at {release.Commit?[..8]} by release {newest} already.");
+                    await StageWrites.EndAsync(context, release, StageName.Verify, StageStatus.Failed, now, token);
+                    await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Superseded, reason, [], now, token);
+                    return reason;
+                }
+
                 await context.ReleaseImages.Where(image => image.ReleaseId == release.Id).ExecuteDeleteAsync(token);
                 List<ReleaseImage> images = [.. verified.Plan.Images.Select((image, ordinal) => ReleaseImage.Of(release.Id, ordinal, image))];
                 context.ReleaseImages.AddRange(images);

@@ -163,7 +163,7 @@ internal static partial class DeliveryEndpoints
         var judged = DeliveryJudge.Judge(new DeliveryEnvelope(delivery.Key, time.GetUtcNow(), delivery.Event, delivery.Headers, body), happened, settings.Projects);
         if (isDryRun)
         {
-            return await planner.PlanAsync(id, judged, context.RequestAborted);
+            return await planner.PlanAsync(id, judged, delivery.ReleaseId, context.RequestAborted);
         }
 
         Log.Replayed(logger, context.CallerName(), id);

@@ -9,17 +9,18 @@ namespace ReleaseBot.Web;
 internal sealed class ReplayPlanner(HistoryQueries history, RefLookup lookup, PlanForecast forecast)
 {
     /// <param name="judged">The delivery by the rules of today.</param>
-    public async Task<IResult> PlanAsync(Guid deliveryId, NewDelivery judged, CancellationToken cancellationToken)
+    /// <param name="made">The release that came of it.</param>
+    public async Task<IResult> PlanAsync(Guid deliveryId, NewDelivery judged, Guid? made, CancellationToken cancellationToken)
     {
         if (judged.Release is not { } release)
         {
             return Answer(new ReplayPlanJson(deliveryId, DeliveryOutcome.Ignored.ToText(), ReasonJson.Of(judged.Ignored), null, null));
         }
 
-        var existing = await history.ReleaseOfAsync(release, cancellationToken);
-        if (existing is not null && !existing.Status.CanRetry())
+        var existing = await history.StandingAsync(judged, made, cancellationToken);
+        if (existing is { Id: not null, IsJudgedAgain: false })
         {
-            var reason = new Reason(ReasonCode.AlreadyAccepted, $"This ref at this object is a release already: {existing.Id}, {existing.Status.ToText()}.");
+            var reason = new Reason(ReasonCode.AlreadyAccepted, $"This ref at this object is a release already: {existing.Id}, {existing.Status?.ToText()}.");
             return Answer(new ReplayPlanJson(deliveryId, DeliveryOutcome.Duplicate.ToText(), ReasonJson.Of(reason), existing.Id, null));
         }
 
@@ -29,7 +30,7 @@ internal sealed class ReplayPlanner(HistoryQueries history, RefLookup lookup, Pl
         return found is null
             ? problem!
             : Answer(new ReplayPlanJson(
-                deliveryId, DeliveryOutcome.Accepted.ToText(), null, existing?.Id, await forecast.OfAsync(found, release.Target, cancellationToken)));
+                deliveryId, DeliveryOutcome.Accepted.ToText(), null, existing.Id, await forecast.OfAsync(found, release.Target, cancellationToken)));
     }
 
     private static IResult Answer(ReplayPlanJson plan) => TypedResults.Json(plan, ApiJson.Default.ReplayPlanJson);

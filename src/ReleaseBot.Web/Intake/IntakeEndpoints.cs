@@ -136,7 +136,7 @@ internal static partial class IntakeEndpoints
         hash.AppendData(Encoding.UTF8.GetBytes(name));
         hash.AppendData([(byte)'\n']);
         hash.AppendData(body);
-        return "content:" + Convert.ToHexStringLower(hash.GetHashAndReset());
+        return NewDelivery.ContentKey + Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private static bool IsJson(string? contentType) =>

@@ -75,6 +75,113 @@ public abstract class IntakeTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task A_Branch_That_Goes_To_And_Fro_Makes_A_Release_Of_Each_Push_And_Of_No_Double()
+    {
+        var (there, back) = (Release(7, Main, Object(2), Object(1)), Release(7, Main, Object(1), Object(2)));
+        var first = await PushAsync("1", there, 2);
+        (await History.Intake.StoreAsync(Delivery("1, by the group's hook", there), Token)).ShouldSatisfyAllConditions(
+            stored => stored.Outcome.ShouldBe(DeliveryOutcome.Duplicate), stored => stored.ReleaseId.ShouldBe(first));
+        var second = await PushAsync("2", back, 1);
+
+        var third = await PushAsync("3", there, 2);
+        var fourth = await PushAsync("4", back, 1);
+
+        (await History.RowsAsync<Release>()).Select(release => release.Id).Order().ShouldBe([first, second, third, fourth]);
+        foreach (var key in (string[])["4", "4, by the group's hook"])
+        {
+            var again = await History.Intake.StoreAsync(Delivery(key, back), Token);
+            (again.Outcome, again.ReleaseId).ShouldBe((DeliveryOutcome.Duplicate, fourth), key);
+        }
+
+        // Its id says that it is the very same delivery, though the branch has been elsewhere since.
+        var resent = await History.Intake.StoreAsync(Delivery("1", there), Token);
+        (resent.Outcome, resent.ReleaseId).ShouldBe((DeliveryOutcome.Duplicate, first));
+    }
+
+    [Fact]
+    public async Task A_Late_Double_Of_A_Push_Is_Superseded_And_Does_Not_Hide_The_Next_Push()
+    {
+        var (there, back) = (Release(7, Main, Object(2), Object(1)), Release(7, Main, Object(1), Object(2)));
+        await PushAsync("1", there, 2);
+        var second = await PushAsync("2", back, 1);
+
+        var late = await History.Intake.StoreAsync(Delivery("1, late", there), Token);
+        // Of the second push there is a double too; the branch is still there.
+        (await History.Intake.StoreAsync(Delivery("2, late", back), Token)).ReleaseId.ShouldBe(second);
+        var job = await ClaimVerificationAsync();
+        job.ReleaseId.ShouldBe(late.ReleaseId!.Value);
+        // GitLab is being asked and says that the branch is elsewhere, when the branch is pushed there once more.
+        var third = await History.Intake.StoreAsync(Delivery("3", there), Token);
+        (third.Outcome, third.ReleaseId).ShouldBe((DeliveryOutcome.Duplicate, late.ReleaseId));
+        await Should.ThrowAsync<FencedOffException>(() => SupersedeAsync(job));
+        await PublishAsync(late.ReleaseId!.Value, 2);
+
+        var fourth = await PushAsync("4", back, 1);
+        var lateAgain = await History.Intake.StoreAsync(Delivery("3, late", there), Token);
+        await SupersedeAsync(await ClaimVerificationAsync());
+        (await ReadAsync(lateAgain.ReleaseId!.Value)).Status.ShouldBe(ReleaseStatus.Superseded);
+        var fifth = await History.Intake.StoreAsync(Delivery("5", there), Token);
+        (fifth.Outcome, fifth.ReleaseId).ShouldBe((DeliveryOutcome.Accepted, lateAgain.ReleaseId));
+        (await ReadAsync(fifth.ReleaseId!.Value)).Attempt.ShouldBe(2);
+        fourth.ShouldNotBe(second);
+    }
+
+    [Fact]
+    public async Task A_Late_Double_That_Finds_Its_Commit_Published_Anew_Is_Superseded()
+    {
+        var (there, back) = (Release(7, Main, Object(2), Object(1)), Release(7, Main, Object(1), Object(2)));
+        await PushAsync("1", there, 2);
+        await PushAsync("2", back, 1);
+        var late = await History.Intake.StoreAsync(Delivery("1, late", there), Token);
+        var job = await ClaimVerificationAsync();
+        // Pushed there by another step meanwhile.
+        var other = await PushAsync("3", Release(7, Main, Object(2), Object(3)), 2, besides: job);
+
+        var reason = await History.Verification.QueueAsync(job, Verified(job, tags: "edge"), Token);
+
+        reason.ShouldNotBeNull().Message.ShouldContain(other.ToString());
+        (await ReadAsync(late.ReleaseId!.Value)).Status.ShouldBe(ReleaseStatus.Superseded);
+    }
+
+    [Fact]
+    public async Task A_Branch_That_Is_Published_By_Hand_After_It_Came_Back_Is_Another_Release()
+    {
+        var there = Release(7, Main, Object(2)) with { Trigger = TriggerKind.Manual };
+        var (first, _) = await History.Operations.CreateAsync(there, Token);
+        await PublishAsync(first, 2);
+        (await History.Operations.CreateAsync(there, Token)).ShouldBe((first, false));
+        await PushAsync("1", Release(7, Main, Object(1), Object(2)), 1);
+
+        var (second, isNew) = await History.Operations.CreateAsync(there, Token);
+
+        (second == first, isNew).ShouldBe((false, true));
+    }
+
+    private static GitRef Main { get; } = GitRef.Branch("main");
+
+    /// <summary>A push that is accepted, with GitLab saying that the branch is there, and published.</summary>
+    private async Task<Guid> PushAsync(string key, NewRelease release, int target, VerificationJob? besides = null)
+    {
+        var stored = await History.Intake.StoreAsync(Delivery(key, release), Token);
+        stored.Outcome.ShouldBe(DeliveryOutcome.Accepted, key);
+        besides?.ReleaseId.ShouldNotBe(stored.ReleaseId!.Value);
+        await PublishAsync(stored.ReleaseId!.Value, target);
+        return stored.ReleaseId.Value;
+    }
+
+    private async Task PublishAsync(Guid id, int target)
+    {
+        var job = await ClaimVerificationAsync();
+        (job.ReleaseId, job.Target).ShouldBe((id, Object(target)));
+        (await History.Verification.QueueAsync(job, Verified(job, tags: "edge"), Token)).ShouldBeNull();
+        await PublishAsync(await ClaimRunAsync());
+        (await ReadAsync(id)).Status.ShouldBe(ReleaseStatus.Published);
+    }
+
+    private Task SupersedeAsync(VerificationJob job) =>
+        History.Verification.RejectAsync(job, ReleaseStatus.Superseded, new Reason(ReasonCode.Superseded, "The branch is elsewhere."), [], Token);
+
+    [Fact]
     public async Task Twenty_Equal_Deliveries_At_Once_Make_One_Release()
     {
         var stored = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => History.Intake.StoreAsync(Delivery("same", V1), Token)));
