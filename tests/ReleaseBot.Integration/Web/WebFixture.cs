@@ -63,12 +63,14 @@ internal sealed class WebFixture : IAsyncDisposable
 
     /// <param name="folder">Where the database is to lie; null for a temporary folder of its own.</param>
     /// <param name="storage">Another database than a SQLite in that folder.</param>
+    /// <param name="rules">Others than the usual.</param>
     public static async Task<WebFixture> StartAsync(
-        AccessSettings? access = null, GitLabSettings? gitLab = null, string url = "http://127.0.0.1:0", string? folder = null, StorageSettings? storage = null)
+        AccessSettings? access = null, GitLabSettings? gitLab = null, string url = "http://127.0.0.1:0", string? folder = null, StorageSettings? storage = null,
+        IReadOnlyList<ProjectRule>? rules = null)
     {
         var directory = folder is null ? Directory.CreateTempSubdirectory("releasebot-web-") : Directory.CreateDirectory(folder);
         var settings = Settings(access ?? Tokens, gitLab, System.IO.Path.Combine(directory.FullName, "history.db"));
-        var app = ApiHost.Build(storage is null ? settings : settings with { Storage = storage }, url);
+        var app = ApiHost.Build(settings with { Storage = storage ?? settings.Storage, Projects = rules ?? settings.Projects }, url);
         await app.Services.GetRequiredService<HistoryDatabase>().MigrateAsync(Cancellation);
         await app.StartAsync(Cancellation);
         return new WebFixture(app, directory, new UriBuilder(ApiHost.AddressOf(app)) { Host = "127.0.0.1" }.Uri);
