@@ -30,7 +30,7 @@ public sealed class CancelTests(ServiceParts parts)
     [Fact]
     public async Task Cancel_In_A_Push_Stops_Before_The_Next_Tag_And_Tells_What_Is_Pushed()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
         // The read-back: the second registry has the version, and nobody has written it down yet.
         var reached = ReleaseScenario.StallAsync(
             shop.Second, request => request.Is("HEAD", $"/manifests/{Tag}") && shop.Second.Count("PUT", $"/manifests/{Tag}") > 0);

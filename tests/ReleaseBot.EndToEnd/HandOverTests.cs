@@ -48,7 +48,7 @@ public sealed class HandOverTests(ServiceParts parts)
     [Fact]
     public async Task Repository_That_Was_Handed_Over_Takes_The_Other_Project_And_No_Longer_The_First()
     {
-        await using var shop = await ReleaseScenario.CreateAsync(parts);
+        await using var shop = await ReleaseScenario.CreateAsync(parts, on: On.Postgres);
         foreach (var image in shop.Rule["Images"]!.AsArray())
         {
             image!["Repository"] = shop.Path;

@@ -10,12 +10,12 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     private const string Tag = "v1.0.0";
 
     [Theory]
-    [InlineData("first", "second", false)]
-    [InlineData("second", "first", false)]
-    [InlineData("first", "second", true)]
-    public async Task Registry_That_Is_Away_Is_Waited_For_Without_A_Slot_And_Served_Without_A_Rebuild(string down, string up, bool hangs)
+    [InlineData("first", "second", false, On.Sqlite)]
+    [InlineData("second", "first", false, On.Postgres)]
+    [InlineData("first", "second", true, On.Sqlite)]
+    public async Task Registry_That_Is_Away_Is_Waited_For_Without_A_Slot_And_Served_Without_A_Rebuild(string down, string up, bool hangs, On on)
     {
-        await using var shop = await ReleaseScenario.CreateAsync(parts);
+        await using var shop = await ReleaseScenario.CreateAsync(parts, on: on);
         shop.Settings["Engine"]!["Concurrency"] = 1;
         var otherRule = shop.Rule.DeepClone().AsObject();
         otherRule["Path"] = $"{shop.Namespace}/other";
@@ -48,7 +48,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [Fact]
     public async Task Registry_That_Never_Takes_A_Layer_From_The_Engine_Gets_A_Copy()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
         // The engine's way to upload a layer, and not that of a copy.
         shop.First.On(request => request.Is("PATCH", "/blobs/uploads/"), new ProxyFault.Silence(), times: 1000);
 
@@ -80,11 +80,11 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     }
 
     [Theory]
-    [InlineData("first")]
-    [InlineData("second")]
-    public async Task Faults_In_The_Middle_Of_A_Push_Delay_It_And_No_More(string registry)
+    [InlineData("first", On.Sqlite)]
+    [InlineData("second", On.Postgres)]
+    public async Task Faults_In_The_Middle_Of_A_Push_Delay_It_And_No_More(string registry, On on)
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.StartAsync(parts, on: on);
         var proxy = registry == "first" ? shop.First : shop.Second;
         proxy.On(request => request.Is("POST", "/blobs/uploads/"), new ProxyFault.Answer(429) { Headers = new Dictionary<string, string> { ["Retry-After"] = "1" } });
         proxy.On(request => request.Is("PATCH", "/blobs/uploads/"), new ProxyFault.Cut(AfterBytes: 1000));
@@ -124,7 +124,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [Fact]
     public async Task Registry_That_Denies_The_Push_Marks_Its_Own_Image_And_No_Other()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
         shop.Second.On(
             request => request.Is("PUT", $"/manifests/{Tag}"), new ProxyFault.Answer(403, """{"errors":[{"code":"DENIED","message":"quota exceeded"}]}"""), times: 1000);
 
@@ -168,7 +168,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [Fact]
     public async Task Registry_That_Stays_Away_Is_Given_Up_With_The_State_Of_Each_Image()
     {
-        await using var shop = await ReleaseScenario.CreateAsync(parts);
+        await using var shop = await ReleaseScenario.CreateAsync(parts, on: On.Postgres);
         shop.Settings["Publishing"] = new JsonObject { ["GiveUpAfter"] = "00:00:05" };
         shop.Second.On(_ => true, new ProxyFault.Answer(503), times: 10_000);
         await shop.Bot.StartAsync();
@@ -207,7 +207,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [Fact]
     public async Task Version_That_Somebody_Else_Pushed_Is_Overwritten_Where_The_Rule_Allows_It()
     {
-        await using var shop = await ReleaseScenario.CreateAsync(parts);
+        await using var shop = await ReleaseScenario.CreateAsync(parts, on: On.Postgres);
         shop.Rule["Overwrite"] = JsonValue.Create("Allow");
         await shop.Bot.StartAsync();
         await OccupyAsync(shop, "v1.1.0");

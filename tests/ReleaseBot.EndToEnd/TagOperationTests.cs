@@ -1,4 +1,3 @@
-using Microsoft.Data.Sqlite;
 using ReleaseBot.EndToEnd.Parts;
 using ReleaseBot.StandIns.Registry;
 using Xunit;
@@ -11,7 +10,7 @@ public sealed class TagOperationTests(ServiceParts parts)
     [Fact]
     public async Task Floating_Tag_Is_Moved_Back_Byte_For_Byte_And_The_Next_Release_Moves_It_Forward()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
         var good = await PublishAsync(shop, "v1.0.0");
         var bad = await PublishAsync(shop, "v2.0.0");
 
@@ -51,7 +50,7 @@ public sealed class TagOperationTests(ServiceParts parts)
     [Fact]
     public async Task Stray_Version_That_Is_Left_Out_Holds_Nothing_Back_Any_More()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
         var first = await PublishAsync(shop, "v1.0.0");
         await shop.FirstView.TagAsync(shop.Path, "v1.0.0", "v9.9.9");
         var second = await PublishAsync(shop, "v1.1.0");
@@ -64,11 +63,11 @@ public sealed class TagOperationTests(ServiceParts parts)
     }
 
     [Theory]
-    [InlineData("PUT")]
-    [InlineData("HEAD")]
-    public async Task Wish_Of_A_Killed_Bot_Is_Carried_Out_By_The_Next_One(string method)
+    [InlineData("PUT", On.Postgres)]
+    [InlineData("HEAD", On.Sqlite)]
+    public async Task Wish_Of_A_Killed_Bot_Is_Carried_Out_By_The_Next_One(string method, On on)
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.StartAsync(parts, on: on);
         var good = await PublishAsync(shop, "v1.0.0");
         await PublishAsync(shop, "v2.0.0");
         var puts = shop.First.Count("PUT", "/manifests/latest");
@@ -89,18 +88,18 @@ public sealed class TagOperationTests(ServiceParts parts)
     [Fact]
     public async Task Wish_Of_A_Stopped_Bot_Is_Handed_Back_With_The_Tags_Lock()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
         var good = await PublishAsync(shop, "v1.0.0");
         await PublishAsync(shop, "v2.0.0");
         var reached = ReleaseScenario.StallAsync(shop.First, request => request.Is("PUT", "/manifests/latest"));
         await shop.Api.PostAsync("api/v1/images/move", new { reference = shop.ReferenceInFirst("latest"), to = "v1.0.0", reason = "2.0.0 eats carts" });
         await reached;
-        (await SqlAsync(shop, "SELECT count(*) FROM tag_changes WHERE lease_until IS NOT NULL")).ShouldBe(1);
+        (await shop.SqlAsync("SELECT count(*) FROM tag_changes WHERE lease_until IS NOT NULL")).ShouldBe(1);
 
         (await shop.Bot.StopAsync()).ShouldBe(0, shop.Bot.Output);
 
-        (await SqlAsync(shop, "SELECT count(*) FROM tag_changes WHERE lease_until IS NOT NULL")).ShouldBe(0, shop.Bot.Output);
-        (await SqlAsync(shop, "SELECT count(*) FROM resource_locks")).ShouldBe(0, shop.Bot.Output);
+        (await shop.SqlAsync("SELECT count(*) FROM tag_changes WHERE lease_until IS NOT NULL")).ShouldBe(0, shop.Bot.Output);
+        (await shop.SqlAsync("SELECT count(*) FROM resource_locks")).ShouldBe(0, shop.Bot.Output);
         shop.First.Heal();
         await shop.Bot.StartAsync();
         var history = await WishEndsAsync(shop, "latest");
@@ -126,11 +125,11 @@ public sealed class TagOperationTests(ServiceParts parts)
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Version_That_Somebody_Moved_Is_Told_And_Put_Back_Where_That_Is_Wished(bool restore)
+    [InlineData(false, On.Sqlite)]
+    [InlineData(true, On.Postgres)]
+    public async Task Version_That_Somebody_Moved_Is_Told_And_Put_Back_Where_That_Is_Wished(bool restore, On on)
     {
-        await using var shop = await ReleaseScenario.CreateAsync(parts);
+        await using var shop = await ReleaseScenario.CreateAsync(parts, on: on);
         shop.Settings["Publishing"] = new System.Text.Json.Nodes.JsonObject { ["RestoreVersions"] = restore };
         shop.Settings["Reconcile"] = new System.Text.Json.Nodes.JsonObject { ["Interval"] = "00:00:10" };
         await shop.Bot.StartAsync();
@@ -175,17 +174,8 @@ public sealed class TagOperationTests(ServiceParts parts)
 
     /// <summary>Has every version tag compared at the next round: what is new would wait for minutes, what is old for days.</summary>
     private static Task<long> MakeDueAsync(ReleaseScenario shop) =>
-        SqlAsync(shop, "UPDATE tag_owners SET next_check_at = 1 WHERE next_check_at IS NOT NULL");
+        shop.SqlAsync($"UPDATE tag_owners SET next_check_at = {shop.LongAgo} WHERE next_check_at IS NOT NULL");
 
     private static Task CheckedAgainAsync(ReleaseScenario shop) => Poll.UntilAsync(
-        "every tag to be compared again", () => SqlAsync(shop, "SELECT count(*) FROM tag_owners WHERE next_check_at = 1"), due => due == 0, due => $"{due} are due");
-
-    private static async Task<long> SqlAsync(ReleaseScenario shop, string sql)
-    {
-        await using var connection = new SqliteConnection($"Data Source={shop.Bot.DatabasePath};Pooling=False");
-        await connection.OpenAsync(TestContext.Current.CancellationToken);
-        await using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        return await command.ExecuteScalarAsync(TestContext.Current.CancellationToken) is long number ? number : 0;
-    }
+        "every tag to be compared again", () => shop.SqlAsync($"SELECT count(*) FROM tag_owners WHERE next_check_at = {shop.LongAgo}"), due => due == 0, due => $"{due} are due");
 }

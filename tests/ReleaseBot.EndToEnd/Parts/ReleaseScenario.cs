@@ -1,5 +1,8 @@
+using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using Microsoft.Data.Sqlite;
+using Npgsql;
 using ReleaseBot.StandIns.Chat;
 using ReleaseBot.StandIns.GitLab;
 using ReleaseBot.StandIns.GitLab.Hooks;
@@ -7,6 +10,13 @@ using ReleaseBot.StandIns.Registry;
 using Xunit;
 
 namespace ReleaseBot.EndToEnd.Parts;
+
+/// <summary>What a scenario's bot keeps its history in. Tests are shared out between the two, none runs on both.</summary>
+public enum On
+{
+    Sqlite,
+    Postgres,
+}
 
 /// <summary>
 /// A GitLab project with a developer's clone, a proxy of its own before each registry, and a bot that publishes it as <c>{tag}</c> and
@@ -75,19 +85,29 @@ internal sealed class ReleaseScenario : IAsyncDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
+    private string? PostgresAddress => (string?)Settings["Storage"]?["Provider"] == "Postgres" ? (string?)Settings["Storage"]!["ConnectionString"] : null;
+
+    /// <summary>A time of the past, for SQL.</summary>
+    public string LongAgo => PostgresAddress is null ? "1" : "to_timestamp(1)";
+
     /// <param name="dockerfile">Null: the repository has none.</param>
-    public static async Task<ReleaseScenario> CreateAsync(ServiceParts parts, string? dockerfile = Dockerfiles.Plain)
+    public static async Task<ReleaseScenario> CreateAsync(ServiceParts parts, string? dockerfile = Dockerfiles.Plain, On on = On.Sqlite)
     {
         var scenario = new ReleaseScenario(
             parts, await FaultProxy.StartAsync(parts.First.Host, Cancellation), await FaultProxy.StartAsync(parts.Second.Host, Cancellation));
+        if (on == On.Postgres)
+        {
+            scenario.Settings["Storage"] = StorageOf(await parts.Postgres.CreateDatabaseAsync("releasebot_template", scenario.MigrateAsync, Cancellation));
+        }
+
         await scenario.AddProjectAsync(scenario.Path, dockerfile);
         return scenario;
     }
 
     /// <summary>The usual, with its bot started.</summary>
-    public static async Task<ReleaseScenario> StartAsync(ServiceParts parts, string? dockerfile = Dockerfiles.Plain)
+    public static async Task<ReleaseScenario> StartAsync(ServiceParts parts, string? dockerfile = Dockerfiles.Plain, On on = On.Sqlite)
     {
-        var scenario = await CreateAsync(parts, dockerfile);
+        var scenario = await CreateAsync(parts, dockerfile, on);
         try
         {
             await scenario.Bot.StartAsync();
@@ -183,6 +203,19 @@ internal sealed class ReleaseScenario : IAsyncDisposable
         return reached.Task.WaitAsync(Poll.Limit, TimeProvider.System, Cancellation);
     }
 
+    /// <summary>Runs SQL on the bot's database.</summary>
+    /// <returns>The number that it answers with; 0 where it answers with none.</returns>
+    public async Task<long> SqlAsync(string sql)
+    {
+        await using DbConnection connection = PostgresAddress is { } address
+            ? new NpgsqlConnection(address)
+            : new SqliteConnection($"Data Source={Bot.DatabasePath};Pooling=False");
+        await connection.OpenAsync(Cancellation);
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return await command.ExecuteScalarAsync(Cancellation) is long number ? number : 0;
+    }
+
     public string ReferenceInFirst(string tag) => $"{First.Host}/{Path}:{tag}";
 
     public async ValueTask DisposeAsync()
@@ -223,6 +256,17 @@ internal sealed class ReleaseScenario : IAsyncDisposable
         ["Channels"] = new JsonObject { ["team"] = new JsonObject { ["Kind"] = "Slack" } },
         ["Engine"] = new JsonObject { ["Endpoint"] = Parts.Engine.Endpoint.ToString() },
     };
+
+    private static JsonObject StorageOf(string connectionString) => new() { ["Provider"] = "Postgres", ["ConnectionString"] = connectionString };
+
+    /// <summary>By the program itself, as an operator does.</summary>
+    private async Task MigrateAsync(string connectionString)
+    {
+        var file = System.IO.Path.Combine(Bot.Folder, "migrate.json");
+        await File.WriteAllTextAsync(file, new JsonObject { ["Storage"] = StorageOf(connectionString) }.ToJsonString(), Cancellation);
+        var (code, output) = await Bot.CommandAsync("migrate", "--config", file);
+        code.ShouldBe(0, output);
+    }
 
     private static JsonObject Image(string registry) => new()
     {

@@ -34,6 +34,9 @@ public sealed class ServiceParts : IAsyncLifetime
 
     public ChatStandIn Chat => _chat ?? throw NotStarted();
 
+    /// <summary>A database for scenarios that want one; it starts with the first of them.</summary>
+    public PostgresServer Postgres { get; } = new();
+
     /// <summary>Of a project that no other test has; tests make theirs side by side.</summary>
     public long NextProjectId() => Interlocked.Increment(ref _lastProjectId);
 
@@ -51,7 +54,7 @@ public sealed class ServiceParts : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var part in (IAsyncDisposable?[])[_chat, _gitLab, _second, _tokens, _first, _engine])
+        foreach (var part in (IAsyncDisposable?[])[_chat, _gitLab, _second, _tokens, _first, _engine, Postgres])
         {
             if (part is not null)
             {
