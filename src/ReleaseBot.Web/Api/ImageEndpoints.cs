@@ -79,10 +79,11 @@ internal static class ImageEndpoints
             return problem;
         }
 
-        var owner = await history.TagOwnerAsync(image, cancellationToken);
         var moves = await history.MovesAsync(image, count, before, cancellationToken);
         var wishes = await history.TagChangesAsync(image, MaxWishes, cancellationToken);
         var retraction = await history.RetractionAsync(image, cancellationToken);
+        // Last, so that what the moves say has come to pass in it.
+        var owner = await history.TagOwnerAsync(image, cancellationToken);
         if (owner is null && moves.Items.Count == 0 && before is null && wishes.Count == 0 && retraction is null)
         {
             return Problems.ImageNotFound(image.ToString());

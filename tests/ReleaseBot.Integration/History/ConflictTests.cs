@@ -141,6 +141,8 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
         await QueueTagAsync(7, "v2.0.0", 2);
         var run = await ClaimRunAsync();
         await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token);
+        (await History.Tags.KnownVersionsAsync(V1.Repository, Token)).Counts("v2.0.0", out _).ShouldBeTrue("nothing of ours was pushed there: it is a stranger's");
+        await History.Tags.BeginPushAsync(run, run.Release.Images[0], Token);
 
         var known = await History.Tags.KnownVersionsAsync(V1.Repository, Token);
 

@@ -57,9 +57,10 @@ internal sealed class WebFixture : IAsyncDisposable
         _app.Services.GetRequiredService<T>();
 
     /// <summary>One that the fixture does not run by itself.</summary>
-    public T Create<T>()
+    /// <param name="parts">What it needs and the fixture has not.</param>
+    public T Create<T>(params object[] parts)
         where T : notnull =>
-        ActivatorUtilities.CreateInstance<T>(_app.Services);
+        ActivatorUtilities.CreateInstance<T>(_app.Services, parts);
 
     /// <param name="folder">Where the database is to lie; null for a temporary folder of its own.</param>
     /// <param name="storage">Another database than a SQLite in that folder.</param>
