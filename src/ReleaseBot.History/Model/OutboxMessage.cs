@@ -30,8 +30,7 @@ public sealed class OutboxMessage
 
     /// <summary>A message of the release's present attempt.</summary>
     /// <param name="wait">How long it is kept back, for what else may come to stand in it.</param>
-    internal static OutboxMessage Of(
-        Release release, string channel, Outcome outcome, DateTimeOffset now, string? drift = null, TimeSpan wait = default) => new()
+    internal static OutboxMessage Of(Release release, string channel, Outcome outcome, DateTimeOffset now, string? drift = null, TimeSpan wait = default) => new()
     {
         Id = Guid.CreateVersion7(now),
         ReleaseId = release.Id,

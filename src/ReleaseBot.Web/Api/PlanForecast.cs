@@ -6,7 +6,7 @@ namespace ReleaseBot.Web;
 /// <summary>Says what a release of a ref would do now, from what GitLab says of the ref and from history.</summary>
 internal sealed class PlanForecast(TagForecast tags)
 {
-    private const string Note = 
+    private const string Note =
         "By history alone: the registries were not asked, so a tag that somebody else put there is not seen here. registryDigest is what a worker last saw, at registryAskedAt.";
 
     /// <param name="target">The object that the ref should point to; where it points to another by now, the release would be rejected.</param>

@@ -168,7 +168,11 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
             {
                 context.OutboxMessages.Add(new OutboxMessage
                 {
-                    Id = Guid.CreateVersion7(History.Time.GetUtcNow()), ReleaseId = job.ReleaseId, Attempt = 1, Channel = "team", Outcome = Outcome.Failed,
+                    Id = Guid.CreateVersion7(History.Time.GetUtcNow()),
+                    ReleaseId = job.ReleaseId,
+                    Attempt = 1,
+                    Channel = "team",
+                    Outcome = Outcome.Failed,
                     DeliveredAt = History.Time.GetUtcNow(),
                 });
                 return await context.SaveChangesAsync(token);

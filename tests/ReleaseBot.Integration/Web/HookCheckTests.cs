@@ -60,7 +60,9 @@ public sealed class HookCheckTests
         {
             var hook = gitLab.AddHook(new StandInHook
             {
-                Url = new Uri("https://releasebot.example/webhooks/gitlab"), Scope = HookScope.Project, Owner = $"acme/shop-{number}",
+                Url = new Uri("https://releasebot.example/webhooks/gitlab"),
+                Scope = HookScope.Project,
+                Owner = $"acme/shop-{number}",
             });
             gitLab.FailHook(hook.Id, 40);
         }
