@@ -24,11 +24,18 @@ public sealed class RegistryClient : IDisposable
 
     internal RegistryClient(
         RegistrySettings registry, TrustedRealms realms, TimeProvider time, ILogger<RegistryClient> logger, RegistryLimits limits)
+        : this(registry, realms, time, logger, limits, RegistryHandler.Create(registry, limits))
+    {
+    }
+
+    /// <param name="handler">The way to the registry; the client disposes it.</param>
+    internal RegistryClient(
+        RegistrySettings registry, TrustedRealms realms, TimeProvider time, ILogger<RegistryClient> logger, RegistryLimits limits, HttpMessageHandler handler)
     {
         Name = registry.Name;
         Host = registry.Host;
         _limits = limits;
-        _transport = new RegistryTransport(registry, realms, limits, time);
+        _transport = new RegistryTransport(registry, realms, limits, time, handler);
         Retries = Registries.Retries.Create(limits, time, logger);
         Blobs = new RegistryBlobs(_transport, limits, time);
     }

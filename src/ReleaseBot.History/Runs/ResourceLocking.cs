@@ -28,6 +28,18 @@ internal static class ResourceLocking
         await context.Database.ExecuteSqlRawAsync(
             TakeSql, [resource, releaseId, fence, until.ForSql(database), now.ForSql(database)], cancellationToken) == 1;
 
+    /// <summary>That nobody else has had the resource since it was taken: a lock that ran out and is free, or another's, is gone.</summary>
+    /// <exception cref="FencedOffException">It is.</exception>
+    public static async Task EnsureHeldAsync(
+        HistoryDatabase database, HistoryContext context, string resource, Guid releaseId, long fence, CancellationToken cancellationToken)
+    {
+        var held = database.Locking("SELECT * FROM resource_locks WHERE resource = {0} AND release_id = {1} AND fence = {2}");
+        if (await context.ResourceLocks.FromSqlRaw(held, resource, releaseId, fence).AsNoTracking().ToListAsync(cancellationToken) is [])
+        {
+            throw new FencedOffException(releaseId, fence);
+        }
+    }
+
     /// <summary>Takes the repositories of a release, in sorted order so that two takers never wait for each other. After a false the caller must roll back.</summary>
     public static async Task<bool> TakeRepositoriesAsync(
         HistoryDatabase database, HistoryContext context, IEnumerable<ReleaseImage> images, Guid releaseId, long fence, DateTimeOffset until,

@@ -44,6 +44,10 @@ public sealed class KnownVersions
         SemanticVersion.TryParseTag(registryTag, out version) && version.IsStable && !_unpublished.Contains(registryTag)
         && !_retractedTags.Contains(registryTag) && !_retracted.Contains(version);
 
+    /// <summary>The version that we put a floating tag on. For that tag it counts, however far its release has come, or a slower one could take the tag back.</summary>
+    /// <returns>Null where it was retracted.</returns>
+    public SemanticVersion? Standing(string? version) => SemanticVersion.TryParse(version, out var standing) && !IsRetracted(standing) ? standing : null;
+
     /// <summary>What counts by history and by the registry's own list.</summary>
     public IEnumerable<SemanticVersion> Reckon(IEnumerable<string> registryTags)
     {

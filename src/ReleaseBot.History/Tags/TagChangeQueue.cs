@@ -116,6 +116,12 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                 var now = await database.NowAsync(context, token);
                 var change = await HeldAsync(context, claimed, token);
                 var put = decision as ChangeDecision.Put;
+                if (decision is ChangeDecision.Put or ChangeDecision.Keep)
+                {
+                    // Decided under the lock. Whoever slept until it was another's does not know what became of the tag since.
+                    await ResourceLocking.EnsureHeldAsync(database, context, ResourceLocking.Tag(change.Image), change.Id, claimed.Fence, token);
+                }
+
                 context.TagMoves.Add(new TagMove
                 {
                     Id = database.NewId(now),
@@ -238,7 +244,8 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
         CancellationToken cancellationToken)
     {
         var scope = TagScope.Parse(change.Scope);
-        var highest = FloatingTags.Highest(scope, known.Reckon(registryTags));
+        IEnumerable<SemanticVersion> counted = known.Standing(owner?.Version) is { } standing ? [.. known.Reckon(registryTags), standing] : known.Reckon(registryTags);
+        var highest = FloatingTags.Highest(scope, counted);
         var ours = known.Published.FirstOrDefault(tag => tag.Version == highest && tag.Digest is not null);
         var isOnRetracted = standsOn is not null && await IsRetractedAsync(context, standsOn, known, cancellationToken);
         if (!isOnRetracted && owner is not null && await WasMovedByOperatorAsync(context, change, cancellationToken))
@@ -259,12 +266,14 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                 : new ChangeDecision.Put(ours.Digest!.Value, ours.ReleaseId, highest.ToString(), why);
         }
 
-        var theirs = registryTags.FirstOrDefault(tag => known.Counts(tag, out var version) && version == highest);
-        if (theirs is not null && owner?.Version == highest.ToString() && owner.Digest == current?.Value)
+        if (owner is { Digest: { } own } && owner.Version == highest.ToString())
         {
-            return new ChangeDecision.Keep($"it points to {highest} already");
+            return current?.Value == own
+                ? new ChangeDecision.Keep($"it points to {highest} already")
+                : new ChangeDecision.Put(own, owner.ReleaseId, owner.Version, why);
         }
 
+        var theirs = registryTags.FirstOrDefault(tag => known.Counts(tag, out var version) && version == highest);
         return theirs is not null && owner is not null
             ? new ChangeDecision.Put(theirs, null, highest.ToString(), why)
             : new ChangeDecision.Keep($"{highest} was there before us, and this tag never was ours");

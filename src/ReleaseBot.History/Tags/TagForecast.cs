@@ -54,7 +54,8 @@ public sealed class TagForecast(HistoryDatabase database, TagLedger ledger)
                 return new ForecastImage(image, ForecastVerdict.Keep, current, ReasonCode.Retracted, $"{version} was retracted by an operator, so it moves no floating tag");
             }
 
-            return FloatingTags.Decide(version, image.Scope ?? FloatingScope.All, known.Reckon([])) switch
+            IEnumerable<SemanticVersion> counted = known.Standing(standing?.Version) is { } stands ? [.. known.Reckon([]), stands] : known.Reckon([]);
+            return FloatingTags.Decide(version, image.Scope ?? FloatingScope.All, counted) switch
             {
                 FloatingVerdict.Keep keep => new ForecastImage(image, ForecastVerdict.Keep, current, keep.Code, keep.Why),
                 var move => new ForecastImage(image, standing is null ? ForecastVerdict.Create : ForecastVerdict.Move, current, null, move.Why),

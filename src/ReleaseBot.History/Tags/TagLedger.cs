@@ -106,10 +106,9 @@ public sealed class TagLedger(HistoryDatabase database)
         database.ReadAsync((context, token) => KnownVersions.ReadAsync(context, repository, token), cancellationToken);
 
     /// <summary>Whether a floating tag moves to a release's image; to be asked under the tag's lock, since it may change at any time.</summary>
-    /// <param name="current">What the registry says that the tag points to.</param>
     /// <param name="registryTags">Every tag that the registry lists in the repository.</param>
     public Task<FloatingVerdict> DecideAsync(
-        ClaimedRun run, ReleaseImage image, SemanticVersion? version, Digest? current, IEnumerable<string> registryTags, CancellationToken cancellationToken) =>
+        ClaimedRun run, ReleaseImage image, SemanticVersion? version, IEnumerable<string> registryTags, CancellationToken cancellationToken) =>
         database.ReadAsync(
             async (context, token) =>
             {
@@ -121,11 +120,10 @@ public sealed class TagLedger(HistoryDatabase database)
                 }
 
                 List<SemanticVersion> counted = [.. known.Reckon(registryTags)];
-                // A tag that we moved already counts even before that release has ended, or a slower one could take it back.
-                var standing = await OwnerAsync(context, image.Image, token);
-                if (standing is not null && standing.Digest == current?.Value && SemanticVersion.TryParse(standing.Version, out var owner) && !known.IsRetracted(owner))
+                // Whatever the registry says at this moment: a straggler may have put it on an older one.
+                if (known.Standing((await OwnerAsync(context, image.Image, token))?.Version) is { } standing)
                 {
-                    counted.Add(owner);
+                    counted.Add(standing);
                 }
 
                 return FloatingTags.Decide(version, image.FloatingScope, counted);
@@ -176,12 +174,28 @@ public sealed class TagLedger(HistoryDatabase database)
             },
             cancellationToken);
 
+    /// <summary>Writes down a move that was made under the tag's lock. Whoever slept until the lock was another's does not know what became of the tag since.</summary>
+    /// <exception cref="FencedOffException">The lock is not the run's own any more.</exception>
+    public Task RecordLockedMoveAsync(
+        ClaimedRun run, ReleaseImage image, Digest? from, Digest to, TagVerdict verdict, string reason, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                await ResourceLocking.EnsureHeldAsync(database, context, ResourceLocking.Tag(image.Image), run.Release.Id, run.Fence, token);
+                await WriteMoveAsync(context, release, image, from, to, verdict, reason, now, token);
+                return await context.SaveChangesAsync(token);
+            },
+            cancellationToken);
+
     /// <summary>
-    /// Writes down that a floating tag is not moved. A worker that was killed may have moved it for this very release without writing it down:
+    /// Writes down, under the tag's lock, that a floating tag is not moved. A worker that was killed may have moved it for this very release without writing it down:
     /// then it is written down now, and where the version was retracted since, somebody has to take the tag off it.
     /// </summary>
     /// <param name="own">The release's own digest.</param>
     /// <returns><see cref="TagVerdict.Kept"/>, or <see cref="TagVerdict.Adopted"/> where the tag points to the release's image.</returns>
+    /// <exception cref="FencedOffException">The lock is not the run's own any more.</exception>
     public Task<TagVerdict> RecordKeptAsync(
         ClaimedRun run, ReleaseImage image, Digest? current, Digest own, FloatingVerdict.Keep keep, CancellationToken cancellationToken) =>
         database.WriteAsync(
@@ -189,8 +203,10 @@ public sealed class TagLedger(HistoryDatabase database)
             {
                 var now = await database.NowAsync(context, token);
                 var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                await ResourceLocking.EnsureHeldAsync(database, context, ResourceLocking.Tag(image.Image), run.Release.Id, run.Fence, token);
                 var owner = await OwnerAsync(context, image.Image, token);
-                var verdict = current == own && owner?.Digest != own.Value ? TagVerdict.Adopted : TagVerdict.Kept;
+                var isUnrecorded = current == own && owner?.Digest != own.Value && !await IsPassedAsync(context, release, image, owner, token);
+                var verdict = isUnrecorded ? TagVerdict.Adopted : TagVerdict.Kept;
                 var reason = verdict == TagVerdict.Kept ? keep.Why : $"an attempt of this release that was killed had moved it; now {keep.Why}";
                 await WriteMoveAsync(context, release, image, current, current, verdict, reason, now, token);
                 if (verdict == TagVerdict.Adopted && keep.Code == ReasonCode.Retracted)
@@ -203,6 +219,13 @@ public sealed class TagLedger(HistoryDatabase database)
                 return verdict;
             },
             cancellationToken);
+
+    /// <summary>A higher version was put there meanwhile, so that the put of the release's own came late: it is nothing to go by.</summary>
+    private static async Task<bool> IsPassedAsync(HistoryContext context, Release release, ReleaseImage image, TagOwner? owner, CancellationToken cancellationToken)
+    {
+        var known = await KnownVersions.ReadAsync(context, image.Image.Repository, cancellationToken);
+        return known.Standing(owner?.Version) is { } standing && SemanticVersion.TryParse(release.Version, out var own) && standing > own;
+    }
 
     private async Task WriteMoveAsync(
         HistoryContext context, Release release, ReleaseImage image, Digest? from, Digest? to, TagVerdict verdict, string reason, DateTimeOffset now,

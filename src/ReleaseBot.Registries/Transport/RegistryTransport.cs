@@ -19,7 +19,7 @@ internal sealed class RegistryTransport : IDisposable
     private readonly RegistryLimits _limits;
     private readonly TimeProvider _time;
 
-    public RegistryTransport(RegistrySettings registry, TrustedRealms realms, RegistryLimits limits, TimeProvider time)
+    public RegistryTransport(RegistrySettings registry, TrustedRealms realms, RegistryLimits limits, TimeProvider time, HttpMessageHandler handler)
     {
         Root = RegistryAddress.Of(registry);
         if (!RegistryAddress.IsPrivate(Root))
@@ -30,7 +30,7 @@ internal sealed class RegistryTransport : IDisposable
         Failures = new Failures(registry, time);
         _limits = limits;
         _time = time;
-        _http = new HttpMessageInvoker(RegistryHandler.Create(registry, limits));
+        _http = new HttpMessageInvoker(handler);
         _silences = new Silences(_http, limits, time);
         _tokens = new RegistryTokens(registry, realms, _http, Failures, _silences, limits, time);
     }

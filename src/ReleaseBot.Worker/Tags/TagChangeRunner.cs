@@ -29,6 +29,11 @@ internal sealed partial class TagChangeRunner(
         {
             await TryOrWaitAsync(claimed, cancellationToken);
         }
+        catch (FencedOffException)
+        {
+            // Wherever it shows, also in what is written after a fault.
+            Log.FencedOff(logger, claimed.Change.Image.ToString());
+        }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
             await HandBackAsync(claimed);
@@ -43,10 +48,6 @@ internal sealed partial class TagChangeRunner(
         {
             await TryAsync(claimed, either.Token);
         }
-        catch (FencedOffException)
-        {
-            Log.FencedOff(logger, claimed.Change.Image.ToString());
-        }
         catch (RegistryException exception) when (exception.IsTransient)
         {
             await WaitAsync(claimed, exception.Message, exception.RetryAfter, cancellationToken);
@@ -59,7 +60,7 @@ internal sealed partial class TagChangeRunner(
         {
             await WaitAsync(claimed, "the registry took too long", null, cancellationToken);
         }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (exception is not FencedOffException && !cancellationToken.IsCancellationRequested)
         {
             Log.Failed(logger, claimed.Change.Image.ToString(), exception);
             var why = $"an unexpected fault ({exception.GetType().Name}); see the service's log";

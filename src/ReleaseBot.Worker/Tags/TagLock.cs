@@ -9,6 +9,9 @@ internal static class TagLock
     /// <summary>A move that takes longer is given up, so that it can't outlive the lock.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMinutes(2);
 
+    /// <summary>A straggler has one put on its way.</summary>
+    private const int Puts = 3;
+
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(200);
 
@@ -29,11 +32,16 @@ internal static class TagLock
         return true;
     }
 
-    /// <summary>Puts a manifest under a tag, byte for byte, and reads it back.</summary>
+    /// <summary>Puts a manifest under a tag, byte for byte, and reads it back. What a straggler puts in between is put right: the lock is ours.</summary>
     public static async Task PutAsync(RegistryClient client, ImageRef image, RegistryManifest manifest, CancellationToken cancellationToken)
     {
-        await client.PutManifestAsync(image.Repository.Name, image.Tag, manifest, cancellationToken);
-        var seen = await client.HeadManifestAsync(image.Repository.Name, image.Tag, cancellationToken);
+        Digest? seen = null;
+        for (var put = 0; put < Puts && seen != manifest.Digest; put++)
+        {
+            await client.PutManifestAsync(image.Repository.Name, image.Tag, manifest, cancellationToken);
+            seen = await client.HeadManifestAsync(image.Repository.Name, image.Tag, cancellationToken);
+        }
+
         if (seen != manifest.Digest)
         {
             throw new RegistryException(RegistryFault.Corrupt, $"{image} was put as {manifest.Digest.Short}, but the registry answers {seen?.Short ?? "nothing"} for it.");

@@ -40,7 +40,7 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
         var current = await client.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
         var verdict = image.Kind == ImageTagKind.Branch
             ? new FloatingVerdict.Move("it follows the branch's head")
-            : await DecideAsync(run, image, client, current, cancellationToken);
+            : await DecideAsync(run, image, client, cancellationToken);
         switch (verdict)
         {
             case FloatingVerdict.Keep keep:
@@ -55,11 +55,10 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
         }
     }
 
-    private async Task<FloatingVerdict> DecideAsync(
-        ReleaseRun run, ReleaseImage image, RegistryClient client, Digest? current, CancellationToken cancellationToken)
+    private async Task<FloatingVerdict> DecideAsync(ReleaseRun run, ReleaseImage image, RegistryClient client, CancellationToken cancellationToken)
     {
         var listed = await client.ListTagsAsync(image.Repository, cancellationToken).ToListAsync(cancellationToken);
-        return await tags.DecideAsync(run.Claimed, image, run.Plan.Version, current, listed, cancellationToken);
+        return await tags.DecideAsync(run.Claimed, image, run.Plan.Version, listed, cancellationToken);
     }
 
     private async Task PutAsync(
@@ -78,7 +77,7 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
             await TagLock.PutAsync(client, image.Image, manifest, cancellationToken);
         }
 
-        await tags.RecordMoveAsync(run.Claimed, image, current, digest, current is null ? TagVerdict.Created : TagVerdict.Moved, why, cancellationToken);
+        await tags.RecordLockedMoveAsync(run.Claimed, image, current, digest, current is null ? TagVerdict.Created : TagVerdict.Moved, why, cancellationToken);
         await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, digest, null, cancellationToken);
         run.MarkPushed(image, digest);
         run.Log.Say($"{image.Image} now points to {digest.Short}: {why}");

@@ -36,6 +36,7 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
         await History.Drift.DriftAsync(check, null, isRestored: true, "it is gone", [], Token);
         var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
 
+        (await History.Changes.TryLockAsync(claimed, History.Lease, Token)).ShouldBeTrue();
         var put = (await History.Changes.DecideAsync(claimed, null, [], Token)).ShouldBeOfType<ChangeDecision.Put>();
         await History.Changes.FinishAsync(claimed, put, null, check.Digest, Token);
 

@@ -1,4 +1,7 @@
+using System.Net;
+using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.Integration.Registries;
@@ -8,84 +11,136 @@ using ReleaseBot.Registries;
 namespace ReleaseBot.Integration.History;
 
 /// <summary>Where the tags of a game are.</summary>
-internal interface IGameRegistries
+internal interface IGameRegistries : IDisposable
 {
-    IReadOnlyList<string> Hosts { get; }
+    /// <summary>By host, which is also the name in the configuration.</summary>
+    IReadOnlyDictionary<string, RegistrySettings> Settings { get; }
 
-    /// <returns>The digest of an image that can be put from now on.</returns>
-    Digest Build(string what);
+    IReadOnlyList<string> Hosts => [.. Settings.Keys];
+
+    /// <summary>A way to the registries.</summary>
+    HttpMessageHandler Connect();
+
+    /// <returns>An image that can be pushed from now on.</returns>
+    RegistryManifest Build(string what);
 
     Task<Digest?> GetAsync(ImageRef image, CancellationToken cancellationToken);
 
-    Task<IReadOnlyList<string>> ListAsync(ImageRepository repository, CancellationToken cancellationToken);
-
-    Task PutAsync(ImageRef image, Digest digest, CancellationToken cancellationToken);
+    /// <summary>What an engine does, or a stranger.</summary>
+    Task PushAsync(ImageRef image, Digest digest, CancellationToken cancellationToken);
 }
 
-/// <summary>One that is a dictionary.</summary>
+/// <summary>One that is two dictionaries, and speaks the part of the distribution API that tags are moved by.</summary>
 internal sealed class ImaginedRegistry : IGameRegistries
 {
-    private readonly Dictionary<ImageRef, Digest> _tags = [];
+    private readonly Dictionary<Digest, RegistryManifest> _manifests = [];
+    private readonly Dictionary<(string Repository, string Tag), Digest> _tags = [];
 
-    public IReadOnlyList<string> Hosts { get; } = ["registry.example"];
+    public IReadOnlyDictionary<string, RegistrySettings> Settings { get; } =
+        new Dictionary<string, RegistrySettings> { ["registry.example"] = new() { Name = "registry.example", Host = "registry.example" } };
 
-    public Digest Build(string what) => Digest.Of(Encoding.UTF8.GetBytes(what));
+    public HttpMessageHandler Connect() => new Api(this);
 
-    public Task<Digest?> GetAsync(ImageRef image, CancellationToken cancellationToken) => Task.FromResult(_tags.GetValueOrDefault(image));
-
-    public Task<IReadOnlyList<string>> ListAsync(ImageRepository repository, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<string>>([.. _tags.Keys.Where(image => image.Repository == repository).Select(image => image.Tag)]);
-
-    public Task PutAsync(ImageRef image, Digest digest, CancellationToken cancellationToken)
+    public RegistryManifest Build(string what)
     {
-        _tags[image] = digest;
+        var config = new { mediaType = "application/vnd.docker.container.image.v1+json", digest = Digest.Of(Encoding.UTF8.GetBytes(what)).Value, size = 1 };
+        var manifest = RegistryManifest.Parse(
+            JsonSerializer.SerializeToUtf8Bytes(new { schemaVersion = 2, mediaType = MediaTypes.DockerManifest, config, layers = Array.Empty<object>() }), MediaTypes.DockerManifest);
+        _manifests[manifest.Digest] = manifest;
+        return manifest;
+    }
+
+    public Task<Digest?> GetAsync(ImageRef image, CancellationToken cancellationToken) =>
+        Task.FromResult(_tags.GetValueOrDefault((image.Repository.Name, image.Tag)));
+
+    public Task PushAsync(ImageRef image, Digest digest, CancellationToken cancellationToken)
+    {
+        _tags[(image.Repository.Name, image.Tag)] = digest;
         return Task.CompletedTask;
+    }
+
+    public void Dispose()
+    {
+    }
+
+    private sealed class Api(ImaginedRegistry registry) : HttpMessageHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (GamePath.Of(request) is not { } path)
+            {
+                return new HttpResponseMessage(HttpStatusCode.BadRequest);
+            }
+
+            if (path.Reference is not { } reference)
+            {
+                var tags = registry._tags.Keys.Where(key => key.Repository == path.Repository).Select(key => key.Tag);
+                return new HttpResponseMessage { Content = new StringContent(JsonSerializer.Serialize(new { name = path.Repository, tags })) };
+            }
+
+            if (request.Method == HttpMethod.Put)
+            {
+                var put = RegistryManifest.Parse(await request.Content!.ReadAsByteArrayAsync(cancellationToken), request.Content.Headers.ContentType?.MediaType);
+                registry._tags[(path.Repository, reference)] = put.Digest;
+                return Answer(HttpStatusCode.Created, put.Digest, new ByteArrayContent([]));
+            }
+
+            if (!Digest.TryParse(reference, out var digest) && !registry._tags.TryGetValue((path.Repository, reference), out digest))
+            {
+                return new HttpResponseMessage(HttpStatusCode.NotFound);
+            }
+
+            var manifest = registry._manifests[digest];
+            return Answer(HttpStatusCode.OK, digest, new ReadOnlyMemoryContent(manifest.Bytes) { Headers = { ContentType = new MediaTypeHeaderValue(manifest.MediaType) } });
+        }
+
+        private static HttpResponseMessage Answer(HttpStatusCode status, Digest digest, HttpContent content) =>
+            new(status) { Headers = { { "Docker-Content-Digest", digest.Value } }, Content = content };
     }
 }
 
-/// <summary>Real ones, by the client that workers have.</summary>
-internal sealed class RealRegistries : IGameRegistries, IDisposable
+/// <summary>Real ones.</summary>
+internal sealed class RealRegistries : IGameRegistries
 {
     private readonly Dictionary<Digest, TestImage> _images = [];
     private readonly RegistryClients _clients;
 
     public RealRegistries(params IReadOnlyList<DockerRegistry> registries)
     {
-        Hosts = [.. registries.Select(registry => registry.Host)];
-        _clients = new RegistryClients(
-            Hosts.ToDictionary(host => host, host => new RegistrySettings { Name = host, Host = host, Insecure = true }), new TrustedRealms(new Uri("https://gitlab.example/")),
-            TimeProvider.System, NullLoggerFactory.Instance);
+        Settings = registries.ToDictionary(registry => registry.Host, registry => new RegistrySettings { Name = registry.Host, Host = registry.Host, Insecure = true });
+        _clients = new RegistryClients(Settings, new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
     }
 
-    public IReadOnlyList<string> Hosts { get; }
+    public IReadOnlyDictionary<string, RegistrySettings> Settings { get; }
 
-    public Digest Build(string what)
+    public HttpMessageHandler Connect() => new SocketsHttpHandler();
+
+    public RegistryManifest Build(string what)
     {
         var image = TestImage.Create(64);
         _images.Add(image.Manifest.Digest, image);
-        return image.Manifest.Digest;
+        return image.Manifest;
     }
 
     public Task<Digest?> GetAsync(ImageRef image, CancellationToken cancellationToken) =>
-        ClientOf(image.Repository).HeadManifestAsync(image.Repository.Name, image.Tag, cancellationToken);
+        _clients.Get(image.Repository.Host).HeadManifestAsync(image.Repository.Name, image.Tag, cancellationToken);
 
-    public async Task<IReadOnlyList<string>> ListAsync(ImageRepository repository, CancellationToken cancellationToken) =>
-        await ClientOf(repository).ListTagsAsync(repository.Name, cancellationToken).ToListAsync(cancellationToken);
-
-    public async Task PutAsync(ImageRef image, Digest digest, CancellationToken cancellationToken)
-    {
-        var (client, name) = (ClientOf(image.Repository), image.Repository.Name);
-        var manifest = await client.GetManifestAsync(name, digest.Value, cancellationToken);
-        if (manifest is null)
-        {
-            await _images[digest].PushAsync(image.Repository.Host, name, image.Tag, cancellationToken);
-            return;
-        }
-
-        await client.PutManifestAsync(name, image.Tag, manifest, cancellationToken);
-    }
+    public Task PushAsync(ImageRef image, Digest digest, CancellationToken cancellationToken) =>
+        _images[digest].PushAsync(image.Repository.Host, image.Repository.Name, image.Tag, cancellationToken);
 
     public void Dispose() => _clients.Dispose();
+}
 
-    private RegistryClient ClientOf(ImageRepository repository) => _clients.OfHost(repository.Host)!;
+/// <summary>What a request to a registry is about.</summary>
+/// <param name="Reference">Of a manifest; null for the list of tags.</param>
+internal sealed record GamePath(string Repository, string? Reference)
+{
+    public static GamePath? Of(HttpRequestMessage request)
+    {
+        var path = request.RequestUri!.AbsolutePath;
+        const string Root = "/v2/", List = "/tags/list", Manifests = "/manifests/";
+        return path.IndexOf(Manifests, StringComparison.Ordinal) is > 0 and var at
+            ? new GamePath(path[Root.Length..at], path[(at + Manifests.Length)..])
+            : path.EndsWith(List, StringComparison.Ordinal) ? new GamePath(path[Root.Length..^List.Length], null) : null;
+    }
 }

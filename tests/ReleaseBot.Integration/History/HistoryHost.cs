@@ -98,7 +98,7 @@ public sealed class HistoryHost : IAsyncDisposable
         Database.ReadAsync((context, token) => context.Set<T>().AsNoTracking().ToListAsync(token), TestContext.Current.CancellationToken);
 
     /// <summary>A second process on the same database: nothing of it is shared but the rows.</summary>
-    public HistoryHost Neighbour() => new(Storage, _clock, () => Task.CompletedTask);
+    public HistoryHost Neighbour(IInterceptor? interceptor = null) => new(Storage, _clock, () => Task.CompletedTask, interceptor);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,135 +1,252 @@
-using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.EntityFrameworkCore;
 using ReleaseBot.Core;
 using ReleaseBot.History;
+using ReleaseBot.Registries;
 using Shouldly;
 
 namespace ReleaseBot.Integration.History;
 
-/// <summary>One game in a repository of its own, which every registry has.</summary>
-internal sealed class TagGame(HistoryHost history, IGameRegistries registries, string[] versions, int[] dice, CancellationToken token)
+/// <summary>One game in a repository of its own, which every registry has. The dice say what happens, and which worker goes on, by how many calls.</summary>
+internal sealed class TagGame(
+    HistoryHost history, IGameRegistries registries, IReadOnlyList<GameWorker> workers, string[] versions, int[] dice, CancellationToken token)
 {
     private static readonly string[] Templates = ["{tag}", "latest", "{major}", "{major}.{minor}"];
+    private static readonly int[] Bursts = [1, 1, 2, 3, 5, 8, 13, 21, 34, 55];
     private static int _games;
 
     private readonly long _project = Interlocked.Increment(ref _games);
-    private readonly Dictionary<SemanticVersion, Digest> _digests = [];
-    private readonly Dictionary<string, FloatingScope> _scopes = [];
-    private readonly Dictionary<ImageRef, int> _lastReleaseMove = [];
-    private readonly Dictionary<Guid, int> _wishes = [];
-    private readonly HashSet<SemanticVersion> _failing = [];
+    private readonly Dictionary<SemanticVersion, RegistryManifest> _manifests = [];
+    private readonly Dictionary<Digest, SemanticVersion> _versions = [];
+    private readonly Dictionary<SemanticVersion, GameFailure> _failures = [];
     private readonly HashSet<SemanticVersion> _published = [];
-    private readonly Dictionary<SemanticVersion, Guid> _releases = [];
-    private readonly Dictionary<string, TagModel> _models = registries.Hosts.ToDictionary(host => host, _ => new TagModel());
+    private readonly Dictionary<SemanticVersion, (Guid Id, ReleasePlan Plan)> _releases = [];
+    private readonly Dictionary<string, (int Requests, GameTrouble Kind)> _troubles = [];
+    private readonly Dictionary<ImageRef, Digest> _late = [];
     private readonly StringBuilder _story = new();
-    private int _clock;
-    private Guid _releaseInHand;
-    private Guid _wishInHand;
+    private TagReferee? _referee;
+    private int _ended;
+
+    public IGameRegistries Registries => registries;
+
+    public TagReferee Referee => _referee ??= new TagReferee(registries.Hosts, _story);
+
+    public string Story => _story.ToString();
+
+    public ProjectRule Rule => new()
+    {
+        Path = new ProjectPathPattern("**"),
+        Images = [.. registries.Hosts.Select(host => new ImageRule(host, host, Template.Parse(RepositoryName), [.. Templates.Select(Template.Parse)]))],
+    };
 
     private string RepositoryName => $"game/app-{_project}";
 
     public async Task PlayAsync()
     {
-        Queue<string> coming = new(versions);
-        var hands = new IAsyncEnumerator<bool>?[2];
-        foreach (var roll in dice)
+        try
         {
-            await TurnAsync(roll % 100, roll / 100, coming, hands);
+            foreach (var worker in workers)
+            {
+                worker.Enter(this);
+            }
+
+            Queue<string> coming = new(versions);
+            foreach (var roll in dice)
+            {
+                await TickAsync();
+                await TurnAsync(roll % 100, roll / 100, coming);
+            }
+
+            await SettleAsync();
+            await PutBackAsync();
+            await JudgeAsync();
         }
-
-        // From here on nobody crashes and nobody wishes: what is under way comes to its end.
-        for (var idle = 0; idle < 4;)
+        finally
         {
-            idle = await StepAsync(hands, 0) | await StepAsync(hands, 1) ? 0 : idle + 1;
-        }
+            foreach (var worker in workers)
+            {
+                await worker.LeaveAsync();
+            }
 
-        await JudgeAsync();
-    }
-
-    private async Task TurnAsync(int roll, int pick, Queue<string> coming, IAsyncEnumerator<bool>?[] hands)
-    {
-        switch (roll)
-        {
-            case < 14 when coming.TryDequeue(out var version):
-                await PushAsync(Version(version), fails: pick == 0);
-                break;
-            case < 18 when coming.TryDequeue(out var stray):
-                await PushStrayAsync(Image(Any(registries.Hosts, pick), stray));
-                break;
-            case < 26:
-                await WishAsync(pick);
-                break;
-            case < 31 when _releases.Count > 0:
-                await RetractAsync(_releases.Keys.ElementAt(pick % _releases.Count));
-                break;
-            case < 33 when _releases.Count > 0:
-                await RetractStrayAsync(Any(registries.Hosts, pick), pick);
-                break;
-            case < 38:
-                await CrashAsync(hands, pick % 2);
-                break;
-            default:
-                await StepAsync(hands, roll % 3 == 0 ? 1 : 0);
-                break;
+            await AbandonAsync();
         }
     }
 
-    /// <returns>Whether something was done.</returns>
-    private async Task<bool> StepAsync(IAsyncEnumerator<bool>?[] hands, int hand)
+    public ReleasePlan PlanOf(SemanticVersion version) => _releases[version].Plan;
+
+    public GameFailure Fails(SemanticVersion version) => _failures.GetValueOrDefault(version);
+
+    /// <summary>What the build of a version makes, wherever it is pushed.</summary>
+    public RegistryManifest ManifestOf(SemanticVersion version)
     {
-        hands[hand] ??= (hand == 0 ? ReleaseAsync() : CarryOutAsync()).GetAsyncEnumerator(token);
-        if (await hands[hand]!.MoveNextAsync())
+        if (!_manifests.TryGetValue(version, out var manifest))
         {
-            return hands[hand]!.Current;
+            manifest = registries.Build($"{_project} {version}");
+            _manifests[version] = manifest;
+            _versions[manifest.Digest] = version;
         }
 
-        hands[hand] = null;
-        return false;
+        return manifest;
     }
 
-    /// <summary>kill -9, and the time until what it held is free.</summary>
-    private async Task CrashAsync(IAsyncEnumerator<bool>?[] hands, int hand)
+    public void Tell(string what) => _story.AppendLine(what);
+
+    public void Published(GameWorker worker, SemanticVersion version)
     {
-        var held = hand == 0 ? _releaseInHand : _wishInHand;
-        if (hands[hand] is null || held == default)
+        Tell($"{worker}: {version} is published");
+        _published.Add(version);
+        Referee.Changed(model => model.Published.Add(version));
+    }
+
+    public GameTrouble TakeTrouble(string host)
+    {
+        if (_troubles.GetValueOrDefault(host) is not (> 0 and var requests, var kind))
+        {
+            return GameTrouble.None;
+        }
+
+        _troubles[host] = (requests - 1, kind);
+        return kind;
+    }
+
+    /// <summary>A worker's request is about to reach a registry.</summary>
+    public async Task SeeAsync(GameWorker worker, HttpRequestMessage request)
+    {
+        if (GamePath.Of(request) is not { Reference: { } reference } path || !ImageTag.IsLegal(reference) || SemanticVersion.TryParseTag(reference, out _))
         {
             return;
         }
 
-        Tell(hand == 0 ? "the release's worker was killed" : "the wish's worker was killed");
-        hands[hand] = null;
-        if (hand == 0)
+        var image = Image(request.RequestUri!.Authority, reference);
+        if (request.Method == HttpMethod.Head)
         {
-            _releaseInHand = default;
+            Referee.Looked(worker, image);
         }
-        else
+        else if (request.Method == HttpMethod.Put)
         {
-            _wishInHand = default;
+            var digest = Digest.Of(await request.Content!.ReadAsByteArrayAsync(token));
+            var isLate = worker.IsLate && !await HoldsAsync(worker.Work!, image);
+            Tell($"{worker}: puts {image.Tag} on {_versions[digest]}{(isLate ? ", late" : "")}");
+            _late.Remove(image);
+            if (isLate)
+            {
+                _late[image] = digest;
+            }
+
+            Referee.Put(image, _versions[digest]);
+        }
+    }
+
+    private async Task TurnAsync(int what, int pick, Queue<string> coming)
+    {
+        switch (what)
+        {
+            case < 11 when coming.TryDequeue(out var version):
+                await PushAsync(GameWorker.Version(version), pick switch { < 8 => GameFailure.InThePush, < 14 => GameFailure.AfterTheTags, _ => GameFailure.None });
+                break;
+            case < 13 when coming.TryDequeue(out var stray):
+                await PushStrayAsync(Any(registries.Hosts, pick), GameWorker.Version(stray));
+                break;
+            case < 19:
+                await WishAsync(pick);
+                break;
+            case < 23 when _releases.Count > 0:
+                await RetractAsync(_releases.Keys.ElementAt(pick % _releases.Count));
+                break;
+            case < 25 when _releases.Count > 0:
+                await RetractStrayAsync(Any(registries.Hosts, pick), pick);
+                break;
+            case < 29:
+                await KillAsync(workers[pick % workers.Count]);
+                break;
+            case < 35:
+                await SleepAsync(workers[pick % workers.Count]);
+                break;
+            case < 38:
+                Wake(pick);
+                break;
+            case < 41:
+                BeginTrouble(Any(registries.Hosts, pick), 1 + pick / 10, pick % 3 == 0 ? GameTrouble.AnswerLost : GameTrouble.Away);
+                break;
+            case < 44:
+                await EndWaitsAsync();
+                break;
+            default:
+                await StepAsync(workers[pick % workers.Count], Bursts[what % Bursts.Length], pick);
+                break;
+        }
+    }
+
+    private async Task StepAsync(GameWorker worker, int calls, int pick)
+    {
+        for (var call = 0; call < calls && !worker.IsAsleep; call++)
+        {
+            await worker.StepAsync(pick, token);
+            Referee.ThrowIfWrong();
+            if (worker.IsIdle)
+            {
+                worker.Saw = _ended;
+                break;
+            }
+
+            _ended += worker.Work is null ? 1 : 0;
+        }
+    }
+
+    /// <summary>kill -9, and the time until what it held is free.</summary>
+    private async Task KillAsync(GameWorker worker)
+    {
+        if (worker.StandsBefore is not { } call || worker.IsAsleep)
+        {
+            return;
         }
 
-        var past = DateTimeOffset.UnixEpoch;
-        await history.Database.WriteAsync(
-            async (context, stop) =>
-            {
-                await context.Releases.Where(row => row.Id == held && row.LeaseUntil != null).ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, past), stop);
-                await context.TagChanges.Where(row => row.Id == held && row.LeaseUntil != null).ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, past), stop);
-                return await context.ResourceLocks.Where(row => row.ReleaseId == held).ExecuteUpdateAsync(row => row.SetProperty(r => r.Until, past), stop);
-            },
-            token);
+        Tell($"{worker} is killed before {call}");
+        var work = worker.Work;
+        await worker.KillAsync();
+        await ExpireAsync(work);
+    }
+
+    /// <summary>A worker stands still until all that it held has run out. Another of its kind goes on.</summary>
+    private async Task SleepAsync(GameWorker worker)
+    {
+        if (worker.Work is { } work && worker.StandsBefore is { } call && !worker.IsAsleep && workers.Count(other => other.IsForReleases == worker.IsForReleases && !other.IsAsleep) > 1)
+        {
+            Tell($"{worker} falls asleep before {call}");
+            (worker.IsAsleep, worker.IsLate) = (true, true);
+            await ExpireAsync(work);
+        }
+    }
+
+    private bool Wake(int pick)
+    {
+        var asleep = workers.Where(worker => worker.IsAsleep).ToList();
+        if (asleep.Count == 0)
+        {
+            return false;
+        }
+
+        var worker = Any(asleep, pick);
+        Tell($"{worker} wakes up before {worker.StandsBefore}");
+        worker.IsAsleep = false;
+        _ended++;
+        return true;
+    }
+
+    private void BeginTrouble(string host, int requests, GameTrouble kind)
+    {
+        Tell($"{host}: {kind} for {requests} requests");
+        _troubles[host] = (requests, kind);
     }
 
     /// <summary>A release is queued, as the verifier does it.</summary>
-    private async Task PushAsync(SemanticVersion version, bool fails)
+    private async Task PushAsync(SemanticVersion version, GameFailure failure)
     {
-        Tell($"{version} is queued{(fails ? ", and will fail" : "")}");
-        var rule = new ProjectRule
-        {
-            Path = new ProjectPathPattern("**"),
-            Images = [.. registries.Hosts.Select(host => new ImageRule(host, host, Template.Parse(RepositoryName), [.. Templates.Select(Template.Parse)]))],
-        };
+        Tell($"{version} is queued{(failure == GameFailure.None ? "" : $", and will fail: {failure}")}");
         var commit = ObjectId.Parse(Convert.ToHexStringLower(System.Security.Cryptography.SHA1.HashData(Encoding.UTF8.GetBytes($"{_project} {version}"))));
-        var plan = ReleasePlanner.Plan(rule, RepositoryName, GitRef.Tag($"v{version}"), commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
+        var plan = ReleasePlanner.Plan(Rule, RepositoryName, GitRef.Tag($"v{version}"), commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
+        plan.Images.Where(image => image.Kind == ImageTagKind.Floating).Select(image => image.Image.Tag).Distinct().Order()
+            .ShouldBe(TagModel.TagsOf(version).Order(), $"the plan of {version}");
         var now = DateTimeOffset.UnixEpoch;
         var release = new Release
         {
@@ -147,11 +264,6 @@ internal sealed class TagGame(HistoryHost history, IGameRegistries registries, s
             NotBefore = now,
             CreatedAt = now,
         };
-        foreach (var floating in plan.Images.Where(image => image.Kind == ImageTagKind.Floating))
-        {
-            _scopes[floating.Image.Tag] = floating.Scope!;
-        }
-
         await history.Database.WriteAsync(
             (context, stop) =>
             {
@@ -160,237 +272,211 @@ internal sealed class TagGame(HistoryHost history, IGameRegistries registries, s
                 return context.SaveChangesAsync(stop);
             },
             token);
-        _releases[version] = release.Id;
-        if (fails)
-        {
-            _failing.Add(version);
-        }
+        _releases[version] = (release.Id, plan);
+        _failures[version] = failure;
     }
 
     private async Task WishAsync(int pick)
     {
-        if (_published.Count == 0 || _scopes.Count == 0)
+        if (_published.Count == 0)
         {
             return;
         }
 
         var (host, version) = (Any(registries.Hosts, pick), Any(_published, pick));
-        var image = Image(host, Any(_scopes.Keys, pick));
+        var image = Image(host, Any(FloatingTags, pick));
         var result = await history.Wishes.MoveAsync(image, version.ToString(), "ops", "a reason", token);
-        if (_models[host].Retracted.Contains(version))
+        if (Referee.Models[host].Retracted.Contains(version))
         {
-            result.ShouldBeOfType<WishResult.IsRetracted>(_story.ToString());
+            result.ShouldBeOfType<WishResult.IsRetracted>(Story);
             return;
         }
 
         Tell($"an operator wishes {image} on {version}");
-        _wishes[result.ShouldBeOfType<WishResult.Accepted>(_story.ToString()).Changes.ShouldHaveSingleItem().Id] = ++_clock;
+        Referee.Wished(result.ShouldBeOfType<WishResult.Accepted>(Story).Changes.ShouldHaveSingleItem(), version);
+        await TickAsync();
     }
 
     private async Task RetractAsync(SemanticVersion version)
     {
         Tell($"{version} is retracted");
-        (await history.Wishes.RetractAsync(_releases[version], "ops", "a reason", token)).ShouldBeOfType<WishResult.Accepted>();
-        foreach (var model in _models.Values)
-        {
-            model.Retracted.Add(version);
-        }
+        (await history.Wishes.RetractAsync(_releases[version].Id, "ops", "a reason", token)).ShouldBeOfType<WishResult.Accepted>();
+        Referee.Changed(model => model.Retracted.Add(version));
     }
 
-    private async Task PushStrayAsync(ImageRef image)
+    private async Task PushStrayAsync(string host, SemanticVersion version)
     {
-        Tell($"somebody pushed {image}");
-        var version = Version(image.Tag);
-        await registries.PutAsync(image, DigestOf(version), token);
-        _models[image.Repository.Host].Strays.Add(version);
+        Tell($"somebody pushed {version} to {host}");
+        await registries.PushAsync(Image(host, version.ToString()), ManifestOf(version).Digest, token);
+        Referee.Changed(model => model.Strays.Add(version), host);
     }
 
     private async Task RetractStrayAsync(string host, int pick)
     {
-        var model = _models[host];
-        if (model.Strays.Count == 0)
+        var strays = Referee.Models[host].Strays;
+        if (strays.Count == 0)
         {
             return;
         }
 
-        var version = Any(model.Strays, pick);
-        var result = await history.Wishes.RetractAsync(Image(host, version.ToString()), "ops", "a reason", token);
-        if (result is WishResult.Accepted)
+        var version = Any(strays, pick);
+        if (await history.Wishes.RetractAsync(Image(host, version.ToString()), "ops", "a reason", token) is WishResult.Accepted)
         {
             Tell($"the stray {version} of {host} is left out");
-            model.Retracted.Add(version);
+            Referee.Changed(model => model.Retracted.Add(version), host);
         }
     }
 
-    /// <summary>What a worker does with a release: the stages' own calls on the store.</summary>
-    private async IAsyncEnumerable<bool> ReleaseAsync()
+    /// <summary>Nobody is killed, falls asleep or wishes any more: what is under way comes to its end, and sleepers wake up one after the other.</summary>
+    private async Task SettleAsync()
     {
-        if (await history.Runs.ClaimAsync("worker", engine: null, TimeSpan.FromMinutes(10), token) is not { } run)
+        _troubles.Clear();
+        _ended++;
+        for (var round = 0; ; round++)
         {
-            yield return false;
-            yield break;
-        }
-
-        _releaseInHand = run.Release.Id;
-        var version = Version(run.Release.Version!);
-        var digest = DigestOf(version);
-        await history.Tags.ReserveAsync(run, OverwritePolicy.Refuse, token);
-        yield return true;
-        foreach (var carrier in run.Release.Images.Where(image => image.Kind == ImageTagKind.Version && image.Status != ImageStatus.Pushed))
-        {
-            await history.Tags.BeginPushAsync(run, carrier, token);
-            await registries.PutAsync(carrier.Image, digest, token);
-            yield return true;
-            await history.Tags.RecordMoveAsync(run, carrier, null, digest, TagVerdict.Created, "the tag was free", token);
-            await history.Ledger.RecordImageAsync(run, carrier.Ordinal, ImageStatus.Pushed, digest, null, token);
-            yield return true;
-        }
-
-        if (_failing.Contains(version))
-        {
-            Tell($"{version} failed");
-            await history.Ledger.FinishAsync(run, ReleaseStatus.Failed, new Reason(ReasonCode.PushFailed, "no"), [], token);
-            _releaseInHand = default;
-            yield break;
-        }
-
-        foreach (var image in run.Release.Images.Where(image => image.Kind == ImageTagKind.Floating && image.Status == ImageStatus.Pending))
-        {
-            while (!await history.Tags.TryLockAsync(run, image.Image, TimeSpan.FromMinutes(10), token))
+            round.ShouldBeLessThan(10_000, $"it does not settle\n{_story}");
+            await TickAsync();
+            if (workers.All(worker => worker.IsAsleep || worker.IsIdle && worker.Saw == _ended) && await EndWaitsAsync() == 0 && !Wake(dice[0]))
             {
-                yield return false;
+                return;
             }
 
-            var model = _models[image.Image.Repository.Host];
-            var current = await registries.GetAsync(image.Image, token);
-            var verdict = await history.Tags.DecideAsync(run, image, version, current, await registries.ListAsync(image.Image.Repository, token), token);
-            var isMoved = verdict is FloatingVerdict.Move;
-            isMoved.ShouldBe(model.MovesTo(version, image.FloatingScope), $"{version} and {image.Image}: {verdict.Why}\n{_story}");
-            yield return true;
-            if (verdict is FloatingVerdict.Keep keep)
+            // Who found nothing looks again when somebody else has ended something, and so may have left something.
+            foreach (var worker in workers.Where(worker => !worker.IsIdle || worker.Saw != _ended))
             {
-                if (await history.Tags.RecordKeptAsync(run, image, current, digest, keep, token) == TagVerdict.Adopted)
-                {
-                    _lastReleaseMove[image.Image] = ++_clock;
-                }
+                await StepAsync(worker, 7, round);
             }
-            else
-            {
-                Tell($"{version} moves {image.Image}");
-                await registries.PutAsync(image.Image, digest, token);
-                model.Tags[image.Tag] = (version, false);
-                yield return true;
-                await history.Tags.RecordMoveAsync(run, image, current, digest, TagVerdict.Moved, verdict.Why, token);
-                _lastReleaseMove[image.Image] = ++_clock;
-            }
-
-            yield return true;
-            await history.Ledger.RecordImageAsync(run, image.Ordinal, isMoved ? ImageStatus.Pushed : ImageStatus.Kept, isMoved ? digest : current, null, token);
-            await history.Tags.UnlockAsync(run, image.Image, token);
-            yield return true;
         }
-
-        await history.Ledger.FinishAsync(run, ReleaseStatus.Published, null, [], token);
-        Tell($"{version} is published");
-        _published.Add(version);
-        foreach (var model in _models.Values)
-        {
-            model.Published.Add(version);
-        }
-
-        _releaseInHand = default;
     }
 
-    /// <summary>What a worker does with a wish.</summary>
-    private async IAsyncEnumerable<bool> CarryOutAsync()
+    /// <summary>A late put is found by the drift check, whose next look comes as soon as the game wants.</summary>
+    private async Task PutBackAsync()
     {
-        if (await history.Changes.ClaimAsync(TimeSpan.FromMinutes(10), token) is not { } claimed)
+        foreach (var image in _late.Keys.ToList())
         {
-            yield return false;
-            yield break;
+            var (host, name, tag, past) = (image.Repository.Host, image.Repository.Name, image.Tag, DateTimeOffset.UnixEpoch);
+            await history.Database.WriteAsync(
+                (context, stop) => context.TagOwners.Where(owner => owner.Host == host && owner.Repository == name && owner.Tag == tag && owner.NextCheckAt != null)
+                    .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, past), stop),
+                token);
         }
 
-        var (change, image) = (claimed.Change, claimed.Change.Image);
-        _wishInHand = change.Id;
-        yield return true;
-        while (!await history.Changes.TryLockAsync(claimed, TimeSpan.FromMinutes(10), token))
+        if (_late.Count > 0)
         {
-            yield return false;
+            await workers[0].CheckDriftAsync(token);
+            await SettleAsync();
         }
-
-        var model = _models[image.Repository.Host];
-        var current = await registries.GetAsync(image, token);
-        var decision = await history.Changes.DecideAsync(claimed, current, await registries.ListAsync(image.Repository, token), token);
-        var expected = change.Kind == TagChangeKind.Settle ? model.SettlesOn(image.Tag, _scopes[image.Tag]) : TargetOf(change, model);
-        yield return true;
-        var to = current;
-        if (decision is ChangeDecision.Put put)
-        {
-            to = (Digest.TryParse(put.Source, out var digest) ? digest : await registries.GetAsync(image with { Tag = put.Source }, token)).ShouldNotBeNull(_story.ToString());
-            await history.Changes.IntendAsync(claimed, put, to, token);
-            yield return true;
-            await registries.PutAsync(image, to, token);
-            if (change.Kind == TagChangeKind.Move)
-            {
-                model.Tags[image.Tag] = (Version(change.To!), true);
-            }
-            else if (expected is not null)
-            {
-                model.Tags[image.Tag] = (expected, false);
-            }
-
-            yield return true;
-        }
-
-        Tell($"{change.Kind} of {image}: {decision}");
-        await history.Changes.FinishAsync(claimed, decision, current, to, token);
-        if (expected is not null && (change.Kind == TagChangeKind.Move || !model.Tags.TryGetValue(image.Tag, out var now) || now.Version != expected))
-        {
-            model.Tags[image.Tag] = (expected, change.Kind == TagChangeKind.Move);
-        }
-
-        await history.Changes.UnlockAsync(claimed, token);
-        _wishInHand = default;
-    }
-
-    /// <summary>A release that moved the tag after the wish was made overtakes it.</summary>
-    private SemanticVersion? TargetOf(TagChange change, TagModel model)
-    {
-        var version = Version(change.To!);
-        return _lastReleaseMove.GetValueOrDefault(change.Image) > _wishes[change.Id] || model.Retracted.Contains(version) ? null : version;
     }
 
     private async Task JudgeAsync()
     {
-        foreach (var (host, model) in _models)
+        foreach (var (host, model) in Referee.Models)
         {
-            foreach (var tag in _scopes.Keys)
+            foreach (var image in FloatingTags.Select(tag => Image(host, tag)))
             {
-                var image = Image(host, tag);
-                var expected = model.Tags.TryGetValue(tag, out var entry) ? entry.Version : null;
-                var digest = expected is null ? null : DigestOf(expected);
+                var expected = model.Tags.TryGetValue(image.Tag, out var entry) ? entry.Version : null;
+                var digest = expected is null ? null : ManifestOf(expected).Digest;
                 var owner = await history.Queries.TagOwnerAsync(image, token);
-                (await registries.GetAsync(image, token)).ShouldBe(digest, $"{image} belongs on {expected?.ToString() ?? "nothing"}\n{_story}");
                 (owner?.Version).ShouldBe(expected?.ToString(), $"{image} in the history\n{_story}");
                 (owner?.Digest).ShouldBe(digest?.Value, $"{image} in the history\n{_story}");
+                var found = await registries.GetAsync(image, token);
+                (found == digest || _late.TryGetValue(image, out var late) && found == late)
+                    .ShouldBeTrue($"{image} belongs on {expected?.ToString() ?? "nothing"}, and is on {(found is null ? "nothing" : _versions[found])}\n{_story}");
             }
         }
 
-        (await history.Runs.ClaimAsync("worker", engine: null, TimeSpan.FromMinutes(1), token)).ShouldBeNull(_story.ToString());
+        foreach (var (version, (id, _)) in _releases)
+        {
+            var release = (await history.Queries.ReleaseAsync(id, token)).ShouldNotBeNull();
+            release.Status.ShouldBe(Fails(version) == GameFailure.None ? ReleaseStatus.Published : ReleaseStatus.Failed, $"{version}\n{_story}");
+            if (release.Status == ReleaseStatus.Published)
+            {
+                release.Images.ShouldAllBe(image => image.Status == ImageStatus.Pushed || image.Status == ImageStatus.Kept, $"{version}\n{_story}");
+            }
+        }
+
+        (await PendingAsync()).ShouldBe(0, $"wishes are left\n{_story}");
+    }
+
+    private Task<int> PendingAsync() =>
+        history.Database.ReadAsync(
+            (context, stop) => context.TagChanges.CountAsync(change => change.Repository == RepositoryName && change.Status == TagChangeStatus.Pending, stop), token);
+
+    /// <summary>What a worker held is free.</summary>
+    private async Task ExpireAsync(GameWork? work)
+    {
+        if (work is null)
+        {
+            return;
+        }
+
+        _ended++;
+        var (id, fence, past) = (work.Id, work.Fence, DateTimeOffset.UnixEpoch);
+        await history.Database.WriteAsync(
+            async (context, stop) =>
+            {
+                await context.Releases.Where(row => row.Id == id && row.Fence == fence && row.LeaseUntil != null)
+                    .ExecuteUpdateAsync(row => row.SetProperty(release => release.LeaseUntil, past), stop);
+                await context.TagChanges.Where(row => row.Id == id && row.Fence == fence && row.LeaseUntil != null)
+                    .ExecuteUpdateAsync(row => row.SetProperty(change => change.LeaseUntil, past), stop);
+                return await context.ResourceLocks.Where(row => row.ReleaseId == id && row.Fence == fence)
+                    .ExecuteUpdateAsync(row => row.SetProperty(held => held.Until, past), stop);
+            },
+            token);
+    }
+
+    private Task<bool> HoldsAsync(GameWork work, ImageRef image)
+    {
+        var (resource, id, fence, past) = ($"tag:{image}", work.Id, work.Fence, DateTimeOffset.UnixEpoch);
+        return history.Database.ReadAsync(
+            (context, stop) => context.ResourceLocks.AnyAsync(held => held.Resource == resource && held.ReleaseId == id && held.Fence == fence && held.Until > past, stop), token);
+    }
+
+    /// <summary>Whoever waits for a registry, or for a tag, has waited long enough.</summary>
+    private async Task<int> EndWaitsAsync()
+    {
+        var past = DateTimeOffset.UnixEpoch;
+        var ended = await history.Database.WriteAsync(
+            async (context, stop) =>
+            {
+                var changes = await context.TagChanges.Where(row => row.Repository == RepositoryName && row.Status == TagChangeStatus.Pending && row.NextAt > past)
+                    .ExecuteUpdateAsync(row => row.SetProperty(change => change.NextAt, past), stop);
+                return changes + await context.Releases.Where(row => row.ProjectId == _project && row.FinishedAt == null && row.NotBefore > past)
+                    .ExecuteUpdateAsync(row => row.SetProperty(release => release.NotBefore, past), stop);
+            },
+            token);
+        _ended += ended;
+        return ended;
+    }
+
+    /// <summary>Where a game was lost, the next one finds nothing of it under way.</summary>
+    private Task AbandonAsync()
+    {
+        var now = DateTimeOffset.UnixEpoch;
+        return history.Database.WriteAsync(
+            async (context, stop) =>
+            {
+                await context.TagChanges.Where(row => row.Repository == RepositoryName && row.Status == TagChangeStatus.Pending)
+                    .ExecuteUpdateAsync(row => row.SetProperty(change => change.Status, TagChangeStatus.Failed), stop);
+                return await context.Releases.Where(row => row.ProjectId == _project && row.FinishedAt == null)
+                    .ExecuteUpdateAsync(row => row.SetProperty(release => release.Status, ReleaseStatus.Failed).SetProperty(release => release.FinishedAt, now), stop);
+            },
+            CancellationToken.None);
+    }
+
+    private IReadOnlyCollection<string> FloatingTags => [.. _releases.Keys.SelectMany(TagModel.TagsOf).Distinct()];
+
+    /// <summary>What comes next comes later, also where two processes make ids within one millisecond.</summary>
+    private async Task TickAsync()
+    {
+        history.Tick();
+        if (history.Time == TimeProvider.System)
+        {
+            await Task.Delay(1, token);
+        }
     }
 
     private ImageRef Image(string host, string tag) => new(new ImageRepository(host, RepositoryName), tag);
 
-    /// <summary>What the build of a version makes, wherever it is pushed.</summary>
-    private Digest DigestOf(SemanticVersion version)
-    {
-        ref var digest = ref CollectionsMarshal.GetValueRefOrAddDefault(_digests, version, out _);
-        return digest ??= registries.Build($"{_project} {version}");
-    }
-
     private static T Any<T>(IReadOnlyCollection<T> all, int pick) => all.ElementAt(pick % all.Count);
-
-    private static SemanticVersion Version(string text) => SemanticVersion.TryParseTag(text, out var version) ? version : throw new ArgumentException(text);
-
-    private void Tell(string what) => _story.AppendLine(what);
 }

@@ -10,15 +10,20 @@ internal sealed class TagModel
     public HashSet<SemanticVersion> Retracted { get; } = [];
     public Dictionary<string, (SemanticVersion Version, bool ByOperator)> Tags { get; } = [];
 
-    private SemanticVersion? Highest(FloatingScope scope) =>
-        Published.Concat(Strays).Where(version => version.IsStable && scope.Contains(version) && !Retracted.Contains(version)).Max();
+    /// <summary>Of <c>{major}</c>, <c>{major}.{minor}</c> and <c>latest</c>; 0.x has no <c>{major}</c>.</summary>
+    public static IEnumerable<string> TagsOf(SemanticVersion version) =>
+        version.Major.IsZero ? ["latest", $"0.{version.Minor}"] : ["latest", $"{version.Major}", $"{version.Major}.{version.Minor}"];
 
-    public bool MovesTo(SemanticVersion version, FloatingScope scope) =>
-        version.IsStable && !Retracted.Contains(version) && (Highest(scope) is not { } highest || highest <= version);
+    public bool MovesTo(SemanticVersion version, string tag) =>
+        version.IsStable && !Retracted.Contains(version) && (Highest(tag) is not { } highest || highest <= version);
 
-    public SemanticVersion? SettlesOn(string tag, FloatingScope scope) =>
+    public SemanticVersion? SettlesOn(string tag) =>
         Tags.TryGetValue(tag, out var now) && now.ByOperator && !Retracted.Contains(now.Version)
-            || Highest(scope) is not { } highest || !Tags.ContainsKey(tag) && !Published.Contains(highest)
+            || Highest(tag) is not { } highest || !Tags.ContainsKey(tag) && !Published.Contains(highest)
             ? null
             : highest;
+
+    private SemanticVersion? Highest(string tag) =>
+        Published.Concat(Strays).Concat(Tags.TryGetValue(tag, out var now) ? [now.Version] : [])
+            .Where(version => version.IsStable && TagsOf(version).Contains(tag) && !Retracted.Contains(version)).Max();
 }

@@ -90,7 +90,7 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
         await RetractAsync(id);
 
         var latest = run.Release.Images.Single(image => image.Tag == "latest");
-        (await History.Tags.DecideAsync(run, latest, Version("2.0.0"), DigestOf(1), ["v1.0.0", "v2.0.0"], Token))
+        (await History.Tags.DecideAsync(run, latest, Version("2.0.0"), ["v1.0.0", "v2.0.0"], Token))
             .ShouldBeOfType<FloatingVerdict.Keep>().Code.ShouldBe(ReasonCode.Retracted);
     }
 
@@ -332,7 +332,7 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
         var latest = run.Release.Images.Single(image => image.Tag == "latest");
         var owner = await History.Queries.TagOwnerAsync(Latest, Token);
         var current = owner?.Digest is { } text ? Digest.Parse(text) : null;
-        var verdict = await History.Tags.DecideAsync(run, latest, Version(run.Release.Version!), current, listed, Token);
+        var verdict = await History.Tags.DecideAsync(run, latest, Version(run.Release.Version!), listed, Token);
         var (to, recorded) = verdict is FloatingVerdict.Move ? (digest, TagVerdict.Moved) : (current, TagVerdict.Kept);
         await History.Tags.RecordMoveAsync(run, latest, current, to, recorded, verdict.Why, Token);
         await History.Ledger.FinishAsync(run, ReleaseStatus.Published, null, [], Token);

@@ -1,0 +1,62 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using ReleaseBot.Core;
+using ReleaseBot.Integration.History;
+using ReleaseBot.Registries;
+using ReleaseBot.Worker;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.Worker;
+
+/// <summary>A put under a tag's lock, and what comes in between.</summary>
+public sealed class TagLockTests
+{
+    private static readonly ImageRef Latest = new(new ImageRepository("registry.example", "acme/app"), "latest");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task What_A_Straggler_Puts_Before_The_Read_Back_Is_Put_Right(int stragglers)
+    {
+        using ImaginedRegistry registry = new();
+        var (ours, late) = (registry.Build("ours"), registry.Build("a straggler's"));
+        using var client = Client(new Straggler(registry, late.Digest, stragglers));
+
+        await TagLock.PutAsync(client, Latest, ours, Token);
+
+        (await registry.GetAsync(Latest, Token)).ShouldBe(ours.Digest);
+    }
+
+    [Fact]
+    public async Task A_Registry_That_Never_Shows_What_Was_Put_Is_Told()
+    {
+        using ImaginedRegistry registry = new();
+        var (ours, other) = (registry.Build("ours"), registry.Build("another"));
+        using var client = Client(new Straggler(registry, other.Digest, int.MaxValue));
+
+        (await Should.ThrowAsync<RegistryException>(TagLock.PutAsync(client, Latest, ours, Token))).Fault.ShouldBe(RegistryFault.Corrupt);
+    }
+
+    private static RegistryClient Client(HttpMessageHandler way) => new(
+        new RegistrySettings { Name = "main", Host = Latest.Repository.Host }, new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System,
+        NullLogger<RegistryClient>.Instance, RegistryLimits.Default, way);
+
+    /// <summary>After each of our first puts comes another's.</summary>
+    private sealed class Straggler(ImaginedRegistry registry, Digest late, int puts) : DelegatingHandler(registry.Connect())
+    {
+        private int _left = puts;
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var answer = await base.SendAsync(request, cancellationToken);
+            if (request.Method == HttpMethod.Put && _left-- > 0)
+            {
+                await registry.PushAsync(Latest, late, cancellationToken);
+            }
+
+            return answer;
+        }
+    }
+}
