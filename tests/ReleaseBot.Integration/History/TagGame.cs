@@ -160,7 +160,7 @@ internal sealed class TagGame(
                 await KillAsync(workers[pick % workers.Count]);
                 break;
             case < 35:
-                await SleepAsync(workers[pick % workers.Count]);
+                await SleepAsync(workers[pick % workers.Count], isTakenOver: pick / workers.Count % 2 == 0);
                 break;
             case < 38:
                 Wake(pick);
@@ -204,17 +204,18 @@ internal sealed class TagGame(
         Tell($"{worker} is killed before {call}");
         var work = worker.Work;
         await worker.KillAsync();
-        await ExpireAsync(work);
+        await ExpireAsync(work, isTakenOver: true);
     }
 
-    /// <summary>A worker stands still until all that it held has run out. Another of its kind goes on.</summary>
-    private async Task SleepAsync(GameWorker worker)
+    /// <summary>A worker stands still until its locks have run out. Another of its kind goes on.</summary>
+    /// <param name="isTakenOver">Whether somebody is free for what it has in hand; else it may find it to be its own still.</param>
+    private async Task SleepAsync(GameWorker worker, bool isTakenOver)
     {
         if (worker.Work is { } work && worker.StandsBefore is { } call && !worker.IsAsleep && workers.Count(other => other.IsForReleases == worker.IsForReleases && !other.IsAsleep) > 1)
         {
             Tell($"{worker} falls asleep before {call}");
             (worker.IsAsleep, worker.IsLate) = (true, true);
-            await ExpireAsync(work);
+            await ExpireAsync(work, isTakenOver);
         }
     }
 
@@ -403,7 +404,7 @@ internal sealed class TagGame(
             (context, stop) => context.TagChanges.CountAsync(change => change.Repository == RepositoryName && change.Status == TagChangeStatus.Pending, stop), token);
 
     /// <summary>What a worker held is free.</summary>
-    private async Task ExpireAsync(GameWork? work)
+    private async Task ExpireAsync(GameWork? work, bool isTakenOver)
     {
         if (work is null)
         {
@@ -415,10 +416,14 @@ internal sealed class TagGame(
         await history.Database.WriteAsync(
             async (context, stop) =>
             {
-                await context.Releases.Where(row => row.Id == id && row.Fence == fence && row.LeaseUntil != null)
-                    .ExecuteUpdateAsync(row => row.SetProperty(release => release.LeaseUntil, past), stop);
-                await context.TagChanges.Where(row => row.Id == id && row.Fence == fence && row.LeaseUntil != null)
-                    .ExecuteUpdateAsync(row => row.SetProperty(change => change.LeaseUntil, past), stop);
+                if (isTakenOver)
+                {
+                    await context.Releases.Where(row => row.Id == id && row.Fence == fence && row.LeaseUntil != null)
+                        .ExecuteUpdateAsync(row => row.SetProperty(release => release.LeaseUntil, past), stop);
+                    await context.TagChanges.Where(row => row.Id == id && row.Fence == fence && row.LeaseUntil != null)
+                        .ExecuteUpdateAsync(row => row.SetProperty(change => change.LeaseUntil, past), stop);
+                }
+
                 return await context.ResourceLocks.Where(row => row.ReleaseId == id && row.Fence == fence)
                     .ExecuteUpdateAsync(row => row.SetProperty(held => held.Until, past), stop);
             },
@@ -472,7 +477,7 @@ internal sealed class TagGame(
         history.Tick();
         if (history.Time == TimeProvider.System)
         {
-            await Task.Delay(1, token);
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, token);
         }
     }
 
