@@ -100,7 +100,7 @@ internal sealed class TagGame(
 
     public GameTrouble TakeTrouble(string host)
     {
-        if (_troubles.GetValueOrDefault(host) is not (> 0 and var requests, var kind))
+        if (_troubles.GetValueOrDefault(host) is not ( > 0 and var requests, var kind))
         {
             return GameTrouble.None;
         }
@@ -181,8 +181,15 @@ internal sealed class TagGame(
     {
         for (var call = 0; call < calls && !worker.IsAsleep; call++)
         {
+            var work = worker.Work;
             await worker.StepAsync(pick, token);
             Referee.ThrowIfWrong();
+            if (worker is { Work: null, IsLate: true })
+            {
+                // What it no longer worked on for want of a lock is still its own until the lease runs out.
+                await ExpireAsync(work, isTakenOver: true);
+            }
+
             if (worker.IsIdle)
             {
                 worker.Saw = _ended;
