@@ -262,6 +262,7 @@ internal sealed class GameWorker : IAsyncDisposable
         var (refusal, before) = await _survey.ExamineAsync(run, image, token);
         if (refusal is null && image.Status != ImageStatus.Pushed)
         {
+            await _history.Tags.BeginPushAsync(run.Claimed, image, token);
             await _gate.PassAsync($"the engine's push of {image.Image}");
             await _game!.Registries.PushAsync(image.Image, manifest.Digest, token);
             await _history.Tags.RecordMoveAsync(

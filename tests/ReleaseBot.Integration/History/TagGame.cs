@@ -388,8 +388,7 @@ internal sealed class TagGame(
                 (owner?.Version).ShouldBe(expected?.ToString(), $"{image} in the history\n{_story}");
                 (owner?.Digest).ShouldBe(digest?.Value, $"{image} in the history\n{_story}");
                 var found = await registries.GetAsync(image, token);
-                (found == digest || _late.TryGetValue(image, out var late) && found == late)
-                    .ShouldBeTrue($"{image} belongs on {expected?.ToString() ?? "nothing"}, and is on {(found is null ? "nothing" : _versions[found])}\n{_story}");
+                found.ShouldBe(digest, $"{image} belongs on {expected?.ToString() ?? "nothing"}, and is on {(found is null ? "nothing" : _versions[found])}\n{_story}");
             }
         }
 
