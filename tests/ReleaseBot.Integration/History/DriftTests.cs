@@ -119,6 +119,7 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
         (await History.Drift.DriftAsync(check, late, isRestored: true, "it came late", [], Token)).ShouldBeTrue();
 
         var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
+        (await History.Changes.TryLockAsync(claimed, History.Lease, Token)).ShouldBeTrue();
         (await History.Changes.DecideAsync(claimed, Digest.Of("a stranger's, since"u8), [], Token)).ShouldBeOfType<ChangeDecision.Overtaken>();
         var put = (await History.Changes.DecideAsync(claimed, late, [], Token)).ShouldBeOfType<ChangeDecision.Put>();
         await History.Changes.IntendAsync(claimed, put, check.Digest, Token);

@@ -4,7 +4,6 @@ using ReleaseBot.History;
 using ReleaseBot.Integration.GitLab;
 using ReleaseBot.Integration.History;
 using ReleaseBot.Parts;
-using ReleaseBot.StandIns.GitLab;
 using ReleaseBot.Web;
 using Shouldly;
 using Xunit;

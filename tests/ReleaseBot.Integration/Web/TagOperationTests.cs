@@ -154,9 +154,11 @@ public sealed class TagOperationTests : IAsyncLifetime
     {
         var queue = _web.Get<TagChangeQueue>();
         var claimed = (await queue.ClaimAsync(TimeSpan.FromMinutes(1), WebFixture.Cancellation)).ShouldNotBeNull();
+        (await queue.TryLockAsync(claimed, TimeSpan.FromMinutes(1), WebFixture.Cancellation)).ShouldBeTrue();
         var owner = await _web.Get<HistoryQueries>().TagOwnerAsync(claimed.Change.Image, WebFixture.Cancellation);
         var current = Digest.Parse(owner.ShouldNotBeNull().Digest!);
         var put = (await queue.DecideAsync(claimed, current, [], WebFixture.Cancellation)).ShouldBeOfType<ChangeDecision.Put>();
         await queue.FinishAsync(claimed, put, current, Digest.Parse(put.Source), WebFixture.Cancellation);
+        await queue.UnlockAsync(claimed, WebFixture.Cancellation);
     }
 }
