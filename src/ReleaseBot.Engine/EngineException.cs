@@ -32,6 +32,12 @@ public enum PushFault
     /// <summary>The registry wants other credentials, or these may not push there. Permanent.</summary>
     Denied,
 
+    /// <summary>
+    /// The registry wanted credentials and got none that it knows: they are wrong, or the engine never learnt how to log in. The registry has to be asked
+    /// which it is.
+    /// </summary>
+    NotLoggedIn,
+
     /// <summary>The registry does not take this image under this name, e.g. an immutable tag. Permanent.</summary>
     Refused,
 

@@ -64,9 +64,9 @@ internal static class Problems
     public static ProblemHttpResult VersionRetracted(string to, string by, string reason) =>
         Of(StatusCodes.Status409Conflict, "version-retracted", "The version was retracted", $"{to} was retracted by {by}, for good: {reason} Choose another version, or publish a new one.");
 
-    public static ProblemHttpResult NothingToRetract(string what) =>
+    public static ProblemHttpResult NothingToRetract(string what, string whose = "") =>
         Of(StatusCodes.Status409Conflict, "nothing-to-retract", "There is no version to retract",
-            $"{what} has no version tag that a floating tag could be moved to. A floating tag is put elsewhere with POST /api/v1/images/move.");
+            $"{what} has no version tag of its own that a floating tag could be moved to.{whose} A floating tag is put elsewhere with POST /api/v1/images/move.");
 
     public static ProblemHttpResult OfRelease(string reference, Guid release) =>
         Of(StatusCodes.Status409Conflict, "of-release", "The tag is a release's own",

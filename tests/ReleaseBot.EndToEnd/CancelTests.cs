@@ -49,6 +49,22 @@ public sealed class CancelTests(ServiceParts parts)
         (await shop.Api.ImageAsync($"{shop.Second.Host}/{shop.Path}:{Tag}")).Digest.ShouldBe(digest);
     }
 
+    [Fact]
+    public async Task Cancel_Ends_The_Release_Though_A_Registry_Answers_Nothing()
+    {
+        await using var shop = await ReleaseScenario.StartAsync(parts);
+        var reached = ReleaseScenario.StallAsync(shop.Second, _ => shop.First.Count("PUT", $"/manifests/{Tag}") > 0);
+        await shop.PushTagAsync(Tag);
+        await reached;
+        var pushing = (await shop.Api.FindAsync(shop.Path, Tag)).ShouldNotBeNull();
+
+        await shop.Api.PostAsync($"api/v1/releases/{pushing.Id}/cancel", null);
+
+        var canceled = await shop.WaitForEndAsync(Tag);
+        (canceled.Status, canceled.Reason?.Code).ShouldBe(("canceled", "canceled"));
+        (await shop.Api.LogAsync(canceled.Id)).ShouldNotContain("an unexpected fault");
+    }
+
     private static bool IsRunning(string argument) => Directory.EnumerateDirectories("/proc").Any(process =>
     {
         try

@@ -61,6 +61,21 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     }
 
     [Fact]
+    public async Task Engine_That_A_Passing_Fault_Kept_From_Logging_In_Does_Not_Fail_The_Release()
+    {
+        await using var shop = await ReleaseScenario.StartAsync(parts);
+        // The engine asks so how to log in; after a 500 it pushes without, and is refused.
+        var asked = 0;
+        shop.First.On(request => request is { Method: "GET", Path: "/v2/", Authorization: null } && Interlocked.Increment(ref asked) == 1, new ProxyFault.Answer(500), times: 1);
+
+        var release = await shop.PublishAsync(Tag);
+
+        asked.ShouldBeGreaterThan(0);
+        await shop.DigestAsync(Tag);
+        (await shop.Api.LogAsync(release.Id)).ShouldContain("though the registry takes these credentials");
+    }
+
+    [Fact]
     public async Task Registry_That_Stands_Still_In_The_Middle_Of_A_Push_Is_Left_For_The_Other()
     {
         await using var shop = await ReleaseScenario.StartAsync(parts);

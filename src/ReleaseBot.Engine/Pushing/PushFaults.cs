@@ -11,6 +11,7 @@ internal static partial class PushFaults
     public static PushFault Sort(string message) =>
         Away().IsMatch(message) ? PushFault.Unavailable
         : Missing().IsMatch(message) ? PushFault.ImageMissing
+        : NotLoggedIn().IsMatch(message) ? PushFault.NotLoggedIn
         : NotAllowed().IsMatch(message) ? PushFault.Denied
         : PushFault.Refused;
 
@@ -49,8 +50,11 @@ internal static partial class PushFaults
     [GeneratedRegex("does not exist locally|no such image|No such image", RegexOptions.IgnoreCase)]
     private static partial Regex Missing();
 
+    [GeneratedRegex("^unauthorized: authentication required|no basic auth credentials", RegexOptions.IgnoreCase)]
+    private static partial Regex NotLoggedIn();
+
     [GeneratedRegex(
-        @"unauthorized|\bdenied\b|forbidden|no basic auth credentials|insufficient_scope|authorization failed|authentication required|incorrect username or password|\b(?:401|403)\b",
+        @"unauthorized|\bdenied\b|forbidden|insufficient_scope|authorization failed|authentication required|incorrect username or password|\b(?:401|403)\b",
         RegexOptions.IgnoreCase)]
     private static partial Regex NotAllowed();
 

@@ -56,14 +56,16 @@ public sealed class Handovers(HistoryDatabase database)
                     return HandoverOutcome.NoOwner;
                 }
 
-                if (owner.HandedToProjectId == projectId && owner.HandedToRef == heir.FullName)
+                var isOwner = owner.ProjectId == projectId && owner.Ref == heir.FullName;
+                if (isOwner ? owner.HandedToRef is null : owner.HandedToProjectId == projectId && owner.HandedToRef == heir.FullName)
                 {
                     return HandoverOutcome.AlreadyTheirs;
                 }
 
                 context.Handovers.Add(Row(image.Repository, image.Tag, owner.ProjectId, owner.Ref, projectId, heir.FullName, by, reason, now));
-                owner.HandedToProjectId = projectId;
-                owner.HandedToRef = heir.FullName;
+                // Given back to its owner, it is nobody else's to take, and its owner may not replace it any more than before.
+                owner.HandedToProjectId = isOwner ? null : projectId;
+                owner.HandedToRef = isOwner ? null : heir.FullName;
                 await context.SaveChangesAsync(token);
                 return HandoverOutcome.Done;
             },

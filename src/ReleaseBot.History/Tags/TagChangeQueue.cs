@@ -223,7 +223,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
         var standsOn = current is null || owner?.Digest == current.Value ? owner : await VersionAtAsync(context, change, current, cancellationToken);
         // A worker that was killed put it, and did not write it down.
         var isUnrecorded = current is not null && change.Digest == current.Value && owner?.Digest != current.Value;
-        if (current is not null && standsOn is null && !isUnrecorded)
+        if (current is not null && owner is not null && standsOn is null && !isUnrecorded)
         {
             return new ChangeDecision.Keep("it does not point to what we put there; whoever moved it past us is not corrected by a retraction");
         }

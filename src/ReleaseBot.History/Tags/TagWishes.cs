@@ -21,8 +21,9 @@ public abstract record WishResult
     /// <summary>The version was retracted.</summary>
     public sealed record IsRetracted(string By, string Reason, DateTimeOffset At) : WishResult;
 
-    /// <summary>The release has no version tag that could be taken out of the reckoning.</summary>
-    public sealed record NothingToRetract : WishResult;
+    /// <summary>The release has no version tag of its own that could be taken out of the reckoning.</summary>
+    /// <param name="Taken">A version tag that the release planned and that is another release's, which <paramref name="Owner"/> names.</param>
+    public sealed record NothingToRetract(ImageRef? Taken = null, Guid? Owner = null) : WishResult;
 
     /// <summary>The tag is a release's own: that is what has to be retracted, with all its registries.</summary>
     public sealed record OfRelease(Guid ReleaseId) : WishResult;
@@ -85,14 +86,37 @@ public sealed class TagWishes(HistoryDatabase database)
                     return new WishResult.Accepted([]);
                 }
 
+                var own = new List<ReleaseImage>();
+                var refusal = new WishResult.NothingToRetract();
+                foreach (var image in versions)
+                {
+                    var owner = await TagLedger.OwnerAsync(context, image.Image, token);
+                    // What a release has only planned may be another's, and what it has only reserved a stranger's. While it runs, it may yet become its own.
+                    if (owner is null || owner.ReleaseId == releaseId && owner is { IsPublished: false, Digest: null, PushBegunAt: null }
+                        ? !release.Status.IsFinal()
+                        : owner.ReleaseId == releaseId)
+                    {
+                        own.Add(image);
+                    }
+                    else if (owner is not null)
+                    {
+                        refusal = new WishResult.NothingToRetract(image.Image, owner.ReleaseId);
+                    }
+                }
+
+                if (own.Count == 0)
+                {
+                    return refusal;
+                }
+
                 var now = await database.NowAsync(context, token);
                 (release.RetractedAt, release.RetractedBy, release.RetractedReason) = (now, by, reason);
-                foreach (var image in versions)
+                foreach (var image in own)
                 {
                     await RetractAsync(context, image.Image, release.Version, releaseId, by, reason, now, token);
                 }
 
-                return await SettleAsync(context, versions.Select(image => image.Image.Repository).Distinct(), by, reason, now, token);
+                return await SettleAsync(context, own.Select(image => image.Image.Repository).Distinct(), by, reason, now, token);
             },
             cancellationToken);
 

@@ -49,10 +49,12 @@ internal sealed class QueryText
             return null;
         }
 
-        // In a query a plus sign stands for a space, and whoever pastes a time with an offset forgets to encode it.
-        return DateTimeOffset.TryParse(
+        // In a query a plus sign stands for a space, and whoever pastes a time with an offset forgets to encode it. A space between date and time is another
+        // matter: with a plus in its place the time would be taken for an offset, and the answer be that of another day.
+        var isTimed = value.Length > 10 && value[10] is ('T' or 't');
+        return (isTimed || value.Length == 10) && DateTimeOffset.TryParse(
             value.Replace(' ', '+'), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
-            && time.Year is > 1970 and < 9999 && char.IsAsciiDigit(value[0]) && value.Length >= 10 && value[4] == '-'
+            && time.Year is > 1970 and < 9999 && char.IsAsciiDigit(value[0]) && value[4] == '-'
             ? time
             : Refuse<DateTimeOffset?>(name, "a time of RFC 3339 is expected, e.g. 2026-01-31T12:00:00Z.");
     }

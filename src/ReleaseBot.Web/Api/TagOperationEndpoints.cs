@@ -169,6 +169,7 @@ internal static partial class TagOperationEndpoints
         return await wishes.RetractAsync(id, caller, reason, context.RequestAborted) switch
         {
             WishResult.Accepted accepted => await RetractedAsync(accepted, caller, id.ToString(), reason, signal, logger, context.RequestAborted),
+            WishResult.NothingToRetract { Taken: { } taken, Owner: { } owner } => Problems.NothingToRetract($"Release {id}", $" {taken} is release {owner}'s."),
             WishResult.NothingToRetract => Problems.NothingToRetract($"Release {id}"),
             _ => Problems.ReleaseNotFound(id),
         };
@@ -192,6 +193,11 @@ internal static partial class TagOperationEndpoints
         if (image is not null && !GitRef.TryParse(request.Ref, out heir!))
         {
             return Problems.InvalidParameter("ref", "the full name of the ref that may take the tag is expected, e.g. refs/tags/v1.2.3.");
+        }
+
+        if (image is null && request.Ref is not null)
+        {
+            return Problems.InvalidParameter("ref", "a ref takes a tag, and the reference names none: HOST/REPOSITORY:TAG is expected. Without a ref the whole repository changes hands.");
         }
 
         if (request.Project is not { Length: > 0 and <= 1024 } name || name.Contains('\0', StringComparison.Ordinal))

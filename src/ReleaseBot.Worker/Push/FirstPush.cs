@@ -36,6 +36,13 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
             // The next attempt sees that neither the engine nor a registry has it, and builds again.
             return new StageResult.Wait(new Reason(ReasonCode.EngineUnavailable, $"The engine no longer holds the image: {exception.Message}"), TimeSpan.Zero);
         }
+        catch (EnginePushException exception) when (exception.Fault == PushFault.NotLoggedIn)
+        {
+            // An engine that gets a 500 when it asks how to log in pushes without logging in (moby/moby registry/auth.go, PingV2Registry). Whether our
+            // credentials are refused, the registry itself is asked.
+            await client.CheckPushAsync(image.Repository, cancellationToken);
+            throw new EnginePushException(PushFault.Unavailable, $"the engine could not log in ({exception.Message}), though the registry takes these credentials");
+        }
 
         var seen = await client.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
         if (seen != digest)

@@ -102,11 +102,16 @@ internal sealed partial class RunExecutor(
 
     private async Task EndEarlyAsync(ReleaseRun run, RunEnd end)
     {
+        if (end == RunEnd.Canceled)
+        {
+            await AdoptPutsAsync(run);
+        }
+
+        // Begun only now: a registry that answers nothing may have taken as long already, and the end has to be written all the same.
         using var limit = new CancellationTokenSource(LastWords, time);
         switch (end)
         {
             case RunEnd.Canceled:
-                await AdoptPutsAsync(run);
                 await pipeline.FinishAsync(run, ReleaseStatus.Canceled, new Reason(ReasonCode.Canceled, "Canceled by an operator; what was pushed already stays."), limit.Token);
                 break;
             case RunEnd.Stopping:

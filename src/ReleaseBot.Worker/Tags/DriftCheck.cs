@@ -110,7 +110,7 @@ internal sealed partial class DriftCheck(
         var what = seen is null
             ? $"{check.Image} was published as {check.Digest.Short} and is gone from the registry"
             : $"{check.Image} was published as {check.Digest.Short}, and the registry says {seen.Short}{(isOurs ? ", of an older attempt of ours" : ": somebody pushed past us")}";
-        var why = isRestored ? $"{what}; it is put back" : $"{what}; set Publishing:RestoreVersions to have it put back";
+        var why = isRestored ? $"{what}; {(seen is null ? "a worker tries to put it back" : "it is put back")}" : $"{what}; set Publishing:RestoreVersions to have it put back";
         await WriteAsync(check, seen, isRestored, why, cancellationToken);
     }
 

@@ -60,7 +60,7 @@ public sealed class DockerEnginePushTests(DockerEngineFixture fixture) : IAsyncL
         foreach (var credential in new[] { wrong, null })
         {
             var fault = await FaultAsync(Target("shop/app", "1.0.0"), credential);
-            fault.Fault.ShouldBe(PushFault.Denied, fault.Message);
+            fault.Fault.ShouldBe(PushFault.NotLoggedIn, fault.Message);
             fault.Message.ShouldNotContain("not-the-password");
         }
 

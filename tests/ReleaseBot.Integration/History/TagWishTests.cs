@@ -144,6 +144,43 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
         (await RetractAsync("v9.9.9")).ShouldBeOfType<WishResult.OfRelease>().ReleaseId.ShouldBe(failed);
     }
 
+    [Fact]
+    public async Task A_Release_That_Never_Owned_The_Tag_Retracts_Nothing_Of_The_Owners()
+    {
+        var owner = await PublishTagAsync("v1.0.0", 1);
+        var refused = await QueueTagAsync(7, "v1.0.0", 2);
+        await FailAsync(await ClaimRunAsync());
+
+        (await RetractAsync(refused)).ShouldBe(new WishResult.NothingToRetract(Repository.WithTag("v1.0.0"), owner));
+
+        (await ReadAsync(refused)).RetractedAt.ShouldBeNull();
+        (await MoveAsync(Latest, "v1.0.0")).ShouldBeOfType<WishResult.Accepted>();
+    }
+
+    [Fact]
+    public async Task A_Release_That_Failed_After_Its_Push_Began_Can_Be_Retracted()
+    {
+        await PublishTagAsync("v1.0.0", 1);
+        var failed = await FailAfterReservingAsync("v9.9.9", 9, hasBegun: true);
+
+        (await RetractAsync(failed)).ShouldBeOfType<WishResult.Accepted>().Changes.ShouldHaveSingleItem();
+        (await ReadAsync(failed)).RetractedAt.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task A_Tag_That_Is_Given_Back_To_Its_Owner_Is_Nobody_Elses_To_Take_Nor_Its_Owners_To_Replace()
+    {
+        await PublishTagAsync("v1.0.0", 1);
+        var image = Repository.WithTag("v1.0.0");
+        (await History.Handovers.GiveAsync(image, 7, GitRef.Tag("v1.0.0"), "ops", "to itself", Token)).ShouldBe(HandoverOutcome.AlreadyTheirs);
+        (await History.Handovers.GiveAsync(image, 7, GitRef.Tag("v1.0.0_a"), "ops", "a slip", Token)).ShouldBe(HandoverOutcome.Done);
+
+        (await History.Handovers.GiveAsync(image, 7, GitRef.Tag("v1.0.0"), "ops", "back", Token)).ShouldBe(HandoverOutcome.Done);
+
+        (await History.Tags.StandingAsync(image, Token)).ShouldNotBeNull().HandedTo.ShouldBeNull();
+        (await History.Handovers.OfAsync(image, 10, Token)).Count.ShouldBe(2);
+    }
+
     private async Task<Guid> FailAfterReservingAsync(string tag, int target, bool hasBegun)
     {
         await QueueTagAsync(7, tag, target);

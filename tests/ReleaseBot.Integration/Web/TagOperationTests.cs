@@ -102,6 +102,8 @@ public sealed class TagOperationTests : IAsyncLifetime
     [InlineData("images/hand-over", """{"reference":"registry.example/acme/shop","project":"acme/none","reason":"why"}""", 404, "project-not-found")]
     [InlineData("images/hand-over", """{"reference":"registry.example/acme/shop:v1.0.0","project":7,"reason":"why"}""", 400, "invalid-parameter")]
     [InlineData("images/hand-over", """{"reference":"shop","project":7,"reason":"why"}""", 400, "invalid-parameter")]
+    [InlineData("images/hand-over", """{"reference":"registry.example/acme/shop","project":8,"ref":"refs/tags/v1.0.0","reason":"why"}""", 400, "invalid-parameter")]
+    [InlineData("images/hand-over", """{"reference":"registry.example/acme/shop:v1.0.0","project":7,"ref":"refs/tags/v1.0.0","reason":"why"}""", 409, "already-theirs")]
     public async Task What_Can_Not_Be_Done_Is_A_Problem_And_Changes_Nothing(string path, string body, int status, string problem)
     {
         var answer = await _web.PostAsync($"/api/v1/{path}", body);

@@ -16,9 +16,9 @@ public sealed class FaultSortingTests
     private static readonly RegistryCredential Bob = new("registry.example", "bob", new Secret("s3cret/+pass"));
 
     [Theory]
-    [InlineData("unauthorized: authentication required", PushFault.Denied)]
+    [InlineData("unauthorized: authentication required", PushFault.NotLoggedIn)]
     [InlineData("denied: requested access to the resource is denied", PushFault.Denied)]
-    [InlineData("no basic auth credentials", PushFault.Denied)]
+    [InlineData("no basic auth credentials", PushFault.NotLoggedIn)]
     [InlineData("unauthorized: incorrect username or password", PushFault.Denied)]
     [InlineData("error parsing HTTP 403 response body: unexpected end of JSON input: \"\"", PushFault.Denied)]
     [InlineData("Get \"https://r.example/jwt/auth\": unauthorized: HTTP Basic: Access denied", PushFault.Denied)]
