@@ -64,13 +64,14 @@ internal sealed partial class LogFeed : IAsyncDisposable
         _reader = Task.Run(() => ReadAsync(releaseId, history, logs));
     }
 
-    public bool IsLost
+    /// <summary>It reads no more. Whoever follows from now on needs another: a release that had ended may run again.</summary>
+    public bool IsOver
     {
         get
         {
             lock (_lock)
             {
-                return _isLost;
+                return _isLost || _hasEnded;
             }
         }
     }

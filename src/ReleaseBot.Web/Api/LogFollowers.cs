@@ -45,7 +45,7 @@ internal sealed class LogFollowers : IDisposable
                 return null;
             }
 
-            if (!_feeds.TryGetValue(releaseId, out var feed) || feed.IsLost)
+            if (!_feeds.TryGetValue(releaseId, out var feed) || feed.IsOver)
             {
                 _feeds[releaseId] = feed = new LogFeed(releaseId, _history, _logs, _time, _logger);
             }

@@ -148,8 +148,9 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
     public async Task A_Release_That_Never_Owned_The_Tag_Retracts_Nothing_Of_The_Owners()
     {
         var owner = await PublishTagAsync("v1.0.0", 1);
-        var refused = await QueueTagAsync(7, "v1.0.0", 2);
-        await FailAsync(await ClaimRunAsync());
+        var refused = await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(2));
+        var job = await ClaimVerificationAsync();
+        (await History.Verification.QueueAsync(job, Verified(job, null), Token)).ShouldNotBeNull().Code.ShouldBe(ReasonCode.VersionExists);
 
         (await RetractAsync(refused)).ShouldBe(new WishResult.NothingToRetract(Repository.WithTag("v1.0.0"), owner));
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
+using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Web;
 using Shouldly;
@@ -113,6 +114,28 @@ public sealed class LogTests : IAsyncLifetime
         }
 
         (await NextAsync(events)).ShouldBe((null, "end", "published"));
+    }
+
+    [Fact]
+    public async Task Who_Follows_A_Release_That_Runs_Again_Is_Not_Told_Of_Its_Earlier_End()
+    {
+        await _web.LogAsync(_run, "one\n");
+        // As long as this one has not gone, neither has the live end that it reads.
+        await using var slow = _web.Get<LogFollowers>().TryFollow(_run.Release.Id).ShouldNotBeNull();
+        await _web.Get<RunLedger>().FinishAsync(_run, ReleaseStatus.Failed, new Reason(ReasonCode.BuildFailed, "It does not build."), [], WebFixture.Cancellation);
+        while (slow.After(1) is FeedStep.Wait wait)
+        {
+            await wait.Changed.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, WebFixture.Cancellation);
+        }
+
+        slow.After(1).ShouldBeOfType<FeedStep.Ended>();
+        (await _web.PostAsync($"/api/v1/releases/{_run.Release.Id}/retry", "{}")).Status.ShouldBe(HttpStatusCode.Accepted);
+        using var follower = await FollowAsync("1");
+        var events = follower.Events();
+
+        await _web.LogAsync(await _web.StartRunAsync(), "two\n");
+
+        (await NextAsync(events)).ShouldBe(("2", "message", "two"));
     }
 
     [Fact]
