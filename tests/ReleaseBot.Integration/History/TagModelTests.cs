@@ -59,6 +59,6 @@ public abstract class TagModelTests(IDatabases databases, int games, int gamesOn
         int.TryParse(Environment.GetEnvironmentVariable("RELEASEBOT_RUNS"), CultureInfo.InvariantCulture, out var runs) ? runs : fallback;
 }
 
-public sealed class TagModelOnSqlite() : TagModelTests(SqliteDatabases.InMemory, 120, 5);
+public sealed class TagModelOnSqlite() : TagModelTests(SqliteDatabases.InMemory, 60, 5);
 
 public sealed class TagModelOnPostgres(PostgresServer server) : TagModelTests(new PostgresDatabases(server), 15, 4);
