@@ -125,7 +125,7 @@ build() {
     good "built in $(seconds_since "$from") s"
 }
 
-# The program as the README has it published, for the tests that start it: compiled ahead it needs half the processor's time to start,
+# The program as the README has it published, for the tests that start it: compiled ahead it starts with three fifths of the processor's time,
 # and what is tested is what people get.
 publish() {
     local from
