@@ -103,7 +103,7 @@ public sealed class DriftLedger(HistoryDatabase database)
 
             owner.DriftAt = null;
             owner.DriftDigest = null;
-            owner.NextCheckAt = now + await WaitAsync(context, owner, now, token);
+            await LookAgainAsync(context, owner, null, now, token);
             return hadDrifted;
         }, cancellationToken);
 
@@ -119,33 +119,67 @@ public sealed class DriftLedger(HistoryDatabase database)
     /// The registry says something else, or nothing. Written down and told once for each thing that it says. A tag that a release or
     /// an operator is about to move is left alone, for the move is made before it is written down.
     /// </summary>
-    /// <param name="isRestored">A worker is to put the tag back.</param>
+    /// <param name="isRestored">A worker is to put the tag back: at once, and again at later looks as long as the registry says the same.</param>
     /// <param name="tellings">Those who hear of failures are told.</param>
     /// <returns>Whether this was news.</returns>
     public Task<bool> DriftAsync(DueCheck check, Digest? seen, bool isRestored, string why, IReadOnlyList<NotifyRule> tellings, CancellationToken cancellationToken) =>
         ChangeAsync(check, async (context, owner, now, token) =>
         {
             Saw(owner, seen, now);
-            owner.NextCheckAt = now + await WaitAsync(context, owner, now, token);
-            if (owner.DriftAt is not null && owner.DriftDigest == seen?.Value
-                || await (isRestored && check.Kind == ImageTagKind.Floating
+            var found = owner.DriftAt is { } before && owner.DriftDigest == seen?.Value ? before : (DateTimeOffset?)null;
+            var last = found is { } since ? await LastTryAsync(context, check.Image, since, token) : null;
+            // A straggler's put is evidence once. That the registry refused to have it put back then takes nothing from it.
+            var wish = isRestored ? why : check.Kind == ImageTagKind.Floating && last?.Status == TagChangeStatus.Failed ? last.Reason : null;
+            await LookAgainAsync(context, owner, wish is null ? null : now - (found ?? now), now, token);
+            var isTried = wish is not null && (last is null || now >= last.CreatedAt + Grown(last.CreatedAt - found!.Value, LongestWaitOfFloating));
+            if (found is not null && !isTried
+                || await (isTried && check.Kind == ImageTagKind.Floating
                     ? IsLeftAloneAsync(context, check.Image, seen, now, token)
                     : IsMovingAsync(context, check.Image, token)))
             {
                 return false;
             }
 
-            (owner.DriftAt, owner.DriftDigest) = (now, seen?.Value);
-            context.TagMoves.Add(Found(owner, check.Digest, seen, TagVerdict.Drifted, why, now));
+            if (isTried)
+            {
+                context.TagChanges.Add(TagWishes.Change(database.NewId(now), check.Image, TagChangeKind.Restore, Name, wish!, now, owner.Tag, owner.Digest));
+            }
+
             if (isRestored)
             {
-                context.TagChanges.Add(TagWishes.Change(database.NewId(now), check.Image, TagChangeKind.Restore, Name, why, now, owner.Tag, owner.Digest));
                 await AccountForAsync(context, check, seen, token);
             }
 
+            if (found is not null)
+            {
+                return false;
+            }
+
+            (owner.DriftAt, owner.DriftDigest) = (now, seen?.Value);
+            context.TagMoves.Add(Found(owner, check.Digest, seen, TagVerdict.Drifted, why, now));
             await TellAsync(context, owner, why, tellings, now, token);
             return true;
         }, cancellationToken);
+
+    /// <summary>
+    /// Has the version tags that are known to have drifted looked at at once: they are to be put back now, and were not when they were found.
+    /// </summary>
+    /// <returns>How many there are.</returns>
+    public Task<int> HastenAsync(CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                return await context.TagOwners
+                    .Where(owner => owner.NextCheckAt > now && owner.DriftAt != null && owner.Kind == ImageTagKind.Version)
+                    .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, (DateTimeOffset?)now), token);
+            },
+            cancellationToken);
+
+    /// <summary>The last wish to put a tag back since it was found where it is.</summary>
+    private static Task<TagChange?> LastTryAsync(HistoryContext context, ImageRef image, DateTimeOffset found, CancellationToken cancellationToken) =>
+        context.TagChanges.Of(image).Where(change => change.Kind == TagChangeKind.Restore && change.CreatedAt >= found)
+            .OrderByDescending(change => change.Id).FirstOrDefaultAsync(cancellationToken);
 
     private static async Task<bool> IsMovingAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken)
     {
@@ -207,18 +241,27 @@ public sealed class DriftLedger(HistoryDatabase database)
         }
     }
 
-    private static async Task<TimeSpan> WaitAsync(HistoryContext context, TagOwner owner, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <param name="drift">How long a drift that is to be put right is known; the next try comes with the next look. Null where nothing is tried.</param>
+    private static async Task LookAgainAsync(HistoryContext context, TagOwner owner, TimeSpan? drift, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var image = new ImageRef(new ImageRepository(owner.Host, owner.Repository), owner.Tag);
         if (await context.OpenPuts.Of(image).AnyAsync(cancellationToken))
         {
-            return OpenPuts.Look;
+            owner.NextCheckAt = now + OpenPuts.Look;
+            return;
         }
 
         var isUnderFloating = await context.TagOwners.AnyAsync(
             row => row.ReleaseId == owner.ReleaseId && row.Kind == ImageTagKind.Floating && row.Host == owner.Host && row.Repository == owner.Repository, cancellationToken);
-        var cap = isUnderFloating ? LongestWaitOfFloating : LongestWait;
-        var grown = (now - owner.UpdatedAt) / 10;
+        owner.NextCheckAt = now + (drift is { } age
+            ? Grown(age, LongestWaitOfFloating)
+            : Grown(now - owner.UpdatedAt, isUnderFloating ? LongestWaitOfFloating : LongestWait));
+    }
+
+    /// <summary>A tenth of an age: what is old is looked at seldom, what is new often.</summary>
+    private static TimeSpan Grown(TimeSpan age, TimeSpan cap)
+    {
+        var grown = age / 10;
         return grown < FirstCheck ? FirstCheck : grown > cap ? cap : grown;
     }
 

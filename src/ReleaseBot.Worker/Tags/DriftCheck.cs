@@ -26,6 +26,15 @@ internal sealed partial class DriftCheck(
     /// <summary>It can't be asked now, but may be configured again.</summary>
     private static readonly TimeSpan WaitWhenNotConfigured = TimeSpan.FromDays(1);
 
+    /// <summary>Before the first round: what was found while <c>Publishing:RestoreVersions</c> was off is put back now, and not at its next look, in a week.</summary>
+    public async Task BeginAsync(CancellationToken cancellationToken)
+    {
+        if (publishing.RestoreVersions)
+        {
+            await ledger.HastenAsync(cancellationToken);
+        }
+    }
+
     /// <returns>How many tags were looked at.</returns>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {

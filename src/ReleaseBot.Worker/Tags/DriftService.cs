@@ -8,9 +8,21 @@ namespace ReleaseBot.Worker;
 /// <summary>A round of the drift check at every interval of the reconciler: both look for what happened past us.</summary>
 internal sealed partial class DriftService(DriftCheck check, ReconcileSettings settings, TimeProvider time, ILogger<DriftService> logger) : BackgroundService
 {
+    private bool _hasBegun;
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        LoopPace.OfRounds("The drift check", settings.Interval, time, logger)
-            .RepeatAsync(async token => Log.Looked(logger, await check.RunAsync(token)), stoppingToken);
+        LoopPace.OfRounds("The drift check", settings.Interval, time, logger).RepeatAsync(RoundAsync, stoppingToken);
+
+    private async Task RoundAsync(CancellationToken cancellationToken)
+    {
+        if (!_hasBegun)
+        {
+            await check.BeginAsync(cancellationToken);
+            _hasBegun = true;
+        }
+
+        Log.Looked(logger, await check.RunAsync(cancellationToken));
+    }
 
     private static partial class Log
     {

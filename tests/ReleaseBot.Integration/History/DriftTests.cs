@@ -45,6 +45,99 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task A_Drift_That_Was_Found_Before_It_Was_To_Be_Put_Back_Is_Put_Back_And_Told_Once()
+    {
+        var check = await PublishAndClaimAsync();
+        (await History.Drift.DriftAsync(check, null, isRestored: false, "it is gone", TellAll, Token)).ShouldBeTrue();
+        (await History.RowsAsync<TagChange>()).ShouldBeEmpty();
+        (await History.Drift.ClaimAsync(10, Token)).ShouldBeEmpty();
+
+        // RestoreVersions was set, and the worker started again.
+        (await History.Drift.HastenAsync(Token)).ShouldBe(1);
+        (await History.Drift.ClaimAsync(10, Token)).ShouldHaveSingleItem().ShouldBe(check);
+        (await History.Drift.DriftAsync(check, null, isRestored: true, "it is gone", TellAll, Token)).ShouldBeFalse();
+        (await History.Drift.DriftAsync(check, null, isRestored: true, "it is gone", TellAll, Token)).ShouldBeFalse();
+
+        (await History.RowsAsync<TagChange>()).ShouldHaveSingleItem().Kind.ShouldBe(TagChangeKind.Restore);
+        (await DriftsAsync()).ShouldHaveSingleItem().MoreDrift.ShouldBe(0);
+        (await History.Queries.MovesAsync(V1, 2, Token)).Count(move => move.Verdict == TagVerdict.Drifted).ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData(ImageTagKind.Version)]
+    [InlineData(ImageTagKind.Floating)]
+    public async Task What_The_Registry_Refused_To_Put_Back_Is_Tried_Again_At_Later_Looks(ImageTagKind kind)
+    {
+        var check = await PublishAndClaimAsync(kind);
+        var seen = Digest.Of("a straggler's"u8);
+        (await History.Drift.DriftAsync(check, seen, isRestored: true, "it came late", TellAll, Token)).ShouldBeTrue();
+        await RefuseAsync();
+
+        // A refused put stays open, for which the tag is looked at each minute: the tries are rarer.
+        await AgeAsync(found: TimeSpan.FromMinutes(4), tried: TimeSpan.FromMinutes(4));
+        await LookAgainAsync(wishes: 1);
+        (await NextAsync()).ShouldBeLessThan(TimeSpan.FromMinutes(2));
+        await AgeAsync(found: TimeSpan.FromMinutes(6), tried: TimeSpan.FromMinutes(6));
+        await LookAgainAsync(wishes: 2);
+        (await RefuseAsync()).ShouldBe("it came late");
+
+        // After half a day they are an hour apart.
+        await AgeAsync(found: TimeSpan.FromHours(13), tried: TimeSpan.FromMinutes(50));
+        await LookAgainAsync(wishes: 2);
+        await AgeAsync(found: TimeSpan.FromHours(13), tried: TimeSpan.FromMinutes(70));
+        await LookAgainAsync(wishes: 3);
+        (await DriftsAsync()).ShouldHaveSingleItem().MoreDrift.ShouldBe(0);
+
+        // Of a floating tag the evidence is used up by then: what is found looks like somebody else's.
+        async Task LookAgainAsync(int wishes)
+        {
+            (await History.Drift.DriftAsync(
+                check, seen, isRestored: kind == ImageTagKind.Version, kind == ImageTagKind.Version ? "it came late" : "somebody's", TellAll, Token)).ShouldBeFalse();
+            (await History.RowsAsync<TagChange>()).Count.ShouldBe(wishes);
+        }
+
+        async Task<TimeSpan> NextAsync() =>
+            (await History.Queries.TagOwnerAsync(check.Image, Token)).ShouldNotBeNull().NextCheckAt.ShouldNotBeNull() - History.Time.GetUtcNow();
+
+        async Task<string> RefuseAsync()
+        {
+            var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
+            (await History.Changes.TryLockAsync(claimed, History.Lease, Token)).ShouldBeTrue();
+            var put = (await History.Changes.DecideAsync(claimed, seen, [], Token)).ShouldBeOfType<ChangeDecision.Put>();
+            await History.Changes.IntendAsync(claimed, put, check.Digest, Token);
+            await History.Changes.FinishAsync(claimed, new ChangeDecision.Refuse("403"), null, null, Token);
+            await History.Changes.UnlockAsync(claimed, Token);
+            return claimed.Change.Reason;
+        }
+
+        async Task AgeAsync(TimeSpan found, TimeSpan tried)
+        {
+            var now = History.Time.GetUtcNow();
+            await History.Database.WriteAsync(
+                async (context, token) =>
+                    await context.TagChanges.ExecuteUpdateAsync(row => row.SetProperty(change => change.CreatedAt, now - tried), token)
+                    + await context.TagOwners.Where(owner => owner.DriftAt != null)
+                        .ExecuteUpdateAsync(row => row.SetProperty(owner => owner.DriftAt, (DateTimeOffset?)(now - found)), token),
+                Token);
+        }
+    }
+
+    [Fact]
+    public async Task A_Drift_That_Is_To_Be_Put_Right_Is_Looked_At_Soon_However_Old_The_Tag_Is()
+    {
+        var check = await PublishAndClaimAsync();
+        await History.Database.WriteAsync(
+            (context, token) => context.TagOwners.ExecuteUpdateAsync(
+                row => row.SetProperty(owner => owner.UpdatedAt, History.Time.GetUtcNow() - TimeSpan.FromDays(100)), token),
+            Token);
+
+        await History.Drift.DriftAsync(check, null, isRestored: true, "it is gone", [], Token);
+
+        var owner = (await History.Queries.TagOwnerAsync(V1, Token)).ShouldNotBeNull();
+        (owner.NextCheckAt - owner.DriftAt).ShouldBe(TimeSpan.FromMinutes(5));
+    }
+
+    [Fact]
     public async Task A_Straggler_Of_Ours_Is_Known_By_What_It_Built()
     {
         await QueueTagAsync(7, "v1.0.0", 1);
