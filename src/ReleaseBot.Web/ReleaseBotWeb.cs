@@ -23,6 +23,7 @@ public static class ReleaseBotWeb
         services.AddSingleton<LoopbackOnly>();
         services.AddSingleton<LogFollowers>();
         services.AddSingleton<RefLookup>();
+        services.AddSingleton<RegistryQuestions>();
         services.AddSingleton<PlanForecast>();
         services.AddSingleton<ReplayPlanner>();
         services.AddSingleton<WorkSignal>();

@@ -22,6 +22,10 @@ public sealed record TagStanding(
     public RegistryLook? Seen { get; init; }
 
     public bool IsHandedTo(Release release) => HandedTo is { } heir && heir == (release.ProjectId, release.Ref.FullName);
+
+    /// <summary>A branch that comes back to a commit moves its own tags alone; those of the commit stay as they are.</summary>
+    public bool IsOfSameCommit(Release release) =>
+        release.RefKind == RefKind.Branch && Commit == release.Commit && ProjectId == release.ProjectId && Ref == release.Ref.FullName;
 }
 
 /// <summary>Owners of tags and repositories, and every move of a tag.</summary>

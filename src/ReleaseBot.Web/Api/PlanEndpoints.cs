@@ -15,8 +15,8 @@ internal sealed record PlannedImageJson(
     [property: Description("What the tag points to now by our own deed.")] string? Current,
     [property: Description("Of a tag that is kept or refused.")] string? Code,
     string Reason,
-    [property: Description("What a worker last saw in the registry, at registryAskedAt; null where the tag was gone or none has looked.")] string? RegistryDigest,
-    [property: Description("Null where no worker has looked at the tag.")] DateTimeOffset? RegistryAskedAt);
+    [property: Description("What the registry said at registryAskedAt; null where it had no such tag then, or was never asked.")] string? RegistryDigest,
+    [property: Description("Now, where this process could ask; else when a worker last looked, and null where none has.")] DateTimeOffset? RegistryAskedAt);
 
 internal sealed record SkippedTagJson(string Registry, string Tag, string Reason);
 

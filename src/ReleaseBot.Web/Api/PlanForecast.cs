@@ -3,12 +3,9 @@ using ReleaseBot.History;
 
 namespace ReleaseBot.Web;
 
-/// <summary>Says what a release of a ref would do now, from what GitLab says of the ref and from history.</summary>
-internal sealed class PlanForecast(TagForecast tags)
+/// <summary>Says what a release of a ref would do now, from what GitLab says of the ref, from history, and from what registries say where they can be asked.</summary>
+internal sealed class PlanForecast(TagForecast tags, RegistryQuestions registries)
 {
-    private const string Note =
-        "By history alone: the registries were not asked, so a tag that somebody else put there is not seen here. registryDigest is what a worker last saw, at registryAskedAt.";
-
     /// <param name="target">The object that the ref should point to; where it points to another by now, the release would be rejected.</param>
     public async Task<PlanJson> OfAsync(FoundRef found, ObjectId target, CancellationToken cancellationToken)
     {
@@ -17,19 +14,21 @@ internal sealed class PlanForecast(TagForecast tags)
         var refusal = ReleasePlanner.Verify(found.Ref, target, verified, found.Rule);
         return ReleasePlanner.Plan(found.Rule, found.Project.Path, found.Ref, state.Commit, state.CommittedAt) switch
         {
-            PlanResult.Refused refused => Json(found, null, refusal ?? refused.Reason, [], []),
-            PlanResult.Planned planned => Json(
-                found,
-                planned.Plan.Version,
-                refusal,
-                await tags.OfAsync(found.Project.Id, found.Ref, target, planned.Plan, found.Rule.Overwrite, cancellationToken),
-                planned.Plan.Skipped),
+            PlanResult.Refused refused => Json(found, null, refusal ?? refused.Reason, [], [], "No tag of it was looked at."),
+            PlanResult.Planned planned => await OfAsync(found, target, planned.Plan, refusal, cancellationToken),
             _ => throw new System.Diagnostics.UnreachableException(),
         };
     }
 
+    private async Task<PlanJson> OfAsync(FoundRef found, ObjectId target, ReleasePlan plan, Reason? refusal, CancellationToken cancellationToken)
+    {
+        var (facts, note) = await registries.AskAsync(plan.Images, cancellationToken);
+        var images = await tags.OfAsync(found.Project.Id, found.Ref, target, found.State.Commit, plan, found.Rule.Overwrite, facts, cancellationToken);
+        return Json(found, plan.Version, refusal, images, plan.Skipped, note);
+    }
+
     private static PlanJson Json(
-        FoundRef found, SemanticVersion? version, Reason? refusal, IReadOnlyList<ForecastImage> images, IReadOnlyList<SkippedTag> skipped)
+        FoundRef found, SemanticVersion? version, Reason? refusal, IReadOnlyList<ForecastImage> images, IReadOnlyList<SkippedTag> skipped, string note)
     {
         // One tag that is somebody else's rejects the whole release.
         var refusedImage = images.FirstOrDefault(image => image.Verdict == ForecastVerdict.Refuse);
@@ -46,6 +45,6 @@ internal sealed class PlanForecast(TagForecast tags)
                 image.Image.Registry, image.Image.Image.ToString(), image.Image.Kind.ToText(), image.Verdict.ToText(), image.Current,
                 image.Code?.ToText(), image.Why, image.Seen?.Digest, image.Seen?.At))],
             [.. skipped.Select(tag => new SkippedTagJson(tag.Registry, tag.Template, tag.Why))],
-            Note);
+            note);
     }
 }

@@ -43,36 +43,19 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
             return (null, found.Digest);
         }
 
-        if (image.Kind != ImageTagKind.Version || run.Rule.Overwrite == OverwritePolicy.Allow)
-        {
-            return (null, found.Digest);
-        }
-
         var standing = await tags.StandingAsync(image.Image, cancellationToken);
-        if (standing?.IsHandedTo(run.Release) == true)
+        switch (NameFinding.Of(image.Image, image.Kind, run.Rule.Overwrite, standing, run.Release, found.Digest, found.ConfigDigest?.Value))
         {
-            return (null, found.Digest);
+            case NameFinding.Refused refused:
+                return (StageResult.Of(image, ReleaseStatus.Rejected, refused.Reason), found.Digest);
+            case NameFinding.Stays:
+                run.Log.Say($"{image.Image} was published already, from this commit of this branch, as {found.Digest.Short}");
+                await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, found.Digest, null, cancellationToken);
+                run.MarkPushed(image, found.Digest);
+                break;
         }
 
-        if (standing is { IsPublished: true } && standing.Digest == found.Digest && IsOfSameCommit(standing, run.Release))
-        {
-            run.Log.Say($"{image.Image} was published already, from this commit of this branch, as {found.Digest.Short}");
-            await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, found.Digest, null, cancellationToken);
-            run.MarkPushed(image, found.Digest);
-            return (null, found.Digest);
-        }
-
-        if (standing is { IsPublished: false } && (standing.Digest == found.Digest || found.ConfigDigest is { } config && standing.ImageIds.Contains(config.Value)))
-        {
-            // Pushed by a release that never reached published: nobody was told of it, so it may go.
-            return (null, found.Digest);
-        }
-
-        var reason = standing is { IsPublished: true }
-            ? $"{image.Image} was published by release {standing.ReleaseId} as {found.Digest.Short}, and a published version never changes."
-            : $"{image.Image} exists in the registry as {found.Digest.Short} and was not published by us.";
-        var refusal = new Reason(ReasonCode.VersionExists, $"{reason} Release a new version, or set Overwrite to Allow.");
-        return (StageResult.Of(image, ReleaseStatus.Rejected, refusal), found.Digest);
+        return (null, found.Digest);
     }
 
     /// <summary>Whether the bytes can be had without a build: from a registry that holds them, or from this worker's engine.</summary>
@@ -109,10 +92,6 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
             }
         }
     }
-
-    /// <summary>A branch that comes back to a commit moves its own tags alone; those of the commit stay as they are.</summary>
-    private static bool IsOfSameCommit(TagStanding standing, Release release) =>
-        release.RefKind == RefKind.Branch && standing.Commit == release.Commit && standing.ProjectId == release.ProjectId && standing.Ref == release.Ref.FullName;
 
     private static bool IsOwn(ReleaseRun run, RegistryManifest found) =>
         run.Digest is { } digest ? found.Digest == digest : run.ImageId is { } imageId && found.ConfigDigest?.Value == imageId;

@@ -5,19 +5,33 @@ using ReleaseBot.Web;
 namespace ReleaseBot.Hosting;
 
 /// <summary>Lets the web role ask registries where both roles are one process, and the credentials are here anyway.</summary>
-internal sealed class RegistryReader(RegistryClients clients, ReleaseBotSettings settings, TimeProvider time) : IRegistryReader
+internal sealed class RegistryReader(RegistryClients clients, TimeProvider time) : IRegistryReader
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
-    public async Task<Digest?> DigestAsync(ImageRef image, CancellationToken cancellationToken)
+    public Task<Digest?> DigestAsync(ImageRef image, CancellationToken cancellationToken) =>
+        AskAsync(image.Repository.Host, (client, token) => client.HeadManifestAsync(image.Repository.Name, image.Tag, token), cancellationToken);
+
+    public Task<(Digest? Digest, string? ImageId)> ImageAsync(ImageRef image, CancellationToken cancellationToken) =>
+        AskAsync(
+            image.Repository.Host,
+            async (client, token) => await client.GetManifestAsync(image.Repository.Name, image.Tag, token) is { } manifest
+                ? (manifest.Digest, manifest.ConfigDigest?.Value)
+                : ((Digest?)null, (string?)null),
+            cancellationToken);
+
+    public Task<IReadOnlyList<string>> TagsAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+        AskAsync<IReadOnlyList<string>>(
+            repository.Host, async (client, token) => await client.ListTagsAsync(repository.Name, token).ToListAsync(token), cancellationToken);
+
+    private async Task<T> AskAsync<T>(string host, Func<RegistryClient, CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
     {
-        var registry = settings.Registries.Values.FirstOrDefault(registry => registry.Host == image.Repository.Host)
-            ?? throw new RegistryReadException($"{image.Repository.Host} is not among the configured registries");
+        var client = clients.OfHost(host) ?? throw new RegistryReadException($"{host} is not among the configured registries");
         using var limit = new CancellationTokenSource(Limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            return await clients.Get(registry.Name).HeadManifestAsync(image.Repository.Name, image.Tag, either.Token);
+            return await ask(client, either.Token);
         }
         catch (RegistryException exception)
         {
@@ -25,7 +39,7 @@ internal sealed class RegistryReader(RegistryClients clients, ReleaseBotSettings
         }
         catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new RegistryReadException($"{registry.Name} did not answer within {Limit.TotalSeconds:F0} s", exception);
+            throw new RegistryReadException($"{client.Name} did not answer within {Limit.TotalSeconds:F0} s", exception);
         }
     }
 }

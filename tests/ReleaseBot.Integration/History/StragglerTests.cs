@@ -95,7 +95,8 @@ public abstract class StragglerTests(IDatabases databases) : HistoryTest(databas
         var verdict = await History.Tags.DecideAsync(backPort, LatestOf(backPort), Version("1.0.1"), ["v1.0.0", "v1.0.1", "v2.0.0"], Token);
         verdict.ShouldBeOfType<FloatingVerdict.Keep>().Code.ShouldBe(ReasonCode.NotNewest);
         var plan = Verified(await JobLikeAsync("v1.0.2", 4)).Plan;
-        var forecast = await new TagForecast(History.Database, History.Tags).OfAsync(7, GitRef.Tag("v1.0.2"), Object(4), plan, OverwritePolicy.Refuse, Token);
+        var forecast = await new TagForecast(History.Database, History.Tags).OfAsync(
+            7, GitRef.Tag("v1.0.2"), Object(4), Object(4), plan, OverwritePolicy.Refuse, RegistryFacts.None, Token);
         forecast.Single(image => image.Image.Image == Latest).Verdict.ShouldBe(ForecastVerdict.Keep);
     }
 
