@@ -19,6 +19,20 @@ public sealed record FloatingScope(BigInteger? Major, BigInteger? Minor, BigInte
     };
 }
 
+/// <summary>Why a version counts among those that a floating tag chooses from.</summary>
+public enum CountedFor
+{
+    /// <summary>We published it.</summary>
+    Published,
+    /// <summary>The registry lists it, and not by our doing.</summary>
+    Listed,
+    /// <summary>We put the tag on it, however far its release has come.</summary>
+    Standing,
+}
+
+/// <summary>A version that a floating tag takes into account.</summary>
+public readonly record struct CountedVersion(SemanticVersion Version, CountedFor For);
+
 /// <summary>Whether a floating tag moves to a release's image, and why.</summary>
 public abstract record FloatingVerdict(string Why)
 {
@@ -31,8 +45,8 @@ public abstract record FloatingVerdict(string Why)
 public static class FloatingTags
 {
     /// <param name="candidate">The version of the release at hand.</param>
-    /// <param name="published">Every version in the repository that counts: published ones by history, and whatever the registry held. Unstable ones and other scopes are passed over.</param>
-    public static FloatingVerdict Decide(SemanticVersion? candidate, FloatingScope scope, IEnumerable<SemanticVersion> published)
+    /// <param name="counted">Every version in the repository that counts: published ones by history, and whatever the registry held. Unstable ones and other scopes are passed over.</param>
+    public static FloatingVerdict Decide(SemanticVersion? candidate, FloatingScope scope, IEnumerable<CountedVersion> counted)
     {
         if (candidate is null)
         {
@@ -44,13 +58,32 @@ public static class FloatingTags
             return new FloatingVerdict.Keep(ReasonCode.PreRelease, $"{candidate} is a pre-release, which moves no floating tag");
         }
 
-        var highest = Highest(scope, published);
-        return highest is not null && highest > candidate
-            ? new FloatingVerdict.Keep(ReasonCode.NotNewest, $"{highest} is published and higher than {candidate} among {scope}")
+        return Highest(scope, counted) is { } highest && highest.Version > candidate
+            ? new FloatingVerdict.Keep(ReasonCode.NotNewest, $"{Said(highest)} and higher than {candidate} among {scope}")
             : new FloatingVerdict.Move($"{candidate} is the highest published stable version among {scope}");
     }
 
     /// <summary>The version that a floating tag of the scope belongs on; null where none is stable and in the scope.</summary>
-    public static SemanticVersion? Highest(FloatingScope scope, IEnumerable<SemanticVersion> published) =>
-        published.Where(version => version.IsStable && scope.Contains(version)).Max();
+    /// <returns>Of what counts for several reasons, the first of them.</returns>
+    public static CountedVersion? Highest(FloatingScope scope, IEnumerable<CountedVersion> counted)
+    {
+        CountedVersion? highest = null;
+        foreach (var one in counted)
+        {
+            if (one.Version.IsStable && scope.Contains(one.Version)
+                && (highest is not { } best || one.Version > best.Version || one.Version.Equals(best.Version) && one.For < best.For))
+            {
+                highest = one;
+            }
+        }
+
+        return highest;
+    }
+
+    private static string Said(CountedVersion counted) => counted.For switch
+    {
+        CountedFor.Published => $"{counted.Version} is published",
+        CountedFor.Listed => $"{counted.Version} is in the registry, though not by us (retract it if it is not to count),",
+        _ => $"{counted.Version} is not published, but is what we put this tag on,",
+    };
 }

@@ -1,7 +1,7 @@
 namespace ReleaseBot.History;
 
 /// <summary>
-/// A put of a floating tag that was begun. Whoever made it removes the row with what came of it; what a worker that was killed, or thought dead, leaves behind
+/// A put of a floating or branch tag that was begun. Whoever made it removes the row with what came of it; what a worker that was killed, or thought dead, leaves behind
 /// is the evidence that a late put is our own.
 /// </summary>
 public sealed class OpenPut

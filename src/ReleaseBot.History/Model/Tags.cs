@@ -35,7 +35,7 @@ public sealed class TagOwner
     /// <summary>A full ref name.</summary>
     public string? HandedToRef { get; set; }
 
-    /// <summary>Of a published version or floating tag: when the registry is to be asked next whether it still holds the digest.</summary>
+    /// <summary>Of a published version tag, and of any floating or branch tag that was put somewhere: when the registry is to be asked next whether it still holds the digest.</summary>
     public DateTimeOffset? NextCheckAt { get; set; }
 
     /// <summary>Since when the registry is known to say something else; null while it agrees.</summary>

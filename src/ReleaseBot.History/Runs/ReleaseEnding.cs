@@ -34,10 +34,10 @@ internal static class ReleaseEnding
         {
             await context.TagOwners.Where(owner => owner.ReleaseId == release.Id)
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
-            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id && owner.Kind != ImageTagKind.Branch)
+            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id)
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, (DateTimeOffset?)(now + DriftLedger.FirstCheck)), cancellationToken);
             await context.TagOwners
-                .Where(owner => owner.ReleaseId == release.Id && owner.Kind == ImageTagKind.Floating
+                .Where(owner => owner.ReleaseId == release.Id && owner.Kind != ImageTagKind.Version
                     && context.OpenPuts.Any(put => put.Host == owner.Host && put.Repository == owner.Repository && put.Tag == owner.Tag))
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, (DateTimeOffset?)(now + OpenPuts.Look)), cancellationToken);
             await context.RepositoryOwners.Where(owner => owner.ReleaseId == release.Id)

@@ -3,12 +3,13 @@ using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
 
-/// <summary>A version or floating tag that the registry is to be asked about.</summary>
+/// <summary>A tag that the registry is to be asked about.</summary>
 /// <param name="Digest">What it was put on.</param>
-public sealed record DueCheck(ImageRef Image, ImageTagKind Kind, Digest Digest, Guid ReleaseId, string ProjectPath);
+/// <param name="ReleaseId">Null where it was settled on a version that the registry held before us.</param>
+public sealed record DueCheck(ImageRef Image, ImageTagKind Kind, Digest Digest, Guid? ReleaseId, string ProjectPath);
 
 /// <summary>
-/// Compares what registries say of published version and floating tags with what was recorded. The newest tags, and those that a floating tag points to, are
+/// Compares what registries say of published version tags, and of all floating and branch tags, with what was recorded. The newest tags, and those that a floating tag points to, are
 /// asked about most often; the waits grow with a tag's age.
 /// </summary>
 public sealed class DriftLedger(HistoryDatabase database)
@@ -61,12 +62,15 @@ public sealed class DriftLedger(HistoryDatabase database)
                 var now = await database.NowAsync(context, token);
                 var due = await TakeAsync(context, NewestDue, limit - limit / 4, now, token);
                 due.AddRange(await TakeAsync(context, LongestDue, limit - due.Count, now, token));
-                var ids = due.Select(owner => owner.ReleaseId!.Value).Distinct().ToList();
+                var ids = due.Select(owner => owner.ReleaseId).Distinct().ToList();
                 var paths = await context.Releases.Where(release => ids.Contains(release.Id)).Select(release => new { release.Id, release.ProjectPath })
                     .ToDictionaryAsync(release => release.Id, release => release.ProjectPath, token);
+                var projects = due.Where(owner => owner.ReleaseId is null).Select(owner => owner.ProjectId).Distinct().ToList();
+                var pathsOfProjects = await context.Projects.Where(project => projects.Contains(project.Id))
+                    .ToDictionaryAsync(project => project.Id, project => project.Path, token);
                 return due.ConvertAll(owner => new DueCheck(
-                    new ImageRef(new ImageRepository(owner.Host, owner.Repository), owner.Tag), owner.Kind, Digest.Parse(owner.Digest!), owner.ReleaseId!.Value,
-                    paths[owner.ReleaseId.Value]));
+                    new ImageRef(new ImageRepository(owner.Host, owner.Repository), owner.Tag), owner.Kind, Digest.Parse(owner.Digest!), owner.ReleaseId,
+                    owner.ReleaseId is { } release ? paths[release] : pathsOfProjects.GetValueOrDefault(owner.ProjectId, "")));
             },
             cancellationToken);
 
@@ -85,7 +89,7 @@ public sealed class DriftLedger(HistoryDatabase database)
             },
             cancellationToken);
 
-    /// <summary>Whether a floating tag stands on what a put of ours was begun for that nobody accounted for: a straggler's, which came late.</summary>
+    /// <summary>Whether a floating or branch tag stands on what a put of ours was begun for that nobody accounted for: a straggler's, which came late.</summary>
     public Task<bool> IsLatePutAsync(ImageRef image, Digest digest, CancellationToken cancellationToken) =>
         database.ReadAsync((context, token) => context.OpenPuts.Of(image).AnyAsync(put => put.Digest == digest.Value, token), cancellationToken);
 
@@ -129,11 +133,11 @@ public sealed class DriftLedger(HistoryDatabase database)
             var found = owner.DriftAt is { } before && owner.DriftDigest == seen?.Value ? before : (DateTimeOffset?)null;
             var last = found is { } since ? await LastTryAsync(context, check.Image, since, token) : null;
             // A straggler's put is evidence once. That the registry refused to have it put back then takes nothing from it.
-            var wish = isRestored ? why : check.Kind == ImageTagKind.Floating && last?.Status == TagChangeStatus.Failed ? last.Reason : null;
+            var wish = isRestored ? why : check.Kind != ImageTagKind.Version && last?.Status == TagChangeStatus.Failed ? last.Reason : null;
             await LookAgainAsync(context, owner, wish is null ? null : now - (found ?? now), now, token);
             var isTried = wish is not null && (last is null || now >= last.CreatedAt + Grown(last.CreatedAt - found!.Value, LongestWaitOfFloating));
             if (found is not null && !isTried
-                || await (isTried && check.Kind == ImageTagKind.Floating
+                || await (isTried && check.Kind != ImageTagKind.Version
                     ? IsLeftAloneAsync(context, check.Image, seen, now, token)
                     : IsMovingAsync(context, check.Image, token)))
             {
@@ -181,11 +185,12 @@ public sealed class DriftLedger(HistoryDatabase database)
         context.TagChanges.Of(image).Where(change => change.Kind == TagChangeKind.Restore && change.CreatedAt >= found)
             .OrderByDescending(change => change.Id).FirstOrDefaultAsync(cancellationToken);
 
+    /// <summary>A release that has put the tag, or left it, does so once: while it waits for another registry, what is found is somebody else's.</summary>
     private static async Task<bool> IsMovingAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken)
     {
         var reference = image.ToString();
         return await context.ReleaseImages.AnyAsync(
-                row => row.Reference == reference
+                row => row.Reference == reference && row.Status != ImageStatus.Pushed && row.Status != ImageStatus.Kept
                     && context.Releases.Any(release => release.Id == row.ReleaseId && release.Status == ReleaseStatus.Pushing), cancellationToken)
             || await context.TagChanges.Of(image).AnyAsync(change => change.Status == TagChangeStatus.Pending, cancellationToken);
     }
@@ -213,9 +218,14 @@ public sealed class DriftLedger(HistoryDatabase database)
             return;
         }
 
+        // A message is about a release: where the tag was settled on what is nobody's, about the last one that wished to move it.
+        var reference = new ImageRef(new ImageRepository(owner.Host, owner.Repository), owner.Tag).ToString();
+        var id = owner.ReleaseId
+            ?? await context.ReleaseImages.Where(row => row.Reference == reference).OrderByDescending(row => row.ReleaseId)
+                .Select(row => (Guid?)row.ReleaseId).FirstOrDefaultAsync(cancellationToken)
+            ?? throw new InvalidOperationException($"{reference} is a tag that no release ever planned.");
         // Locked: of two workers that find something of a release at the same moment, the second must see the first one's message.
-        var release = await database.LockedAsync(context, owner.ReleaseId!.Value, cancellationToken)
-            ?? throw new InvalidOperationException($"Release {owner.ReleaseId} owns a tag and is not there.");
+        var release = await database.LockedAsync(context, id, cancellationToken) ?? throw new InvalidOperationException($"Release {id} owns a tag and is not there.");
         foreach (var channel in channels)
         {
             var gathering = await context.OutboxMessages
@@ -299,7 +309,7 @@ public sealed class DriftLedger(HistoryDatabase database)
             {
                 var now = await database.NowAsync(context, token);
                 var owner = await TagLedger.OwnerAsync(context, check.Image, token);
-                if (owner is not { IsPublished: true } || owner.Digest != check.Digest.Value || owner.ReleaseId != check.ReleaseId)
+                if (owner is null or { Kind: ImageTagKind.Version, IsPublished: false } || owner.Digest != check.Digest.Value || owner.ReleaseId != check.ReleaseId)
                 {
                     return false;
                 }

@@ -48,20 +48,26 @@ public sealed class KnownVersions
     /// <returns>Null where it was retracted.</returns>
     public SemanticVersion? Standing(string? version) => SemanticVersion.TryParse(version, out var standing) && !IsRetracted(standing) ? standing : null;
 
-    /// <summary>What counts by history and by the registry's own list.</summary>
-    public IEnumerable<SemanticVersion> Reckon(IEnumerable<string> registryTags)
+    /// <summary>What counts for a floating tag: by history, by the registry's own list, and by where the tag stands.</summary>
+    /// <param name="standing">The version that we put the tag on, whatever the registry says at this moment: a straggler may have put it on an older one.</param>
+    public IEnumerable<CountedVersion> Reckon(IEnumerable<string> registryTags, string? standing)
     {
         foreach (var tag in _published)
         {
-            yield return tag.Version;
+            yield return new CountedVersion(tag.Version, CountedFor.Published);
         }
 
         foreach (var tag in registryTags)
         {
             if (Counts(tag, out var version))
             {
-                yield return version;
+                yield return new CountedVersion(version, CountedFor.Listed);
             }
+        }
+
+        if (Standing(standing) is { } own)
+        {
+            yield return new CountedVersion(own, CountedFor.Standing);
         }
     }
 

@@ -244,8 +244,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
         CancellationToken cancellationToken)
     {
         var scope = TagScope.Parse(change.Scope);
-        IEnumerable<SemanticVersion> counted = known.Standing(owner?.Version) is { } standing ? [.. known.Reckon(registryTags), standing] : known.Reckon(registryTags);
-        var highest = FloatingTags.Highest(scope, counted);
+        var highest = FloatingTags.Highest(scope, known.Reckon(registryTags, owner?.Version))?.Version;
         var ours = known.Published.FirstOrDefault(tag => tag.Version == highest && tag.Digest is not null);
         var isOnRetracted = standsOn is not null && await IsRetractedAsync(context, standsOn, known, cancellationToken);
         if (!isOnRetracted && owner is not null && await WasMovedByOperatorAsync(context, change, cancellationToken))
@@ -258,7 +257,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
             return new ChangeDecision.Keep($"no other stable version is published among {scope}");
         }
 
-        var why = $"{change.Reason}: {highest} is the highest published stable version that is left among {scope}";
+        var why = $"{change.Reason}: {highest} is the highest stable version that is left among {scope}";
         if (ours is not null)
         {
             return current == ours.Digest && owner?.Digest == current?.Value
@@ -281,12 +280,12 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
 
     private static ChangeDecision DecideRestore(TagChange change, TagOwner? owner, Digest? current)
     {
-        if (owner is not { IsPublished: true, Digest: { } digest } || digest != change.Digest)
+        if (owner is not { Digest: { } digest } || digest != change.Digest || owner is { Kind: ImageTagKind.Version, IsPublished: false })
         {
             return new ChangeDecision.Overtaken("a release has published this tag anew");
         }
 
-        if (owner.Kind == ImageTagKind.Floating && current?.Value != digest && current?.Value != owner.DriftDigest)
+        if (owner.Kind != ImageTagKind.Version && current?.Value != digest && current?.Value != owner.DriftDigest)
         {
             return new ChangeDecision.Overtaken("somebody has moved it again since, and that is not ours to put back");
         }
@@ -361,7 +360,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
         owner.IsPublished = true;
         owner.UpdatedAt = now;
         (owner.SeenAt, owner.SeenDigest) = (now, to.Value);
-        owner.NextCheckAt = release is null ? null : now + await OpenPuts.FirstLookAsync(context, change.Image, cancellationToken);
+        owner.NextCheckAt = now + await OpenPuts.FirstLookAsync(context, change.Image, cancellationToken);
         owner.DriftAt = null;
         owner.DriftDigest = null;
     }

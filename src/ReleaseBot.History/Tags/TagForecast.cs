@@ -65,12 +65,7 @@ public sealed class TagForecast(HistoryDatabase database, TagLedger ledger)
             return new ForecastImage(image, ForecastVerdict.Keep, current, ReasonCode.Retracted, $"{version} was retracted by an operator, so it moves no floating tag");
         }
 
-        var counted = known.Reckon(registries.Listed.GetValueOrDefault(image.Image.Repository, []));
-        if (known.Standing(standing?.Version) is { } stands)
-        {
-            counted = counted.Append(stands);
-        }
-
+        var counted = known.Reckon(registries.Listed.GetValueOrDefault(image.Image.Repository, []), standing?.Version);
         var isThere = registries.Tags.TryGetValue(image.Image, out var answer) ? answer.Digest is not null : standing is not null;
         return FloatingTags.Decide(version, image.Scope ?? FloatingScope.All, counted) switch
         {

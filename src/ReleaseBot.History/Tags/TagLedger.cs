@@ -123,14 +123,8 @@ public sealed class TagLedger(HistoryDatabase database)
                     return new FloatingVerdict.Keep(ReasonCode.Retracted, $"{version?.ToString() ?? run.Release.RefName} was retracted by an operator, so it moves no floating tag");
                 }
 
-                List<SemanticVersion> counted = [.. known.Reckon(registryTags)];
-                // Whatever the registry says at this moment: a straggler may have put it on an older one.
-                if (known.Standing((await OwnerAsync(context, image.Image, token))?.Version) is { } standing)
-                {
-                    counted.Add(standing);
-                }
-
-                return FloatingTags.Decide(version, image.FloatingScope, counted);
+                var standing = (await OwnerAsync(context, image.Image, token))?.Version;
+                return FloatingTags.Decide(version, image.FloatingScope, known.Reckon(registryTags, standing));
             },
             cancellationToken);
 
@@ -252,7 +246,6 @@ public sealed class TagLedger(HistoryDatabase database)
         Hand(owner, release, image, now);
         owner.IsPublished = keepsPublished;
         owner.Digest = to?.Value;
-        owner.NextCheckAt = keepsPublished ? owner.NextCheckAt : null;
         owner.DriftAt = null;
         owner.DriftDigest = null;
         // Read back after the put.
@@ -261,6 +254,11 @@ public sealed class TagLedger(HistoryDatabase database)
         {
             await OpenPuts.CloseAsync(context, image.Image, to, wasFound: from == to, release.Id, release.Fence, cancellationToken);
         }
+
+        // People pull it from now on, whatever becomes of the release. A version tag is nobody's to rely on before it is published.
+        owner.NextCheckAt = keepsPublished ? owner.NextCheckAt
+            : image.Kind == ImageTagKind.Version ? null
+            : now + await OpenPuts.FirstLookAsync(context, image.Image, cancellationToken);
     }
 
     private static async Task TakeRepositoryAsync(

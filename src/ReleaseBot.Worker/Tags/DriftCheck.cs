@@ -6,9 +6,9 @@ using ReleaseBot.Registries;
 namespace ReleaseBot.Worker;
 
 /// <summary>
-/// Asks registries whether the version and floating tags that we published still hold what we put there: one HEAD a tag. What differs is
-/// written down and told once. A tag is put back where a straggler of our own did it, a version always with
-/// <c>Publishing:RestoreVersions</c>; a floating tag that somebody else moved is set right by its next move.
+/// Asks registries whether the tags that we put somewhere still hold that: one HEAD a tag. What differs is written down and told once. A tag is put
+/// back where a straggler of our own did it, a version always with <c>Publishing:RestoreVersions</c>; a floating or branch tag that somebody else
+/// moved is set right by its next move.
 /// </summary>
 internal sealed partial class DriftCheck(
     RegistryClients registries, DriftLedger ledger, PublishingSettings publishing, IReadOnlyList<ProjectRule> rules, WorkerWakeUps wakeUps, TimeProvider time,
@@ -102,13 +102,15 @@ internal sealed partial class DriftCheck(
 
     private async Task DriftAsync(RegistryClient client, DueCheck check, Digest? seen, CancellationToken cancellationToken)
     {
-        if (check.Kind == ImageTagKind.Floating)
+        if (check.Kind != ImageTagKind.Version)
         {
             var isLate = seen is not null && await ledger.IsLatePutAsync(check.Image, seen, cancellationToken);
             var past = seen is null ? "is gone from the registry"
                 : isLate ? $"the registry says {seen.Short}: a put of a worker of ours that was thought dead came late"
                 : $"the registry says {seen.Short}: somebody pushed past us";
-            var cure = isLate ? "it is put back" : "its next release, or a move by an operator, sets it right";
+            var cure = isLate ? "it is put back"
+                : check.Kind == ImageTagKind.Branch ? "the branch's next push sets it right"
+                : "its next release, or a move by an operator, sets it right";
             await WriteAsync(check, seen, isLate, $"{check.Image} was put on {check.Digest.Short}, and {past}; {cure}", cancellationToken);
             return;
         }

@@ -69,11 +69,7 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
         {
             var manifest = await client.GetManifestAsync(image.Repository, digest.Value, cancellationToken)
                 ?? throw new RegistryException(RegistryFault.Corrupt, $"{image.Image.Repository} no longer holds {digest.Short}, which this release put there.");
-            if (image.Kind == ImageTagKind.Floating)
-            {
-                await tags.OpenPutAsync(run.Claimed, image, digest, cancellationToken);
-            }
-
+            await tags.OpenPutAsync(run.Claimed, image, digest, cancellationToken);
             await TagLock.PutAsync(client, image.Image, manifest, cancellationToken);
         }
 

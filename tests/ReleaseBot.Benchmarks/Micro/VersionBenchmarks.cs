@@ -37,7 +37,8 @@ public class VersionBenchmarks
     }
 
     [Benchmark(Description = "decide a floating tag among 1,000 versions")]
-    public FloatingVerdict Decide() => FloatingTags.Decide(_candidate, _scope, _versions);
+    public FloatingVerdict Decide() => FloatingTags.Decide(
+        _candidate, _scope, _versions.Select(version => new CountedVersion(version, CountedFor.Published)));
 
     [Benchmark(Description = "make a branch's name an image tag")]
     public string Legalise() => ImageTag.Legalise("feature/login+1");

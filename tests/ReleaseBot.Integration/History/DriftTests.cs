@@ -137,6 +137,72 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
         (owner.NextCheckAt - owner.DriftAt).ShouldBe(TimeSpan.FromMinutes(5));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_Floating_Tag_Is_Checked_Though_The_Release_That_Moved_It_Waits_Or_Failed(bool fails)
+    {
+        await PublishAndClaimAsync();
+        await QueueTagAsync(7, "v2.0.0", 2);
+        var run = await ClaimRunAsync();
+        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        await History.Ledger.StartStageAsync(run, StageName.Tags, ReleaseStatus.Pushing, Token);
+        foreach (var image in run.Release.Images)
+        {
+            await History.Tags.RecordMoveAsync(run, image, null, DigestOf(run), TagVerdict.Moved, "the highest", Token);
+            await History.Ledger.RecordImageAsync(run, image.Ordinal, ImageStatus.Pushed, DigestOf(run), null, Token);
+        }
+
+        await (fails ? FailAsync(run) : History.Ledger.ParkAsync(run, new Reason(ReasonCode.RegistryUnavailable, "It is away."), TimeSpan.FromHours(1), Token));
+
+        var due = await MakeDueAsync();
+        due.ShouldNotContain(check => check.Image.Tag == "v2.0.0", "nobody may rely on a version that is not published");
+        var check = due.Single(check => check.Kind == ImageTagKind.Floating);
+        (check.Digest, check.ReleaseId).ShouldBe((DigestOf(run), run.Release.Id));
+        (await History.Drift.DriftAsync(check, null, isRestored: false, "it is gone", TellAll, Token)).ShouldBeTrue();
+        await History.Drift.AgreeAsync(check, Token);
+
+        // A straggler's put of it is put back on where it stood.
+        var late = Digest.Of("late"u8);
+        (await History.Drift.DriftAsync(check, late, isRestored: true, "it came late", [], Token)).ShouldBeTrue();
+        var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
+        (await History.Changes.DecideAsync(claimed, late, [], Token)).ShouldBeOfType<ChangeDecision.Put>().Source.ShouldBe(check.Digest.Value);
+    }
+
+    [Fact]
+    public async Task A_Tag_That_Was_Settled_On_A_Stray_Is_Checked_And_Told()
+    {
+        var published = await PublishAndClaimAsync(ImageTagKind.Floating);
+        (await History.Wishes.RetractAsync(published.ReleaseId.ShouldNotBeNull(), "ops", "it is bad", Token)).ShouldBeOfType<WishResult.Accepted>();
+        var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
+        (await History.Changes.TryLockAsync(claimed, History.Lease, Token)).ShouldBeTrue();
+        var put = (await History.Changes.DecideAsync(claimed, published.Digest, ["0.9.0", "v1.0.0"], Token)).ShouldBeOfType<ChangeDecision.Put>();
+        (put.Source, put.ReleaseId).ShouldBe(("0.9.0", null));
+        var stray = Digest.Of("a stray"u8);
+        await History.Changes.FinishAsync(claimed, put, published.Digest, stray, Token);
+        await History.Changes.UnlockAsync(claimed, Token);
+
+        var check = (await MakeDueAsync()).Single(check => check.Kind == ImageTagKind.Floating);
+        (check.Digest, check.ReleaseId, check.ProjectPath).ShouldBe((stray, null, "acme/app-7"));
+        (await History.Drift.DriftAsync(check, null, isRestored: false, "it is gone", TellAll, Token)).ShouldBeTrue();
+
+        (await DriftsAsync()).ShouldHaveSingleItem().ReleaseId.ShouldBe(published.ReleaseId.Value);
+    }
+
+    [Fact]
+    public async Task A_Branch_Tag_Is_Checked_As_Well()
+    {
+        await AcceptAsync(7, GitRef.Branch("main"), Object(1));
+        var job = await ClaimVerificationAsync();
+        (await History.Verification.QueueAsync(job, Verified(job, tags: ["{branch}"]), Token)).ShouldBeNull();
+        await PublishAsync(await ClaimRunAsync());
+
+        var check = (await MakeDueAsync()).ShouldHaveSingleItem();
+
+        check.Kind.ShouldBe(ImageTagKind.Branch);
+        (await History.Drift.DriftAsync(check, null, isRestored: false, "it is gone", TellAll, Token)).ShouldBeTrue();
+    }
+
     [Fact]
     public async Task A_Straggler_Of_Ours_Is_Known_By_What_It_Built()
     {

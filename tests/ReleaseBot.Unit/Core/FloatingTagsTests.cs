@@ -22,7 +22,7 @@ public sealed class FloatingTagsTests
                 published.Add(release);
                 foreach (var (tag, scope) in FloatingOf(release))
                 {
-                    if (FloatingTags.Decide(release, scope, published) is FloatingVerdict.Move)
+                    if (FloatingTags.Decide(release, scope, published.Select(version => new CountedVersion(version, CountedFor.Published))) is FloatingVerdict.Move)
                     {
                         if (tags.TryGetValue(tag, out var before) && before > release)
                         {
@@ -65,6 +65,20 @@ public sealed class FloatingTagsTests
         Code("1.8.5", new FloatingScope(1, 8, null), published).ShouldBeNull();
     }
 
+    [Theory]
+    [InlineData(CountedFor.Published, "2.0.0 is published and higher than 1.0.0 among all versions")]
+    [InlineData(CountedFor.Listed, "2.0.0 is in the registry, though not by us (retract it if it is not to count), and higher than 1.0.0 among all versions")]
+    [InlineData(CountedFor.Standing, "2.0.0 is not published, but is what we put this tag on, and higher than 1.0.0 among all versions")]
+    public void What_Holds_A_Tag_Back_Is_Told_For_What_It_Is(CountedFor reason, string why)
+    {
+        List<CountedVersion> counted = [new(Gens.Parse("1.5.0"), CountedFor.Published), new(Gens.Parse("2.0.0"), reason)];
+        FloatingTags.Decide(Gens.Parse("1.0.0"), FloatingScope.All, counted).Why.ShouldBe(why);
+
+        // For whatever else it counts.
+        counted.Insert(0, new(Gens.Parse("2.0.0"), CountedFor.Standing));
+        FloatingTags.Decide(Gens.Parse("1.0.0"), FloatingScope.All, counted).Why.ShouldBe(why);
+    }
+
     [Fact]
     public void The_Same_Version_Again_Moves() => Code("1.0.0", FloatingScope.All, "1.0.0").ShouldBeNull();
 
@@ -73,7 +87,7 @@ public sealed class FloatingTagsTests
         Code("9.0.0", FloatingScope.All, "99999999999999999999999999.0.0").ShouldBe(ReasonCode.NotNewest);
 
     private static ReasonCode? Code(string? candidate, FloatingScope scope, params string[] published) =>
-        FloatingTags.Decide(candidate is null ? null : Gens.Parse(candidate), scope, published.Select(Gens.Parse)) is FloatingVerdict.Keep keep ? keep.Code : null;
+        FloatingTags.Decide(candidate is null ? null : Gens.Parse(candidate), scope, published.Select(version => new CountedVersion(Gens.Parse(version), CountedFor.Published))) is FloatingVerdict.Keep keep ? keep.Code : null;
 
     /// <summary>The floating tags of a release and their scopes, as the planner makes them.</summary>
     private static IEnumerable<(string Tag, FloatingScope Scope)> FloatingOf(SemanticVersion release)
