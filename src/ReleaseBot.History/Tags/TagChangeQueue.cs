@@ -88,6 +88,18 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
             },
             cancellationToken);
 
+    /// <summary>Where else the image of a put was pushed, by the release that it is of: there it can be had where a registry has lost it.</summary>
+    public Task<List<ImageRepository>> HoldersAsync(ChangeDecision.Put put, ImageRepository besides, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async (context, token) =>
+            {
+                var rows = await context.ReleaseImages
+                    .Where(image => image.ReleaseId == put.ReleaseId && image.Digest == put.Source && image.Status == ImageStatus.Pushed)
+                    .OrderBy(image => image.Ordinal).Select(image => new { image.Host, image.Repository }).ToListAsync(token);
+                return rows.Select(row => new ImageRepository(row.Host, row.Repository)).Distinct().Where(repository => repository != besides).ToList();
+            },
+            cancellationToken);
+
     /// <summary>What is about to be put, before it is: see <see cref="OpenPut"/>.</summary>
     public Task IntendAsync(ClaimedChange claimed, ChangeDecision.Put put, Digest digest, CancellationToken cancellationToken) =>
         database.WriteAsync(

@@ -6,7 +6,7 @@ using ReleaseBot.Registries;
 namespace ReleaseBot.Worker;
 
 /// <summary>
-/// Carries out what operators wish of a tag: a put of manifest bytes that the repository holds already, never a build. A worker that dies at any
+/// Carries out what operators wish of a tag: a put of manifest bytes that the repository holds already, or another of the release's, never a build. A worker that dies at any
 /// point is followed by another, which finds the tag as it is and decides again.
 /// </summary>
 internal sealed partial class TagChangeRunner(
@@ -127,10 +127,10 @@ internal sealed partial class TagChangeRunner(
             return;
         }
 
-        var manifest = await client.GetManifestAsync(change.Repository, put.Source, cancellationToken);
+        var manifest = await client.GetManifestAsync(change.Repository, put.Source, cancellationToken) ?? await BringBackAsync(change, put, client, cancellationToken);
         if (manifest is null)
         {
-            await EndAsync(claimed, new ChangeDecision.Refuse($"the registry no longer holds {put.Version ?? put.Source} ({put.Source})"), current, current, cancellationToken);
+            await EndAsync(claimed, new ChangeDecision.Refuse($"the registry no longer holds {put.Version ?? put.Source} ({put.Source}), nor does another that it was published to"), current, current, cancellationToken);
             return;
         }
 
@@ -141,6 +141,39 @@ internal sealed partial class TagChangeRunner(
         }
 
         await EndAsync(claimed, put, current, manifest.Digest, cancellationToken);
+    }
+
+    /// <summary>
+    /// What a registry has lost is copied from another that the release was pushed to, byte for byte and under its digest alone. Where that takes
+    /// longer than the tag may be locked, the next try goes on where this one was.
+    /// </summary>
+    /// <returns>Null where none of them holds it.</returns>
+    private async Task<RegistryManifest?> BringBackAsync(TagChange change, ChangeDecision.Put put, RegistryClient client, CancellationToken cancellationToken)
+    {
+        RegistryException? away = null;
+        foreach (var holder in await queue.HoldersAsync(put, change.Image.Repository, cancellationToken))
+        {
+            if (registries.OfHost(holder.Host) is not { } from)
+            {
+                continue;
+            }
+
+            try
+            {
+                if (await from.GetManifestAsync(holder.Name, put.Source, cancellationToken) is { } manifest)
+                {
+                    await ImageCopy.CopyAsync(from, holder.Name, manifest, client, change.Repository, manifest.Digest.Value, progress: null, cancellationToken);
+                    Log.BroughtBack(logger, change.Image.Repository.ToString(), manifest.Digest.Short, holder.ToString());
+                    return manifest;
+                }
+            }
+            catch (RegistryException exception) when (exception.IsTransient)
+            {
+                away = exception;
+            }
+        }
+
+        return away is null ? null : throw away;
     }
 
     /// <summary>Only where the versions in the registry count.</summary>
@@ -204,5 +237,8 @@ internal sealed partial class TagChangeRunner(
 
         [LoggerMessage(EventId = 8, Level = LogLevel.Warning, Message = "A wish for {Image} could not be handed back; its lease will run out.")]
         public static partial void NotHandedBack(ILogger logger, string image, Exception exception);
+
+        [LoggerMessage(EventId = 9, Level = LogLevel.Information, Message = "{Repository} had lost {Digest} and has it again, from {Holder}.")]
+        public static partial void BroughtBack(ILogger logger, string repository, string digest, string holder);
     }
 }
