@@ -169,16 +169,19 @@ public static class ReleasePlanner
             return null;
         }
 
-        /// <summary>A tag release that would have floating tags alone gets the commit as a version tag, so that its image has a name that stays.</summary>
+        /// <summary>
+        /// A tag release that would have floating tags alone gets the ref's name as a version tag, so that its image has a name that stays. Not the
+        /// commit: a release candidate and the version that comes of it are two refs at one commit, and a name belongs to one ref.
+        /// </summary>
         private Reason? EnsureFixedName(string registry, ImageRepository repository)
         {
             var planned = Images.FindAll(image => image.Image.Repository == repository);
             return planned.Count > 0 && planned.TrueForAll(image => image.Kind == ImageTagKind.Floating)
-                ? Append(registry, repository.WithTag(facts.Commit.Value), ImageTagKind.Version, CommitTag)
+                ? AddTag(registry, repository, RefTag)
                 : null;
         }
 
-        private static Template CommitTag { get; } = Template.Parse("{sha}");
+        private static Template RefTag { get; } = Template.Parse("{tag}");
 
         private string? WhyLeftOut(Template template)
         {

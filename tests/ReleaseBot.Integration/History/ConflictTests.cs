@@ -49,6 +49,20 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
     }
 
     [Fact]
+    public async Task A_Version_Of_Floating_Tags_Alone_Is_Published_From_The_Commit_Of_Its_Candidate()
+    {
+        foreach (var tag in new[] { "v1.0.0-rc.1", "v1.0.0" })
+        {
+            await AcceptAsync(7, GitRef.Tag(tag), Object(1));
+            var job = await ClaimVerificationAsync();
+            (await History.Verification.QueueAsync(job, Verified(job, tags: "latest"), Token)).ShouldBeNull();
+            await PublishAsync(await ClaimRunAsync());
+        }
+
+        (await History.Queries.TagOwnerAsync(V1, Token)).ShouldNotBeNull().Kind.ShouldBe(ImageTagKind.Version);
+    }
+
+    [Fact]
     public async Task A_Version_That_Was_Published_Is_Not_Published_Again_From_Another_Commit()
     {
         await QueueTagAsync(7, "v1.0.0", 1);

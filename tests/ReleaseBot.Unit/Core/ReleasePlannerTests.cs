@@ -68,8 +68,8 @@ public sealed class ReleasePlannerTests
         Refused(GitRef.Tag("latest"), "{tag}", "latest").Code.ShouldBe(ReasonCode.TagTaken);
 
     [Fact]
-    public void Floating_Tags_Alone_Get_The_Commit_As_A_Name_That_Stays() =>
-        Tags(Planned(GitRef.Tag("v1.0.0"), "latest", "{major}")).ShouldBe(["latest floating", "1 floating", $"{Commit} version"]);
+    public void Floating_Tags_Alone_Get_The_Refs_Name_As_A_Name_That_Stays() =>
+        Tags(Planned(GitRef.Tag("v1.0.0"), "latest", "{major}")).ShouldBe(["latest floating", "1 floating", "v1.0.0 version"]);
 
     [Fact]
     public void A_Branch_Needs_No_Name_That_Stays() => Tags(Planned(GitRef.Branch("main"), "edge")).ShouldBe(["edge branch"]);
