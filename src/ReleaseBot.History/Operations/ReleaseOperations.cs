@@ -74,16 +74,22 @@ public sealed class ReleaseOperations(HistoryDatabase database)
 
                 if (release.Status is ReleaseStatus.Building or ReleaseStatus.Pushing && release.LeaseUntil >= now)
                 {
-                    release.CancelRequestedAt ??= now;
+                    if (release.CancelRequestedAt is null)
+                    {
+                        (release.CancelRequestedAt, release.ReasonCode, release.ReasonMessage) = (now, ReasonCode.Canceled, CanceledBy(by));
+                    }
+
                     await context.SaveChangesAsync(token);
                     return OperationOutcome.Done;
                 }
 
                 await StageWrites.EndAllAsync(context, release, StageStatus.Failed, now, token);
-                await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Canceled, new Reason(ReasonCode.Canceled, $"Canceled by {by}."), [], now, token);
+                await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Canceled, new Reason(ReasonCode.Canceled, CanceledBy(by)), [], now, token);
                 return OperationOutcome.Done;
             },
             cancellationToken);
+
+    private static string CanceledBy(string by) => $"Canceled by {by}.";
 
     private static Release NewRow(Guid id, NewRelease release, string key, DateTimeOffset now) => new()
     {

@@ -14,8 +14,7 @@ public sealed class RunLedger(HistoryDatabase database)
                 release.Status = status;
                 if (status != ReleaseStatus.Pushing || release.WaitingSince is null)
                 {
-                    release.ReasonCode = null;
-                    release.ReasonMessage = null;
+                    Explain(release, null);
                 }
 
                 await StageWrites.StartAsync(context, release, stage, now, token);
@@ -103,8 +102,7 @@ public sealed class RunLedger(HistoryDatabase database)
                 release.WaitingSince = null;
                 release.RoomEngine = null;
                 release.Tries = 0;
-                release.ReasonCode = null;
-                release.ReasonMessage = null;
+                Explain(release, null);
                 return Task.CompletedTask;
             },
             cancellationToken);
@@ -136,10 +134,18 @@ public sealed class RunLedger(HistoryDatabase database)
             },
             cancellationToken);
 
+    /// <summary>Why it waits, or nothing. Who asked for its end is named until that comes.</summary>
+    private static void Explain(Release release, Reason? reason)
+    {
+        if (release.CancelRequestedAt is null)
+        {
+            (release.ReasonCode, release.ReasonMessage) = (reason?.Code, reason?.Message);
+        }
+    }
+
     private static Task LetGoAsync(HistoryContext context, Release release, Reason reason, TimeSpan wait, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        release.ReasonCode = reason.Code;
-        release.ReasonMessage = reason.Message;
+        Explain(release, reason);
         release.WaitingSince ??= now;
         // Who asked for its end a moment ago is not kept waiting for a registry.
         release.NotBefore = release.CancelRequestedAt is null ? now + wait : now;

@@ -162,6 +162,17 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
             },
             cancellationToken);
 
+    /// <summary>Who asked for the end of a running release, in words.</summary>
+    public Task<Reason> CancellationAsync(ClaimedRun run, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async (context, token) =>
+            {
+                var id = run.Release.Id;
+                var by = await context.Releases.Where(row => row.Id == id && row.ReasonCode == ReasonCode.Canceled).Select(row => row.ReasonMessage).SingleOrDefaultAsync(token);
+                return new Reason(ReasonCode.Canceled, $"{by ?? "Canceled by an operator."} What was pushed already stays.");
+            },
+            cancellationToken);
+
     /// <summary>Gives a release back unfinished, to be claimed at once by whoever is free: at a shutdown.</summary>
     public Task HandBackAsync(ClaimedRun run, CancellationToken cancellationToken) =>
         database.WriteAsync(

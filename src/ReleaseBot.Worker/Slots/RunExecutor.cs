@@ -112,7 +112,7 @@ internal sealed partial class RunExecutor(
         switch (end)
         {
             case RunEnd.Canceled:
-                await pipeline.FinishAsync(run, ReleaseStatus.Canceled, new Reason(ReasonCode.Canceled, "Canceled by an operator; what was pushed already stays."), limit.Token);
+                await pipeline.FinishAsync(run, ReleaseStatus.Canceled, await queue.CancellationAsync(run.Claimed, limit.Token), limit.Token);
                 break;
             case RunEnd.Stopping:
                 run.Log.Say("the worker stops; the release goes on at the next one");

@@ -168,8 +168,15 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         (await History.Operations.CancelAsync(running, "ops", Token)).ShouldBe(OperationOutcome.Done);
         (await ReadAsync(running)).Status.ShouldBe(ReleaseStatus.Building);
         (await History.Runs.RenewAsync(run, History.Lease, Token)).ShouldBe(LeaseState.CancelRequested);
-        await History.Ledger.FinishAsync(run, ReleaseStatus.Canceled, new Reason(ReasonCode.Canceled, "Canceled by ops."), [], Token);
-        (await ReadAsync(running)).CancelRequestedAt.ShouldBeNull();
+        // It may begin another stage before it hears of it, and somebody else may ask again.
+        await History.Ledger.StartStageAsync(run, StageName.Push, ReleaseStatus.Pushing, Token);
+        (await History.Operations.CancelAsync(running, "another", Token)).ShouldBe(OperationOutcome.Done);
+        (await ReadAsync(running)).ReasonMessage.ShouldBe("Canceled by ops.");
+        var reason = await History.Runs.CancellationAsync(run, Token);
+        reason.Message.ShouldBe("Canceled by ops. What was pushed already stays.");
+        await History.Ledger.FinishAsync(run, ReleaseStatus.Canceled, reason, [], Token);
+        var canceled = await ReadAsync(running);
+        (canceled.CancelRequestedAt, canceled.ReasonMessage).ShouldBe((null, reason.Message));
     }
 
     [Fact]
@@ -184,6 +191,7 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         var next = await ClaimRunAsync();
         next.Release.Id.ShouldBe(id);
         (await History.Runs.StateAsync(next, Token)).ShouldBe(LeaseState.CancelRequested);
+        (await History.Runs.CancellationAsync(next, Token)).Message.ShouldStartWith("Canceled by ops.");
     }
 
     [Fact]
