@@ -84,7 +84,8 @@ internal static class ImageEndpoints
         var retraction = await history.RetractionAsync(image, cancellationToken);
         // Last, so that what the moves say has come to pass in it.
         var owner = await history.TagOwnerAsync(image, cancellationToken);
-        if (owner is null && moves.Items.Count == 0 && before is null && wishes.Count == 0 && retraction is null)
+        if (owner is null && moves.Items.Count == 0 && wishes.Count == 0 && retraction is null
+            && (before is null || (await history.MovesAsync(image, 1, null, cancellationToken)).Items.Count == 0))
         {
             return Problems.ImageNotFound(image.ToString());
         }

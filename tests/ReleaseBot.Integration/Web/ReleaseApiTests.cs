@@ -236,6 +236,8 @@ public sealed class ReleaseApiTests : IAsyncLifetime
         (await AtAsync(moves[3])).GetProperty("digest").GetString().ShouldBe(first.Value);
         (await _web.GetAsync($"{Path}&limit=0")).Problem.ShouldBe("invalid-parameter");
         (await _web.GetAsync($"{Path}&cursor=1")).Problem.ShouldBe("invalid-parameter");
+        var cursor = pages[0].GetProperty("next").GetString();
+        (await _web.GetAsync($"/api/v1/images?reference=registry.example/acme/shop:unknown&cursor={cursor}")).Problem.ShouldBe("image-not-found");
 
         async Task<JsonElement> AtAsync(JsonElement move) =>
             (await _web.GetAsync($"{Path}&at={Uri.EscapeDataString(move.GetProperty("at").GetString()!)}")).Json;
