@@ -71,13 +71,18 @@ public sealed class Handovers(HistoryDatabase database)
             },
             cancellationToken);
 
-    /// <summary>The project that history knows by its id or path.</summary>
-    public Task<long?> ProjectAsync(string project, CancellationToken cancellationToken) =>
-        database.ReadAsync(
+    /// <summary>The project that history knows by its id or path. GitLab's paths are the same in any case.</summary>
+    public Task<long?> ProjectAsync(string project, CancellationToken cancellationToken)
+    {
+        var lower = project.ToLowerInvariant();
+        return database.ReadAsync(
+#pragma warning disable CA1862 // EF Core turns this into lower(path); a comparison of .NET's it can't.
             async (context, token) => long.TryParse(project, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var id)
                 ? await context.Projects.Where(row => row.Id == id).Select(row => (long?)row.Id).SingleOrDefaultAsync(token)
-                : await context.Projects.Where(row => row.Path == project).Select(row => (long?)row.Id).FirstOrDefaultAsync(token),
+                : await context.Projects.Where(row => row.Path.ToLower() == lower).Select(row => (long?)row.Id).FirstOrDefaultAsync(token),
+#pragma warning restore CA1862
             cancellationToken);
+    }
 
     /// <summary>Those of a tag and of its repository, newest first.</summary>
     public Task<List<Handover>> OfAsync(ImageRef image, int limit, CancellationToken cancellationToken) =>

@@ -131,7 +131,7 @@ public sealed class TagOperationTests : IAsyncLifetime
     {
         (await _web.HookAsync(Hooks.Tag("v0.1.0", "acme/other", 8))).Outcome.ShouldBe("accepted");
 
-        var answer = await _web.PostAsync("/api/v1/images/hand-over", $$"""{"reference":"{{Repository}}","project":"acme/other","reason":"they took the shop over"}""");
+        var answer = await _web.PostAsync("/api/v1/images/hand-over", $$"""{"reference":"{{Repository}}","project":"Acme/Other","reason":"they took the shop over"}""");
 
         answer.Status.ShouldBe(HttpStatusCode.OK, answer.Text);
         (await _web.SqlAsync("SELECT project_id FROM repository_owners WHERE repository = 'acme/shop'")).ShouldBe(8);
