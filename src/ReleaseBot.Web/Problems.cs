@@ -53,6 +53,10 @@ internal static class Problems
     public static ProblemHttpResult ImageNotFound(string reference) =>
         Of(StatusCodes.Status404NotFound, "image-not-found", "No such image", $"History knows nothing of {reference}.");
 
+    public static ProblemHttpResult NothingPublishedIn(string repository, string tag) =>
+        Of(StatusCodes.Status404NotFound, "image-not-found", "Nothing is reckoned there yet",
+            $"We have never pushed to {repository}, so {tag} holds no tag back there yet and can't be left out. Publish the first release, whose floating tags it may hold back, and retract it then: they catch up.");
+
     public static ProblemHttpResult NotFloating(string reference, string kind) =>
         Of(StatusCodes.Status409Conflict, "not-floating", "Only a floating tag can be moved",
             $"{reference} is a {kind} tag. {(kind == "version" ? "A version tag never changes; retract its release to take the version out of the reckoning." : "A branch tag follows its branch; push the branch back.")}");

@@ -153,9 +153,12 @@ internal static partial class TagOperationEndpoints
 
         var caller = context.CallerName();
         var result = await wishes.RetractAsync(image, caller, reason, context.RequestAborted);
-        return result is WishResult.Accepted accepted
-            ? await RetractedAsync(accepted, caller, image.ToString(), reason, signal, logger, context.RequestAborted)
-            : Refusal(result, image, image.Tag);
+        return result switch
+        {
+            WishResult.Accepted accepted => await RetractedAsync(accepted, caller, image.ToString(), reason, signal, logger, context.RequestAborted),
+            WishResult.Unknown => Problems.NothingPublishedIn(image.Repository.ToString(), image.Tag),
+            _ => Refusal(result, image, image.Tag),
+        };
     }
 
     private static async Task<IResult> RetractAsync(Guid id, RetractRequest request, HttpContext context, TagWishes wishes, WorkSignal signal, ILogger<TagWishes> logger)

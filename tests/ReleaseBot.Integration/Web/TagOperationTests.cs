@@ -113,6 +113,15 @@ public sealed class TagOperationTests : IAsyncLifetime
         (await _web.SqlAsync("SELECT (SELECT count(*) FROM tag_changes) + (SELECT count(*) FROM tag_retractions) + (SELECT count(*) FROM handovers)")).ShouldBe(0);
     }
 
+    [Fact]
+    public async Task A_Stray_That_Is_Retracted_Before_The_First_Release_Is_Answered_With_What_To_Do()
+    {
+        var answer = await _web.PostAsync("/api/v1/images/retract", """{"reference":"registry.example/acme/none:v9.9.9","reason":"why"}""");
+
+        answer.Problem.ShouldBe("image-not-found");
+        answer.Json.GetProperty("detail").GetString().ShouldNotBeNull().ShouldContain("Publish the first release, whose floating tags it may hold back, and retract it then");
+    }
+
     [Theory]
     [InlineData("images/move")]
     [InlineData("images/retract")]
