@@ -104,6 +104,8 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 if (await TagConflicts.FindAsync(context, release, images, verified.Overwrite, token) is var (refused, conflict))
                 {
                     context.TagMoves.Add(TagMove.Of(database.NewId(now), release, refused, null, null, TagVerdict.Refused, conflict.Message, now));
+                    // The others were not tried, and stay pending.
+                    (refused.Status, refused.FinishedAt, refused.ReasonCode, refused.ReasonMessage) = (ImageStatus.Failed, now, conflict.Code, conflict.Message);
                     await StageWrites.EndAsync(context, release, StageName.Verify, StageStatus.Failed, now, token);
                     await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Rejected, conflict, verified.Tellings, now, token);
                     return conflict;

@@ -46,6 +46,9 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
         var refused = (await History.RowsAsync<TagMove>()).Single(move => move.Verdict == TagVerdict.Refused);
         (refused.Tag, refused.By, refused.To).ShouldBe(("v1.0.0_a", "release", null));
         refused.Reason.ShouldContain("belongs to refs/tags/v1.0.0+a");
+        var images = (await ReadAsync(refused.ReleaseId.ShouldNotBeNull())).Images;
+        images.Select(image => (image.Tag, image.Status, image.ReasonCode)).ShouldBe(
+            [("v1.0.0_a", ImageStatus.Failed, ReasonCode.TagTaken), ("latest", ImageStatus.Pending, null)]);
     }
 
     [Fact]
