@@ -72,6 +72,18 @@ internal static class Checks
         }
 
         await client.CheckPushAsync(repository, cancellationToken);
+        try
+        {
+            // The first page tells.
+            await client.ListTagsAsync(repository, cancellationToken).AnyAsync(cancellationToken);
+        }
+        catch (RegistryException exception) when (exception.Fault == RegistryFault.Denied)
+        {
+            return CheckResult.Failed(
+                $"may push to {repository}, but not list its tags, without which no floating tag moves: {exception.Message}",
+                $"Let the user of Registries:{registry.Name} read (pull) as well as write.");
+        }
+
         return CheckResult.Ok($"may push to {repository}");
     }
 

@@ -25,6 +25,38 @@ public sealed class CheckTests
         registry.Cure.ShouldStartWith("Mend GitLab first");
     }
 
+    [Theory]
+    [InlineData(200, "may push to acme/shop")]
+    [InlineData(403, "may push to acme/shop, but not list its tags")]
+    public async Task A_Registry_Whose_Tags_May_Not_Be_Listed_Is_Not_Well(int status, string finding)
+    {
+        await using var registry = await StandInApi.StartAsync();
+        registry.On("POST /v2/acme/shop/blobs/uploads/", (http, _) =>
+        {
+            http.Response.StatusCode = 202;
+            http.Response.Headers.Location = "/v2/acme/shop/blobs/uploads/1";
+            return Task.CompletedTask;
+        });
+        registry.On("DELETE /v2/acme/shop/blobs/uploads/1", (http, _) =>
+        {
+            http.Response.StatusCode = 204;
+            return Task.CompletedTask;
+        });
+        registry.On("GET /v2/acme/shop/tags/list", (http, _) =>
+        {
+            http.Response.StatusCode = status;
+            return StandInApi.Json(http, """{"name":"acme/shop","tags":["v1.0.0"]}""");
+        });
+        var json = Given.With("Registries:gitlab", $$"""{ "Host": "{{registry.Address.Authority}}", "Insecure": true }""").Replace("acme/**", "acme/shop", StringComparison.Ordinal);
+        await using var app = ServerHost.Build(Given.Settings(json), Roles.All, Given.Merged(json));
+
+        var check = Checks.Of(Given.Settings(json), app.Services).Single(check => check.Subject.StartsWith("registry gitlab", StringComparison.Ordinal));
+        var result = await check.Ask(TestContext.Current.CancellationToken);
+
+        result.Verdict.ShouldBe(status == 200 ? Verdict.Ok : Verdict.Failed, result.Finding);
+        result.Finding.ShouldStartWith(finding);
+    }
+
     /// <summary>A port that nobody listens on.</summary>
     private static int FreePort()
     {
