@@ -116,6 +116,18 @@ public abstract class StragglerTests(IDatabases databases) : HistoryTest(databas
     }
 
     [Fact]
+    public async Task A_Retraction_Leaves_A_Tag_On_What_It_Stands_On_Though_The_Registry_Does_Not_List_That()
+    {
+        await PublishTagAsync("v1.0.0", 1);
+        await ParkAfterLatestAsync("v2.0.0", 2);
+        await RetractStrayAsync("0.9.0");
+
+        (await CarryOutAsync(DigestOf(2), ["0.9.0", "v1.0.0"])).ShouldBeOfType<ChangeDecision.Keep>().Why.ShouldContain("2.0.0 already");
+
+        await ShouldPointToAsync("2.0.0", DigestOf(2));
+    }
+
+    [Fact]
     public async Task A_Wish_That_Is_Taken_Over_While_Its_Registry_Is_Away_Ends_Quietly()
     {
         await PublishTagAsync("v1.0.0", 1);

@@ -81,6 +81,19 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
     }
 
     [Fact]
+    public async Task A_Wish_For_A_Version_That_Was_Retracted_Meanwhile_Is_Not_Carried_Out()
+    {
+        var first = await PublishTagAsync("v1.0.0", 1);
+        var second = await PublishTagAsync("v2.0.0", 2);
+        await WishAsync("v1.0.0");
+        await RetractAsync(first);
+
+        (await CarryOutAsync()).ShouldBeOfType<ChangeDecision.Refuse>().Why.ShouldContain("v1.0.0 was retracted by ops meanwhile");
+
+        await ShouldPointToAsync(DigestOf(2), second, "2.0.0");
+    }
+
+    [Fact]
     public async Task A_Version_That_Is_Retracted_While_It_Is_Pushed_Moves_No_Floating_Tag()
     {
         await PublishTagAsync("v1.0.0", 1);

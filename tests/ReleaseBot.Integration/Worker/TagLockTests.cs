@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using ReleaseBot.Core;
 using ReleaseBot.Integration.History;
 using ReleaseBot.Registries;
@@ -37,6 +38,30 @@ public sealed class TagLockTests
         using var client = Client(new Straggler(registry, other.Digest, int.MaxValue));
 
         (await Should.ThrowAsync<RegistryException>(TagLock.PutAsync(client, Latest, ours, Token))).Fault.ShouldBe(RegistryFault.Corrupt);
+    }
+
+    [Fact]
+    public async Task A_Tag_That_Another_Holds_Is_Waited_For_And_Not_For_Long()
+    {
+        var clock = new FakeTimeProvider();
+        var (start, asked) = (clock.GetUtcNow(), 0);
+
+        (await WaitAsync(() => ++asked == 3)).ShouldBeTrue();
+        (await WaitAsync(() => false)).ShouldBeFalse();
+
+        (clock.GetUtcNow() - start).ShouldBeInRange(TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(1));
+
+        async Task<bool> WaitAsync(Func<bool> isFree)
+        {
+            var waiting = TagLock.WaitAsync(_ => Task.FromResult(isFree()), clock, Token);
+            while (!waiting.IsCompleted)
+            {
+                clock.Advance(TimeSpan.FromMilliseconds(200));
+                await Task.Yield();
+            }
+
+            return await waiting;
+        }
     }
 
     private static RegistryClient Client(HttpMessageHandler way) => new(
