@@ -135,6 +135,44 @@ public sealed class RoleRulesTests
         }
     }
 
+    [Theory]
+    [InlineData("Engine:CertificatePath", "/absent/certs", "/absent/certs/ca.pem does not exist")]
+    [InlineData("Engine:DiskPath", "/absent/disk", "/absent/disk does not exist")]
+    [InlineData("Registries:gitlab:CaFile", "/absent/ca.pem", "/absent/ca.pem does not exist")]
+    public void A_File_That_Only_The_Worker_Reads_May_Be_Absent_Elsewhere(string key, string path, string complaint)
+    {
+        const string engine = """{ "Engine": { "Endpoint": "tcp://dind:2376" } }""";
+        IReadOnlyList<ConfigurationProblem> ProblemsOf(string value, Roles roles) =>
+            SettingsReader.Read(Given.Merged(Given.With(key, $"\"{value}\""), Shared, engine), roles).Problems;
+
+        ProblemsOf(path, Roles.Web).ShouldBeEmpty();
+        ProblemsOf(path, Roles.None).ShouldBeEmpty();
+        foreach (var roles in new[] { Roles.Worker, Roles.All })
+        {
+            var problem = ProblemsOf(path, roles).ShouldHaveSingleItem();
+            (problem.Key, problem.Message.Contains(complaint, StringComparison.Ordinal)).ShouldBe((key, true), problem.Message);
+        }
+
+        foreach (var text in new[] { "", "/with\\u0000nothing" })
+        {
+            ProblemsOf(text, Roles.Web).ShouldHaveSingleItem().Key.ShouldBe(key);
+            ProblemsOf(text, Roles.None).ShouldHaveSingleItem().Key.ShouldBe(key);
+        }
+    }
+
+    [Fact]
+    public void Whoever_Asks_GitLab_Needs_The_File_Of_Its_Authority_And_A_Migration_Does_Not()
+    {
+        var json = Given.With("GitLab:CaFile", "\"/absent/ca.pem\"");
+
+        foreach (var roles in new[] { Roles.Web, Roles.Worker })
+        {
+            SettingsReader.Read(Given.Merged(json, Shared), roles).Problems.ShouldHaveSingleItem().Key.ShouldBe("GitLab:CaFile");
+        }
+
+        SettingsReader.Read(Given.Merged(json, Shared), Roles.None).Problems.ShouldBeEmpty();
+    }
+
     [Fact]
     public void What_Is_Legal_And_Hardly_Meant_Is_A_Warning()
     {

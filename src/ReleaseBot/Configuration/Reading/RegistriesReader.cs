@@ -4,7 +4,7 @@ namespace ReleaseBot.Configuration;
 
 internal static class RegistriesReader
 {
-    /// <param name="roles">Only the worker role pushes, so only it needs the passwords: processes may share a file and have each its own secrets.</param>
+    /// <param name="roles">Only the worker role pushes, so only it needs the passwords and the authorities' files: processes may share a file and have each its own secrets.</param>
     public static Dictionary<string, RegistrySettings> Read(SectionReader root, Roles roles)
     {
         Dictionary<string, RegistrySettings> registries = new(ConfigurationKey.Comparer);
@@ -37,7 +37,7 @@ internal static class RegistriesReader
             Username = reader.Value(RegistryKeys.Username),
             Password = reader.Value(RegistryKeys.Password),
             Insecure = insecure,
-            CaFile = reader.Value(RegistryKeys.CaFile),
+            CaFile = reader.Value(RegistryKeys.CaFile, isNeeded: roles.HasFlag(Roles.Worker)),
             TokenRealm = reader.Value(RegistryKeys.TokenRealm),
         };
     }

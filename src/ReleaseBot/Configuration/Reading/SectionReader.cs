@@ -31,6 +31,18 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
     public T? Value<T>(Setting<T> setting)
         where T : notnull => TryValue(setting, out var value) ? value : default;
 
+    /// <summary>As <see cref="Value{T}(Setting{T})"/> of what names a file or folder, which has to be there for a process that needs it and for no other.</summary>
+    public T? Value<T>(Setting<T> setting, bool isNeeded)
+        where T : notnull
+    {
+        if (TryValue(setting, out var value) && isNeeded && setting.Type.WhyUnusable?.Invoke(value) is { } why)
+        {
+            ReportIllegal(node?.Find(setting.Name)?.Path ?? KeyOf(setting), setting.Type, $"{value}", why);
+        }
+
+        return value;
+    }
+
     /// <summary>As <see cref="Value{T}(Setting{T})"/>, and tells whether there is a value to draw conclusions from.</summary>
     public bool TryValue<T>(Setting<T> setting, [NotNullWhen(true)] out T? value)
         where T : notnull
@@ -127,12 +139,18 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
         var parsed = type.Parse(text);
         if (!parsed.IsLegal)
         {
-            var quoted = type.Secrecy == Secrecy.Public ? $"{Quote(text)} is not legal; " : "";
-            Report(key, $"{quoted}must be {type.Legal}{(parsed.Why is { } why ? $": {why}" : "")}.");
+            ReportIllegal(key, type, text, parsed.Why);
         }
 
         value = parsed.Value;
         return parsed.IsLegal;
+    }
+
+    private void ReportIllegal<T>(string key, SettingType<T> type, string text, string? why)
+        where T : notnull
+    {
+        var quoted = type.Secrecy == Secrecy.Public ? $"{Quote(text)} is not legal; " : "";
+        Report(key, $"{quoted}must be {type.Legal}{(why is null ? "" : $": {why}")}.");
     }
 
     private void CheckNotEmpty(ListNode list, bool holds)

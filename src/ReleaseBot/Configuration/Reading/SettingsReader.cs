@@ -20,11 +20,11 @@ internal static class SettingsReader
         ReleaseBotSettings settings = new()
         {
             PublicUrl = root.Value(SettingsSchema.PublicUrl),
-            GitLab = ReadGitLab(root),
+            GitLab = ReadGitLab(root, roles),
             Registries = registries,
             Channels = channels,
             Projects = ProjectsReader.Read(root, registries, channels, roles),
-            Engine = ReadEngine(root.Section(EngineKeys.Node)),
+            Engine = ReadEngine(root.Section(EngineKeys.Node), isNeeded: roles.HasFlag(Roles.Worker)),
             Storage = StorageReader.ReadStorage(root.Section(StorageKeys.Node), roles),
             Bus = StorageReader.ReadBus(root.Section(BusKeys.Node), roles),
             Access = AccessReader.Read(root.Section(AccessKeys.Node)),
@@ -39,7 +39,7 @@ internal static class SettingsReader
             : (null, [.. problems.Distinct().OrderBy(problem => problem.Key, StringComparer.OrdinalIgnoreCase)]);
     }
 
-    private static GitLabSettings ReadGitLab(SectionReader root)
+    private static GitLabSettings ReadGitLab(SectionReader root, Roles roles)
     {
         var gitLab = root.Section(GitLabKeys.Node);
         var webhook = gitLab.Section(WebhookKeys.Node);
@@ -47,7 +47,7 @@ internal static class SettingsReader
         {
             Url = gitLab.Value(GitLabKeys.Url)!,
             Token = gitLab.Value(GitLabKeys.Token),
-            CaFile = gitLab.Value(GitLabKeys.CaFile),
+            CaFile = gitLab.Value(GitLabKeys.CaFile, isNeeded: roles != Roles.None),
             Webhook = new WebhookSettings
             {
                 Secrets = [.. webhook.Values(WebhookKeys.Secrets).Select(secret => secret.Value)],
@@ -88,10 +88,12 @@ internal static class SettingsReader
         return channels;
     }
 
-    private static EngineSettings ReadEngine(SectionReader engine)
+    /// <param name="isNeeded">Only the worker role reaches the engine: no other process has to have its certificates or see its disk.</param>
+    private static EngineSettings ReadEngine(SectionReader engine, bool isNeeded)
     {
-        var certificates = engine.Value(EngineKeys.CertificatePath);
-        if (engine.TryValue(EngineKeys.Endpoint, out var endpoint) && endpoint.Scheme != "tcp" && certificates is not null)
+        var isTcp = engine.TryValue(EngineKeys.Endpoint, out var endpoint) && endpoint.Scheme == "tcp";
+        var certificates = engine.Value(EngineKeys.CertificatePath, isNeeded && isTcp);
+        if (endpoint is not null && !isTcp && certificates is not null)
         {
             engine.Report(EngineKeys.CertificatePath, $"is for an engine at tcp://…, and {engine.KeyOf(EngineKeys.Endpoint)} is a socket.");
         }
@@ -104,7 +106,7 @@ internal static class SettingsReader
             Concurrency = engine.Value(EngineKeys.Concurrency),
             CacheBudget = engine.Value(EngineKeys.CacheBudget),
             MinimumFree = engine.Value(EngineKeys.MinimumFree),
-            DiskPath = engine.Value(EngineKeys.DiskPath),
+            DiskPath = engine.Value(EngineKeys.DiskPath, isNeeded),
         };
     }
 

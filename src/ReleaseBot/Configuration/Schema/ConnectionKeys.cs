@@ -37,7 +37,7 @@ internal static class RegistryKeys
     public static readonly Setting<string> Username = new("Username", SettingTypes.Text, "Together with `Password`; without both the registry is used anonymously.");
     public static readonly Setting<Secret> Password = new("Password", SecretTypes.Any, "The user's password or, better, an access token.");
     public static readonly Setting<bool> Insecure = new("Insecure", SettingTypes.Flag, "Plain HTTP. Legal for loopback hosts only.") { Default = "false" };
-    public static readonly Setting<string> CaFile = new("CaFile", SettingTypes.ExistingFile, "A private certificate authority of the registry's, as PEM.");
+    public static readonly Setting<string> CaFile = new("CaFile", SettingTypes.ExistingFile, "A private certificate authority of the registry's, as PEM. Only the worker role reads it.");
     public static readonly Setting<Uri> TokenRealm = new("TokenRealm", SettingTypes.WebAddress,
         "A token server that may be given the credentials, besides the registry's own host, GitLab's and Docker Hub's.");
 
@@ -58,7 +58,7 @@ internal static class EngineKeys
 {
     public static readonly Setting<Uri> Endpoint = new("Endpoint", SettingTypes.EngineAddress, "The Docker engine that builds.") { Default = "unix:///var/run/docker.sock" };
     public static readonly Setting<string> CertificatePath = new("CertificatePath", SettingTypes.CertificateFolder,
-        "A folder with ca.pem, cert.pem and key.pem, for an engine at tcp://… with TLS.");
+        "A folder with ca.pem, cert.pem and key.pem, for an engine at tcp://… with TLS. Only the worker role reads it.");
     public static readonly Setting<BuilderKind> Builder = new("Builder", SettingTypes.Choice<BuilderKind>(),
         "Auto takes BuildKit where the engine has it, else the classic builder, which knows no `BuildSecrets`.")
     { Default = nameof(BuilderKind.Auto) };
@@ -68,7 +68,7 @@ internal static class EngineKeys
         "What must be free on the engine's disk before a build begins, where the disk can be seen; else the release waits with `engine-full`.")
     { Default = "1GB" };
     public static readonly Setting<string> DiskPath = new("DiskPath", SettingTypes.ExistingFolder,
-        "A folder on the engine's disk as this process sees it, for an engine at tcp://…. One behind a socket says itself where its data is.");
+        "A folder on the engine's disk as this process sees it, for an engine at tcp://…. One behind a socket says itself where its data is. Only the worker role looks there.");
 
     public static readonly Section Node = new("Engine", "Where images are built. For the worker role.",
         Endpoint, CertificatePath, Builder, Concurrency, CacheBudget, MinimumFree, DiskPath);

@@ -24,6 +24,12 @@ internal sealed record SettingType<T>(string Name, string Legal, Func<string, Pa
 {
     /// <summary>An empty text is a value, and no sign of a variable that was never set.</summary>
     public bool MayBeEmpty { get; init; }
+
+    /// <summary>
+    /// What is wrong with the thing that a legal text names, such as a file; null for nothing. Asked only where the process needs the thing, since
+    /// processes on several machines may share a configuration.
+    /// </summary>
+    public Func<T, string?>? WhyUnusable { get; init; }
 }
 
 /// <summary>A value, or why there is none.</summary>

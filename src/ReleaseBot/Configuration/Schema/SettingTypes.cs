@@ -24,15 +24,17 @@ internal static partial class SettingTypes
             ? Parsed<string>.Of(string.Join(';', urls))
             : Parsed<string>.Illegal());
 
-    public static SettingType<string> ExistingFile { get; } = new("file", "a file that exists and that this process may read", CheckFile);
+    public static SettingType<string> ExistingFile { get; } = new("file", "a file that exists and that this process may read", AsPath) { WhyUnusable = WhyUnreadable };
 
-    public static SettingType<string> ExistingFolder { get; } = new("folder", "a folder that exists",
-        path => Directory.Exists(path) ? Parsed<string>.Of(path) : Parsed<string>.Illegal($"{path} does not exist or is no folder"));
+    public static SettingType<string> ExistingFolder { get; } = new("folder", "a folder that exists", AsPath)
+    {
+        WhyUnusable = path => Directory.Exists(path) ? null : $"{path} does not exist or is no folder",
+    };
 
-    public static SettingType<string> CertificateFolder { get; } = new("folder", "a folder with the readable files ca.pem, cert.pem and key.pem",
-        text => new[] { "ca.pem", "cert.pem", "key.pem" }.Select(name => CheckFile(Path.Combine(text, name))).FirstOrDefault(file => !file.IsLegal) is { Why: { } why }
-            ? Parsed<string>.Illegal(why)
-            : Parsed<string>.Of(text));
+    public static SettingType<string> CertificateFolder { get; } = new("folder", "a folder with the readable files ca.pem, cert.pem and key.pem", AsPath)
+    {
+        WhyUnusable = path => new[] { "ca.pem", "cert.pem", "key.pem" }.Select(name => WhyUnreadable(Path.Combine(path, name))).FirstOrDefault(why => why is not null),
+    };
 
     public static SettingType<string> RegistryHost { get; } = new("host", "a host with an optional port, e.g. registry.example:5000, without scheme and path",
         text => ImageRepository.IsLegalHost(text) ? Parsed<string>.Of(DockerHub.Normalise(text)) : Parsed<string>.Illegal());
@@ -107,16 +109,19 @@ internal static partial class SettingTypes
         }
     }
 
-    private static Parsed<string> CheckFile(string path)
+    private static Parsed<string> AsPath(string text) =>
+        text.Any(char.IsControl) || string.IsNullOrWhiteSpace(text) ? Parsed<string>.Illegal("a path has letters, and no control characters") : Parsed<string>.Of(text);
+
+    private static string? WhyUnreadable(string path)
     {
         try
         {
             using var file = File.OpenRead(path);
-            return Parsed<string>.Of(path);
+            return null;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            return Parsed<string>.Illegal(File.Exists(path) ? $"{path} can't be read by this process" : $"{path} does not exist or is no file");
+            return File.Exists(path) ? $"{path} can't be read by this process" : $"{path} does not exist or is no file";
         }
     }
 
