@@ -49,6 +49,8 @@ internal static class BusServices
 
     private static void UseRabbitMq(IBusRegistrationContext context, IRabbitMqBusFactoryConfigurator rabbit, BusSettings settings, bool consumes)
     {
+        // A bus that only sends connects when it first has to, and calls itself healthy whatever comes: its own endpoint holds the connection that is judged.
+        rabbit.AutoStart = true;
         rabbit.Host(new Uri(settings.Uri!.Reveal()), host => host.Heartbeat(TimeSpan.FromSeconds(10)));
         if (consumes)
         {

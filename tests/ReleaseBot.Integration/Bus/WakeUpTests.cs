@@ -7,6 +7,7 @@ using ReleaseBot.Bus;
 using ReleaseBot.Configuration;
 using ReleaseBot.Core;
 using ReleaseBot.Parts;
+using ReleaseBot.Web;
 using ReleaseBot.Worker;
 using Shouldly;
 using Xunit;
@@ -19,6 +20,10 @@ public sealed class WakeUpTests
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>What readiness may be behind the truth.</summary>
+    private static readonly TimeSpan SomeSeconds = TimeSpan.FromSeconds(15);
+
     /// <summary>RabbitMQ 3.10 writes the names of its quorum queues to disk half a second after they were declared. One that crashes before has a queue without a leader for ever.</summary>
     private static readonly TimeSpan UntilQueueIsOnDisk = TimeSpan.FromSeconds(3);
 
@@ -64,9 +69,25 @@ public sealed class WakeUpTests
         await Should.ThrowAsync<OperationCanceledException>(web.SendAsync());
         await broker.ResumeAsync(Token);
 
-        await worker.UntilConnectedAsync();
+        await worker.UntilAsync(isConnected: true, Limit);
         await web.SendAsync();
         await worker.ShouldWakeAsync();
+    }
+
+    [Theory]
+    [InlineData("Web")]
+    [InlineData("Worker")]
+    public async Task Readiness_Tells_Within_Seconds_That_The_Broker_Died_And_That_It_Is_Back(string role)
+    {
+        await using var broker = await RabbitMqServer.StartAsync(Token);
+        var settings = new BusSettings { Transport = BusTransport.RabbitMq, Uri = new Secret(broker.Uri.AbsoluteUri) };
+        await using var member = await Member.StartAsync(settings, Enum.Parse<Roles>(role));
+        await Task.Delay(UntilQueueIsOnDisk, TimeProvider.System, Token);
+
+        await broker.StopAsync();
+        await member.UntilAsync(isConnected: false, SomeSeconds);
+        await broker.ResumeAsync(Token);
+        await member.UntilAsync(isConnected: true, SomeSeconds);
     }
 
     [Fact]
@@ -76,7 +97,7 @@ public sealed class WakeUpTests
 
         await using var web = await Member.StartAsync(settings, Roles.Web, isThere: false);
 
-        web.IsConnected.ShouldBeFalse();
+        (await web.IsConnectedAsync()).ShouldBeFalse();
     }
 
     /// <summary>Declared as another type, it would be another queue's name.</summary>
@@ -96,7 +117,8 @@ public sealed class WakeUpTests
 
         private Member(ServiceProvider services) => _services = services;
 
-        public bool IsConnected => _services.GetRequiredService<IBusControl>().CheckHealth().Status == BusHealthStatus.Healthy;
+        /// <summary>As <c>/healthz/ready</c> says.</summary>
+        public async Task<bool> IsConnectedAsync() => await _services.GetRequiredService<IReadinessProbe>().CheckAsync(Token) is null;
 
         /// <param name="isThere">The broker is, and is waited for.</param>
         public static async Task<Member> StartAsync(BusSettings settings, Roles roles, bool isThere = true)
@@ -111,18 +133,18 @@ public sealed class WakeUpTests
 
             if (isThere)
             {
-                await member.UntilConnectedAsync();
+                await member.UntilAsync(isConnected: true, Limit);
             }
 
             return member;
         }
 
-        public async Task UntilConnectedAsync()
+        public async Task UntilAsync(bool isConnected, TimeSpan limit)
         {
             var start = TimeProvider.System.GetTimestamp();
-            while (!IsConnected)
+            while (await IsConnectedAsync() != isConnected)
             {
-                TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(Limit, "the bus was not there in time");
+                TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(limit, isConnected ? "the bus was not there in time" : "nobody noticed that the bus had gone");
                 await Task.Delay(Pause, TimeProvider.System, Token);
             }
         }
