@@ -15,7 +15,10 @@ public sealed class Housekeeping(HistoryDatabase database, RetentionSettings ret
         var now = database.Now();
         var (logsBefore, deliveriesBefore) = (now - retention.Logs, now - retention.Deliveries);
         var logs = await InBatchesAsync(
-            (context, token) => context.LogChunks.Where(chunk => chunk.WrittenAt < logsBefore).OrderBy(chunk => chunk.WrittenAt).Take(Batch).ExecuteDeleteAsync(token),
+            // The log of a release that has not ended stays whole, however short the time is.
+            (context, token) => context.LogChunks
+                .Where(chunk => chunk.WrittenAt < logsBefore && !context.Releases.Any(release => release.Id == chunk.ReleaseId && release.FinishedAt == null))
+                .OrderBy(chunk => chunk.WrittenAt).Take(Batch).ExecuteDeleteAsync(token),
             cancellationToken);
         var deliveries = await InBatchesAsync(
             (context, token) => context.Deliveries.Where(delivery => delivery.ReceivedAt < deliveriesBefore).OrderBy(delivery => delivery.ReceivedAt).Take(Batch)

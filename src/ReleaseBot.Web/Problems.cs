@@ -44,6 +44,8 @@ internal static class Problems
     public static ProblemHttpResult ReleaseNotFound(Guid id) =>
         Of(StatusCodes.Status404NotFound, "release-not-found", "No such release", $"Release {id} is not in the history.");
 
+    public static ProblemHttpResult LogNotKept(string detail) => Of(StatusCodes.Status410Gone, "log-not-kept", "The log is no longer kept", detail);
+
     public static ProblemHttpResult DeliveryNotFound(Guid id) =>
         Of(StatusCodes.Status404NotFound, "delivery-not-found", "No such delivery", $"Delivery {id} is not in the history, or is no longer kept.");
 

@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
 
@@ -6,8 +7,11 @@ namespace ReleaseBot.History;
 public sealed record LogPiece(long Sequence, ReadOnlyMemory<byte> Text);
 
 /// <summary>The logs of releases, appended in compressed pieces.</summary>
-public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals signals)
+public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals signals, RetentionSettings retention)
 {
+    /// <summary>More pieces than an attempt has: a log is bounded, and a piece is what came in a while.</summary>
+    private const long PiecesOfAttempt = 1_000_000;
+
     /// <summary>Appends whole lines. Refused with <see cref="FencedOffException"/> once the fence is no longer the release's.</summary>
     public async Task AppendAsync(Guid releaseId, long fence, ReadOnlyMemory<byte> text, CancellationToken cancellationToken)
     {
@@ -16,7 +20,7 @@ public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals sig
         await database.WriteAsync(
             async (context, token) =>
             {
-                await database.HeldAsync(context, releaseId, fence, token);
+                var release = await database.HeldAsync(context, releaseId, fence, token);
                 // The piece is there if the answer to an earlier commit was lost; only the holder of the fence writes.
                 if (written is { } earlier && await context.LogChunks.AnyAsync(
                     chunk => chunk.ReleaseId == releaseId && chunk.Sequence == earlier && chunk.Data == data, token))
@@ -24,7 +28,7 @@ public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals sig
                     return 0;
                 }
 
-                written = await LastAsync(context, releaseId, token) + 1;
+                written = await NextAsync(context, release, token);
                 context.LogChunks.Add(new LogChunk
                 {
                     ReleaseId = releaseId,
@@ -52,6 +56,27 @@ public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals sig
             cancellationToken);
         return chunks.ConvertAll(chunk => new LogPiece(chunk.Sequence, Compression.Decompress(chunk.Data)));
     }
+
+    /// <summary>
+    /// Whether the release has run and its log was removed, its time being over. A release that never ran has no log to lose.
+    /// </summary>
+    public Task<bool> IsSweptAsync(Guid releaseId, CancellationToken cancellationToken)
+    {
+        var before = database.Now() - retention.Logs;
+        return database.ReadAsync(
+            (context, token) => context.Releases.AnyAsync(
+                release => release.Id == releaseId && release.StartedAt != null && release.FinishedAt < before
+                    && !context.LogChunks.Any(chunk => chunk.ReleaseId == releaseId),
+                token),
+            cancellationToken);
+    }
+
+    /// <summary>
+    /// Whoever followed an earlier attempt goes on behind the number that he saw last, so none is given twice; not even where what bore it was removed
+    /// meanwhile. That is done between attempts only (<see cref="Housekeeping"/>).
+    /// </summary>
+    private static async Task<long> NextAsync(HistoryContext context, Release release, CancellationToken cancellationToken) =>
+        await LastAsync(context, release.Id, cancellationToken) is > 0 and var last ? last + 1 : ((release.Attempt - 1) * PiecesOfAttempt) + 1;
 
     private static async Task<long> LastAsync(HistoryContext context, Guid releaseId, CancellationToken cancellationToken) =>
         await context.LogChunks.Where(chunk => chunk.ReleaseId == releaseId).MaxAsync(chunk => (long?)chunk.Sequence, cancellationToken) ?? 0;

@@ -63,7 +63,7 @@ public sealed class LogChunk
 {
     public Guid ReleaseId { get; init; }
 
-    /// <summary>From 1, without gaps.</summary>
+    /// <summary>From 1, without gaps; where a later attempt finds the log removed, it begins at a number that no earlier one had.</summary>
     public long Sequence { get; init; }
 
     /// <summary>UTF-8 text in whole lines, gzipped.</summary>

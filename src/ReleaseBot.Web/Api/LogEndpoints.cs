@@ -27,21 +27,28 @@ internal static class LogEndpoints
                 + "back as Last-Event-ID; the event \"end\" carries the release's status.")
             .Produces<string>(StatusCodes.Status200OK, "text/plain", EventStream)
             .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status410Gone)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
     private static async Task GetAsync(
         HttpContext context, Guid id, [FromQuery(Name = "after"), Description("Only what follows this event id.")] string? after,
-        HistoryQueries history, ReleaseLogStore logs, LogFollowers followers, TimeProvider time, IHostApplicationLifetime lifetime)
+        HistoryQueries history, ReleaseLogStore logs, LogFollowers followers, RetentionSettings retention, TimeProvider time, IHostApplicationLifetime lifetime)
     {
-        if (await history.StatusAsync(id, context.RequestAborted) is null)
+        if (await history.StatusAsync(id, context.RequestAborted) is not { } status)
         {
             await Problems.ReleaseNotFound(id).ExecuteAsync(context);
             return;
         }
 
+        if (status.IsFinal() && await logs.IsSweptAsync(id, context.RequestAborted))
+        {
+            await Problems.LogNotKept(NotKept(retention)).ExecuteAsync(context);
+            return;
+        }
+
         if (!WantsEvents(context.Request))
         {
-            await LogText.WriteAsync(context, id, Position(after), logs, context.RequestAborted);
+            await LogText.WriteAsync(context, id, await PositionAsync(after, id, logs, context.RequestAborted), logs, context.RequestAborted);
             return;
         }
 
@@ -57,7 +64,8 @@ internal static class LogEndpoints
         try
         {
             var seen = context.Request.Headers["Last-Event-ID"].ToString();
-            await new LogStream(context, id, follower, logs, time).WriteAsync(Position(seen.Length > 0 ? seen : after), either.Token);
+            var position = await PositionAsync(seen.Length > 0 ? seen : after, id, logs, either.Token);
+            await new LogStream(context, id, follower, logs, time).WriteAsync(position, either.Token);
         }
         catch (OperationCanceledException) when (either.IsCancellationRequested)
         {
@@ -68,6 +76,14 @@ internal static class LogEndpoints
     private static bool WantsEvents(HttpRequest request) =>
         request.GetTypedHeaders().Accept.Any(accepted => accepted.MediaType.Equals(EventStream, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>What is no id of ours counts as none: the whole log is better than no log.</summary>
-    private static long Position(string? id) => long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) ? sequence : 0;
+    /// <summary>For whoever asks for a log that was removed.</summary>
+    public static string NotKept(RetentionSettings retention) =>
+        string.Create(CultureInfo.InvariantCulture, $"Logs are removed after {retention.Logs:c} (Retention:Logs, days first), and the release ended before that. The release itself is kept.");
+
+    /// <summary>What is no id of this log counts as none, as one beyond its end: the whole log is better than no log.</summary>
+    private static async Task<long> PositionAsync(string? id, Guid releaseId, ReleaseLogStore logs, CancellationToken cancellationToken) =>
+        long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) && sequence > 0
+        && sequence <= await logs.LastAsync(releaseId, cancellationToken)
+            ? sequence
+            : 0;
 }

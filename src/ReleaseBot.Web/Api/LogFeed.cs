@@ -15,7 +15,8 @@ internal abstract record FeedStep
     public sealed record Pieces(IReadOnlyList<LogPiece> Items) : FeedStep;
 
     /// <summary>The follower is behind what the feed keeps: it has to read for itself until it has caught up.</summary>
-    public sealed record Behind : FeedStep;
+    /// <param name="Last">The newest piece.</param>
+    public sealed record Behind(long Last) : FeedStep;
 
     /// <summary>Everything is sent, and the release has ended.</summary>
     /// <param name="Status">Null where the release is gone.</param>
@@ -100,7 +101,7 @@ internal sealed partial class LogFeed : IAsyncDisposable
             {
                 return _kept.TryPeek(out var oldest) && sequence >= oldest.Sequence - 1
                     ? new FeedStep.Pieces([.. _kept.Where(piece => piece.Sequence > sequence)])
-                    : new FeedStep.Behind();
+                    : new FeedStep.Behind(_last.Value);
             }
 
             return _hasEnded ? new FeedStep.Ended(_status) : new FeedStep.Wait(_changed.Task);

@@ -34,9 +34,9 @@ internal sealed class LogStream(HttpContext context, Guid releaseId, LogFollower
                 case FeedStep.Pieces pieces:
                     after = await WriteAsync(pieces.Items, cancellationToken) ?? after;
                     break;
-                case FeedStep.Behind:
-                    // A number from another log may be beyond the end of this one, and then there is nothing to catch up with.
-                    after = await WriteAsync(await logs.ReadAsync(releaseId, after, PiecesAtATime, cancellationToken), cancellationToken) ?? long.MaxValue;
+                case FeedStep.Behind behind:
+                    // Where nothing is there to catch up with, it was removed meanwhile.
+                    after = await WriteAsync(await logs.ReadAsync(releaseId, after, PiecesAtATime, cancellationToken), cancellationToken) ?? behind.Last;
                     break;
                 case FeedStep.Wait wait:
                     await WaitAsync(wait.Changed, cancellationToken);

@@ -45,7 +45,7 @@ internal static class ReleasePages
         return PageFrame.Of("Releases", Html.Of($"{Search(query)}<div id=\"live\" data-refresh=\"5\">{reconciling}{list}</div>")).ToResult();
     }
 
-    public static async Task<IResult> ShowAsync(Guid id, HttpContext context, HistoryQueries history, ReleaseLogStore logs)
+    public static async Task<IResult> ShowAsync(Guid id, HttpContext context, HistoryQueries history, ReleaseLogStore logs, RetentionSettings retention)
     {
         if (await history.ReleaseAsync(id, context.RequestAborted) is not { } row)
         {
@@ -55,8 +55,9 @@ internal static class ReleasePages
         var release = ReleaseJson.Of(row);
         var changes = await history.ChangesOfAsync(row, context.RequestAborted);
         var messages = await history.MessagesAsync(id, context.RequestAborted);
-        var (log, last, isWhole) = await LogSoFarAsync(id, logs, context.RequestAborted);
-        var more = isWhole ? Html.Empty : Html.Of($" The rest follows, or is in the <a href=\"{release.Links.Log}\">whole log</a>.");
+        var log = row.Status.IsFinal() && await logs.IsSweptAsync(id, context.RequestAborted)
+            ? Html.Of($"<p>{LogEndpoints.NotKept(retention)}</p>")
+            : await LogAsync(id, release.Links.Log, logs, context.RequestAborted);
         return PageFrame.Of($"{release.Project.Path} {release.Ref.Name}", Html.Of(
             $"""
             <div id="live" data-refresh="{(IsOver(row) ? "0" : "3")}">
@@ -71,8 +72,7 @@ internal static class ReleasePages
             {Told(messages)}
             </div>
             <h2>Log</h2>
-            <p><a href="{release.Links.Log}">As plain text</a>.{more}</p>
-            <pre id="log" tabindex="0" aria-label="Log" data-follow="{release.Links.Log}" data-after="{last}">{log}</pre>
+            {log}
             """)).ToResult();
     }
 
@@ -153,7 +153,8 @@ internal static class ReleasePages
     private static Html Trouble(OutboxMessage message) =>
         message is { DeliveredAt: null, LastError: { } error } ? Html.Of($"<p class=\"reason\">{error}</p>") : Html.Empty;
 
-    private static async Task<(Html Log, long Last, bool IsWhole)> LogSoFarAsync(Guid id, ReleaseLogStore logs, CancellationToken cancellationToken)
+    /// <summary>The log so far; the page's script follows it from there.</summary>
+    private static async Task<Html> LogAsync(Guid id, string link, ReleaseLogStore logs, CancellationToken cancellationToken)
     {
         var pieces = await logs.ReadAsync(id, 0, MaxPieces, cancellationToken);
         var text = new StringBuilder();
@@ -162,6 +163,12 @@ internal static class ReleasePages
             text.Append(Encoding.UTF8.GetString(piece.Text.Span).ReplaceLineEndings("\n"));
         }
 
-        return (Html.OfAnsi(text.ToString()), pieces.Count > 0 ? pieces[^1].Sequence : 0, pieces.Count < MaxPieces);
+        var more = pieces.Count < MaxPieces ? Html.Empty : Html.Of($" The rest follows, or is in the <a href=\"{link}\">whole log</a>.");
+        var last = pieces.Count > 0 ? pieces[^1].Sequence : 0;
+        return Html.Of(
+            $"""
+            <p><a href="{link}">As plain text</a>.{more}</p>
+            <pre id="log" tabindex="0" aria-label="Log" data-follow="{link}" data-after="{last}">{Html.OfAnsi(text.ToString())}</pre>
+            """);
     }
 }

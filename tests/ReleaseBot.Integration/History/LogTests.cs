@@ -1,4 +1,6 @@
 using System.Text;
+using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Parts;
 using Shouldly;
@@ -53,6 +55,7 @@ public abstract class LogTests(IDatabases databases) : HistoryTest(databases)
         var run = await RunAsync();
         await AppendAsync(run, "old\n");
         await History.Tags.RecordMoveAsync(run, run.Release.Images[0], null, DigestOf(run), TagVerdict.Created, "x", Token);
+        await FailAsync(run);
         await History.Database.WriteAsync(
             async (context, token) =>
             {
@@ -77,6 +80,68 @@ public abstract class LogTests(IDatabases databases) : HistoryTest(databases)
         (await History.RowsAsync<TagMove>()).Count.ShouldBe(1);
         (await History.Housekeeping.SweepAsync(Token)).ShouldBe(0);
     }
+
+    [Fact]
+    public async Task Who_Followed_A_Log_That_Was_Removed_Since_Goes_On_With_The_Next_Attempt()
+    {
+        var run = await RunAsync();
+        await AppendAsync(run, "one\n");
+        await AppendAsync(run, "two\n");
+        var seen = await History.Logs.LastAsync(run.Release.Id, Token);
+        await FailAsync(run);
+        await AgeAsync();
+        (await History.Logs.IsSweptAsync(run.Release.Id, Token)).ShouldBeFalse();
+        (await History.Housekeeping.SweepAsync(Token)).ShouldBe(2);
+        (await History.Logs.IsSweptAsync(run.Release.Id, Token)).ShouldBeTrue();
+
+        var next = await RetryAsync(run);
+        (await History.Logs.IsSweptAsync(run.Release.Id, Token)).ShouldBeFalse();
+        await AppendAsync(next, "three\n");
+        await AppendAsync(next, "four\n");
+
+        (await TextAsync(run.Release.Id, seen)).ShouldBe("three\nfour\n");
+    }
+
+    [Fact]
+    public async Task The_Log_Of_A_Release_That_Has_Not_Ended_Stays_Whole()
+    {
+        var run = await RunAsync();
+        await AppendAsync(run, "one\n");
+        await AgeAsync();
+
+        (await History.Housekeeping.SweepAsync(Token)).ShouldBe(0);
+
+        (await TextAsync(run.Release.Id, 0)).ShouldBe("one\n");
+    }
+
+    [Fact]
+    public async Task A_Release_That_Never_Ran_Has_No_Log_To_Lose()
+    {
+        var id = await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
+        await History.Verification.RejectAsync(
+            await ClaimVerificationAsync(), ReleaseStatus.Rejected, new Reason(ReasonCode.RefNotProtected, "The tag is not protected."), [], Token);
+        await AgeAsync();
+
+        (await History.Logs.IsSweptAsync(id, Token)).ShouldBeFalse();
+    }
+
+    private async Task<ClaimedRun> RetryAsync(ClaimedRun run)
+    {
+        (await History.Operations.RetryAsync(run.Release.Id, Token)).ShouldBe(OperationOutcome.Done);
+        var job = await ClaimVerificationAsync();
+        (await History.Verification.QueueAsync(job, Verified(job), Token)).ShouldBeNull();
+        return await ClaimRunAsync();
+    }
+
+    /// <summary>All that there is, as if it were of long ago.</summary>
+    private Task AgeAsync() => History.Database.WriteAsync(
+        async (context, token) =>
+        {
+            var then = History.Time.GetUtcNow() - TimeSpan.FromDays(91);
+            await context.Releases.Where(release => release.FinishedAt != null).ExecuteUpdateAsync(row => row.SetProperty(release => release.FinishedAt, then), token);
+            return await context.LogChunks.ExecuteUpdateAsync(row => row.SetProperty(chunk => chunk.WrittenAt, then), token);
+        },
+        Token);
 
     private Task AppendAsync(ClaimedRun run, string text) => History.Logs.AppendAsync(run.Release.Id, run.Fence, Encoding.UTF8.GetBytes(text), Token);
 

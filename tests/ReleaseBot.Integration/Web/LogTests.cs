@@ -139,6 +139,40 @@ public sealed class LogTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Log_That_Was_Removed_Is_Told_As_Such_In_Text_Live_And_On_The_Page()
+    {
+        await _web.LogAsync(_run, "one\n");
+        await _web.PublishAsync(_run);
+        await _web.SqlAsync("UPDATE releases SET finished_at = finished_at - 100 * 864000000000; DELETE FROM log_chunks");
+
+        foreach (var accept in new[] { "text/plain", "text/event-stream" })
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, $"{Path}?after=1");
+            request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(accept));
+            var answer = await _web.SendAsync(request);
+
+            (answer.Status, answer.Problem).ShouldBe((HttpStatusCode.Gone, "log-not-kept"), accept);
+            answer.Json.GetProperty("detail").GetString().ShouldNotBeNull().ShouldContain("90.00:00:00 (Retention:Logs");
+        }
+
+        var page = await _web.GetAsync($"/releases/{_run.Release.Id}");
+        (page.Status, page.Text.Contains("Retention:Logs", StringComparison.Ordinal), page.Text.Contains("id=\"log\"", StringComparison.Ordinal))
+            .ShouldBe((HttpStatusCode.OK, true, false));
+    }
+
+    [Fact]
+    public async Task Follower_With_An_Id_That_The_Log_Never_Had_Gets_All_Of_It()
+    {
+        await _web.LogAsync(_run, "one\n");
+        using var follower = await FollowAsync("4711");
+        var events = follower.Events();
+
+        (await NextAsync(events)).ShouldBe(("1", "message", "one"));
+        await _web.LogAsync(_run, "two\n");
+        (await NextAsync(events)).ShouldBe(("2", "message", "two"));
+    }
+
+    [Fact]
     public async Task Server_That_Stops_Lets_Its_Followers_Go()
     {
         await _web.LogAsync(_run, "one\n");
