@@ -159,16 +159,7 @@ internal sealed class EngineClient : IDisposable
         }
     }
 
-    public EngineUnavailableException Unavailable(Exception fault)
-    {
-        var cause = fault;
-        while (cause is HttpRequestException && cause.InnerException is { } inner)
-        {
-            cause = inner;
-        }
-
-        return new EngineUnavailableException($"The engine at {_dialer.Name} does not answer: {cause.Message.TrimEnd('.')}. {_dialer.Cure}", fault);
-    }
+    public EngineUnavailableException Unavailable(Exception fault) => new($"The engine at {_dialer.Name} does not answer: {_dialer.Explain(fault)}", fault);
 
     public static bool IsConnectionFault(Exception fault) =>
         fault is HttpRequestException or IOException or System.Net.Sockets.SocketException or AuthenticationException or CryptographicException

@@ -34,8 +34,19 @@ internal sealed class EngineDialer
     /// <summary>The base of request addresses. Always <c>http</c>: TLS is done here, beneath.</summary>
     public Uri HttpAddress => _endpoint.Scheme == "unix" ? new Uri("http://docker/") : new Uri($"http://{_endpoint.Authority}/");
 
-    /// <summary>What to do about an engine that does not answer.</summary>
-    public string Cure => (_endpoint.Scheme, _certificates) switch
+    /// <summary>Why there is no answer, and what to do.</summary>
+    public string Explain(Exception fault)
+    {
+        var cause = fault;
+        while (cause is HttpRequestException && cause.InnerException is { } inner)
+        {
+            cause = inner;
+        }
+
+        return _certificates?.Explain(cause) ?? $"{cause.Message.TrimEnd('.')}. {Cure}";
+    }
+
+    private string Cure => (_endpoint.Scheme, _certificates) switch
     {
         ("unix", _) => "Is the engine running, and is its socket mounted and readable here (Engine:Endpoint)?",
         (_, null) => "Is the engine running, and does it listen there (Engine:Endpoint)? One that wants TLS needs Engine:CertificatePath.",

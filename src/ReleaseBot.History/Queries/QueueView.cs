@@ -5,8 +5,10 @@ namespace ReleaseBot.History;
 /// <summary>What is not final, in the order in which it will be taken up, and who is there to do it.</summary>
 /// <param name="Releases">With their images; in the claim's order: project by project, the one that was served longest ago first, and so again; at the end what was put off.</param>
 /// <param name="HeldRepositories">By <c>host/name</c>, the release that publishes there now.</param>
+/// <param name="BuiltAt">By release, the engine that alone has its image: built, and in no registry yet.</param>
 public sealed record QueueSnapshot(
-    DateTimeOffset At, IReadOnlyList<Release> Releases, IReadOnlyDictionary<string, Guid> HeldRepositories, IReadOnlyList<WorkerHeartbeat> Workers);
+    DateTimeOffset At, IReadOnlyList<Release> Releases, IReadOnlyDictionary<string, Guid> HeldRepositories, IReadOnlyDictionary<Guid, string> BuiltAt,
+    IReadOnlyList<WorkerHeartbeat> Workers);
 
 /// <summary>Reads the queue for people. Nothing is decided by it.</summary>
 public sealed class QueueView(HistoryDatabase database)
@@ -36,8 +38,13 @@ public sealed class QueueView(HistoryDatabase database)
                     .ToDictionaryAsync(release => release.Id, token);
                 var held = await context.ResourceLocks.Where(row => row.Until >= now && row.Resource.StartsWith(RepositoryPrefix)).ToListAsync(token);
                 var workers = await context.WorkerHeartbeats.OrderByDescending(worker => worker.SeenAt).Take(MaxWorkers).ToListAsync(token);
+                var built = await context.ReleaseBuilds.Where(build => build.Engine != null && ids.Contains(build.ReleaseId)).ToListAsync(token);
                 return new QueueSnapshot(
-                    now, [.. ids.Where(byId.ContainsKey).Select(id => byId[id])], held.ToDictionary(row => row.Resource[RepositoryPrefix.Length..], row => row.ReleaseId, StringComparer.Ordinal), workers);
+                    now, [.. ids.Where(byId.ContainsKey).Select(id => byId[id])],
+                    held.ToDictionary(row => row.Resource[RepositoryPrefix.Length..], row => row.ReleaseId, StringComparer.Ordinal),
+                    built.Where(build => byId.TryGetValue(build.ReleaseId, out var release) && release.ImageId == build.ImageId && release.Digest is null)
+                        .ToDictionary(build => build.ReleaseId, build => build.Engine!),
+                    workers);
             },
             cancellationToken);
 }

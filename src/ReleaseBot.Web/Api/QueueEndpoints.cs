@@ -100,12 +100,25 @@ internal static class QueueEndpoints
             return "a Docker engine: no worker reaches its own";
         }
 
-        if (release.RoomEngine is { } engine && alive.Exists(worker => worker.PausedAt is null && worker.Engine == engine))
+        if (BoundTo(release, snapshot) is var (engine, why) && alive.FindAll(worker => worker.PausedAt is null && worker.Engine == engine) is { Count: > 0 } own)
         {
-            return $"a free slot at engine {engine}, which has made room for its build";
+            return $"a free slot of {string.Join(" or ", own.Select(worker => worker.Name))}, whose engine {why}";
         }
 
-        return release.LeaseUntil is null ? "a worker's free slot" : $"another worker to take it over: {release.Owner} was last heard of before {release.LeaseUntil:u}";
+        return release.LeaseUntil is null ? FreeSlot(alive) : $"another worker to take it over: {release.Owner} was last heard of before {release.LeaseUntil:u}";
+    }
+
+    /// <summary>The engine whose workers alone may take it, as long as one of them is there.</summary>
+    private static (string Engine, string Why)? BoundTo(Release release, QueueSnapshot snapshot) =>
+        release.RoomEngine is { } room ? (room, "has made room for its build")
+        : snapshot.BuiltAt.TryGetValue(release.Id, out var engine) ? (engine, "alone has its image so far")
+        : null;
+
+    private static string FreeSlot(List<WorkerHeartbeat> alive)
+    {
+        var able = alive.FindAll(worker => worker.PausedAt is null && worker.Engine is not null);
+        var slots = able.Sum(worker => worker.Slots);
+        return able.Sum(worker => worker.Running) < slots ? "a worker's free slot" : $"a worker's free slot: {(slots == 1 ? "the only one is" : $"all {slots} are")} taken";
     }
 
     private static Guid? HolderOf(ReleaseImage image, QueueSnapshot snapshot) =>

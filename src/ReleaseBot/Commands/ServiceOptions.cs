@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ReleaseBot.Configuration;
+using ReleaseBot.Core;
 
 namespace ReleaseBot.Commands;
 
@@ -41,8 +42,9 @@ internal sealed class ServiceOptions
     public static bool TakesKeys(Command command) => command.Options.Any(option => option.Name == ConfigOption);
 
     /// <summary>Reads and judges the configuration; exits with 2 and every problem, or goes on with <paramref name="run"/>.</summary>
+    /// <param name="findsRoles">Where no roles are given and both can't be run here, the one that can.</param>
     public async Task<int> RunAsync(
-        ParseResult parsed, CommandEnvironment environment, bool withRoles, RunWithSettings run, CancellationToken cancellationToken)
+        ParseResult parsed, CommandEnvironment environment, bool withRoles, RunWithSettings run, bool findsRoles, CancellationToken cancellationToken)
     {
         var roles = Roles.None;
         if (withRoles && !TryParseRoles(parsed.GetValue(_roles)!, out roles))
@@ -53,6 +55,14 @@ internal sealed class ServiceOptions
         var sources = environment.Sources with { ConfigFile = parsed.GetValue(_config), CommandLine = parsed.UnmatchedTokens };
         var (configuration, sourceProblems) = ConfigurationLoader.Load(sources);
         var (settings, problems) = SettingsReader.Read(configuration, roles);
+        if (settings is null && findsRoles && parsed.GetResult(_roles) is null or { Implicit: true } && SoleRole(configuration) is var (role, read))
+        {
+            await environment.Error.WriteLineAsync(
+                $"releasebot: this is checked as --roles {role.ToString().ToLowerInvariant()}: for both roles {string.Join(", ", problems.Select(problem => problem.Key).Distinct())} would have to be mended.".AsMemory(),
+                cancellationToken);
+            (roles, settings, problems) = (role, read, []);
+        }
+
         if (settings is null || sourceProblems.Count > 0)
         {
             Tell(environment, [.. sourceProblems, .. problems]);
@@ -65,6 +75,20 @@ internal sealed class ServiceOptions
         }
 
         return await run(settings, roles, configuration, cancellationToken);
+    }
+
+    /// <summary>The role that this configuration, with the secrets and files that are here, is meant for.</summary>
+    private static (Roles Role, ReleaseBotSettings Settings)? SoleRole(MergedConfiguration configuration)
+    {
+        foreach (var role in new[] { Roles.Web, Roles.Worker })
+        {
+            if (SettingsReader.Read(configuration, role).Settings is { } settings)
+            {
+                return (role, settings);
+            }
+        }
+
+        return null;
     }
 
     private static void Tell(CommandEnvironment environment, IReadOnlyList<ConfigurationProblem> problems)

@@ -6,6 +6,8 @@ internal enum Verdict
     /// <summary>Nothing is known to be wrong, but something could not be asked.</summary>
     Doubt,
     Failed,
+    /// <summary>None of this process's business.</summary>
+    LeftOut,
 }
 
 /// <param name="Cure">What to do about it; empty where there is nothing to do.</param>
@@ -14,6 +16,8 @@ internal sealed record CheckResult(string Subject, Verdict Verdict, string Findi
     public static CheckResult Ok(string finding) => new("", Verdict.Ok, finding, "");
 
     public static CheckResult Doubt(string finding, string cure) => new("", Verdict.Doubt, finding, cure);
+
+    public static CheckResult LeftOut(string why, string cure) => new("", Verdict.LeftOut, $"not looked at: {why}", cure);
 
     public static CheckResult Failed(string finding, string cure) => new("", Verdict.Failed, finding, cure);
 }

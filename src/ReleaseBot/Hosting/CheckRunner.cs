@@ -11,12 +11,13 @@ internal static class CheckRunner
 
     public static async Task<int> RunAsync(ReleaseBotSettings settings, Roles roles, MergedConfiguration configuration, CancellationToken cancellationToken)
     {
-        await using var app = ServerHost.Build(settings, Roles.All, configuration);
+        await using var app = ServerHost.Build(settings, roles, configuration);
         var mask = new SecretMask(SettingsSecrets.All(settings));
-        var results = await Task.WhenAll(Checks.Of(settings, app.Services).Select(check => RunAsync(check, mask, cancellationToken)));
+        var results = await Task.WhenAll(Checks.Of(settings, roles, app.Services).Select(check => RunAsync(check, mask, cancellationToken)));
         Print(results);
         var failed = results.Count(result => result.Verdict == Verdict.Failed);
-        Console.WriteLine(failed == 0 ? "All good." : $"{failed} of {results.Length} checks failed.");
+        var leftOut = results.Count(result => result.Verdict == Verdict.LeftOut) is > 0 and var some ? $" {some} {(some == 1 ? "was" : "were")} not looked at here." : "";
+        Console.WriteLine((failed == 0 ? "All good." : $"{failed} of {results.Length} checks failed.") + leftOut);
         return failed == 0 ? 0 : 1;
     }
 
@@ -56,6 +57,7 @@ internal static class CheckRunner
             {
                 Verdict.Ok => "green",
                 Verdict.Doubt => "yellow",
+                Verdict.LeftOut => "grey",
                 _ => "red",
             };
             table.AddRow(new Markup($"[{colour}]{Word(result.Verdict)}[/]"), new Text(result.Subject), new Text(result.Finding), new Text(result.Cure));
@@ -68,6 +70,7 @@ internal static class CheckRunner
     {
         Verdict.Ok => "ok",
         Verdict.Doubt => "?",
+        Verdict.LeftOut => "-",
         _ => "FAIL",
     };
 }

@@ -1,3 +1,4 @@
+using ReleaseBot.Configuration;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
 using ReleaseBot.GitLab;
@@ -12,28 +13,34 @@ internal static class Checks
     private const int ProjectsLookedAt = 500;
     private static readonly TimeSpan GitLabLimit = TimeSpan.FromSeconds(15);
 
-    public static IEnumerable<Check> Of(ReleaseBotSettings settings, IServiceProvider services)
+    /// <param name="roles">What the process is here for: what another role needs is named and not looked at, since it need not be here.</param>
+    public static IEnumerable<Check> Of(ReleaseBotSettings settings, Roles roles, IServiceProvider services)
     {
         var gitLab = services.GetRequiredService<GitLabClient>();
         yield return new Check("GitLab", "Check GitLab:Url, and GitLab:CaFile for a private CA.", token => AskGitLabAsync(gitLab, token));
         yield return new Check("hooks", "Check GitLab:Url and GitLab:Token.", token => HookCheck.AskAsync(settings, gitLab, HookCheckBounds.Usual, TimeProvider.System, token));
         foreach (var registry in settings.Registries.Values)
         {
-            var client = services.GetRequiredService<RegistryClients>().Get(registry.Name);
-            yield return new Check($"registry {registry.Name} ({registry.Host})", $"Check Registries:{registry.Name}.",
-                token => AskRegistryAsync(settings, registry, client, gitLab, token));
+            yield return new Check($"registry {registry.Name} ({registry.Host})", $"Check Registries:{registry.Name}.", roles.HasFlag(Roles.Worker)
+                ? token => AskRegistryAsync(settings, registry, services.GetRequiredService<RegistryClients>().Get(registry.Name), gitLab, token)
+                : _ => Task.FromResult(LeftToWorker("the web role has no credentials of registries")));
         }
 
-        yield return new Check($"engine {settings.Engine.Endpoint}", "Start the engine, or change Engine:Endpoint; a tcp endpoint with TLS needs Engine:CertificatePath.",
-            token => AskEngineAsync(services.GetRequiredService<DockerEngine>(), token));
+        yield return new Check($"engine {settings.Engine.Endpoint}", "Start the engine, or change Engine:Endpoint; a tcp endpoint with TLS needs Engine:CertificatePath.", roles.HasFlag(Roles.Worker)
+                ? token => AskEngineAsync(services.GetRequiredService<DockerEngine>(), token)
+                : _ => Task.FromResult(LeftToWorker("the web role does not reach the engine")));
         yield return new Check($"store ({settings.Storage.Provider})", "Check Storage:ConnectionString.",
             token => AskStoreAsync(services.GetRequiredService<HistoryDatabase>(), settings.Storage, token));
         yield return new Check($"bus ({settings.Bus.Transport})", "Check Bus:Uri and that RabbitMQ runs.", token => BusCheck.AskAsync(settings.Bus, token));
         foreach (var channel in settings.Channels.Values)
         {
-            yield return new Check($"channel {channel.Name} ({channel.Kind})", $"Check Channels:{channel.Name}.", _ => Task.FromResult(AskChannel(channel)));
+            yield return new Check($"channel {channel.Name} ({channel.Kind})", $"Check Channels:{channel.Name}.", _ => Task.FromResult(roles.HasFlag(Roles.Web)
+                ? AskChannel(channel)
+                : CheckResult.LeftOut("the worker role tells nobody", "Run releasebot check where a web process runs.")));
         }
     }
+
+    private static CheckResult LeftToWorker(string why) => CheckResult.LeftOut(why, "Run releasebot check where a worker runs.");
 
     private static async Task<CheckResult> AskGitLabAsync(GitLabClient gitLab, CancellationToken cancellationToken)
     {

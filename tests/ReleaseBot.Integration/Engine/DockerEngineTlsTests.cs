@@ -75,6 +75,32 @@ public sealed class DockerEngineTlsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_Fault_Of_The_Certificates_Names_The_File_And_The_Cure()
+    {
+        using var other = new EngineAuthority();
+        (await FaultOfAsync("ca.pem", Issue(other))).ShouldContain("/ca.pem. Put the ca.pem of the engine's own authority there");
+        (await FaultOfAsync("ca.pem", null)).ShouldContain("/ca.pem holds no certificate in PEM form. Put ca.pem, cert.pem and key.pem of one client there");
+        (await FaultOfAsync("cert.pem", null)).ShouldContain("/cert.pem holds no certificate in PEM form.");
+        (await FaultOfAsync("key.pem", null)).ShouldContain("/key.pem holds no key in PEM form, without a password, that fits ");
+        (await FaultOfAsync("key.pem", Issue(other))).ShouldContain("/key.pem holds no key in PEM form, without a password, that fits ");
+
+        var stranger = Issue(other);
+        File.Copy(Path.Combine(Issue(_authority), "ca.pem"), Path.Combine(stranger, "ca.pem"), overwrite: true);
+        await using var engine = To("localhost", stranger);
+        var refused = await Should.ThrowAsync<EngineUnavailableException>(() => engine.GetVersionAsync(Token));
+        refused.Message.ShouldContain("it refuses " + Path.Combine(stranger, "cert.pem"));
+    }
+
+    /// <summary>What is said of good certificates but for one file, which is another client's or, with null, no PEM.</summary>
+    private async Task<string> FaultOfAsync(string name, string? from)
+    {
+        var folder = Issue(_authority);
+        await File.WriteAllTextAsync(Path.Combine(folder, name), from is null ? "no PEM" : await File.ReadAllTextAsync(Path.Combine(from, name), Token), Token);
+        await using var engine = To("localhost", folder);
+        return (await Should.ThrowAsync<EngineUnavailableException>(() => engine.GetVersionAsync(Token))).Message;
+    }
+
+    [Fact]
     public async Task Renewed_Certificates_Count_Without_A_Restart()
     {
         using var expired = new EngineAuthority();

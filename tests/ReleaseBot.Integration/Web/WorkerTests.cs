@@ -70,6 +70,26 @@ public sealed class WorkerTests(PostgresServer server)
         waiting[older].GetProperty("position").GetInt32().ShouldBeLessThan(waiting[younger].GetProperty("position").GetInt32());
     }
 
+    [Fact]
+    public async Task The_Queue_Says_That_All_Slots_Are_Taken_And_Whose_Slot_A_Built_Release_Waits_For()
+    {
+        await using var web = await WebFixture.StartAsync();
+        await web.HookAsync(Hooks.Tag("v1.0.0", "acme/other", 8));
+        await web.QueueAsync();
+        var run = (await web.Get<RunQueue>().ClaimAsync("build-3/1", "ENGINE:ID", TimeSpan.FromMinutes(1), WebFixture.Cancellation)).ShouldNotBeNull();
+        await web.Get<RunLedger>().RecordBuiltAsync(run, "sha256:" + new string('1', 64), WebFixture.Cancellation);
+        await web.Get<RunQueue>().HandBackAsync(run, WebFixture.Cancellation);
+        await web.HookAsync(Hooks.Tag());
+        var fresh = await web.QueueAsync();
+        await web.Get<WorkerRegister>().ShowAsync(new WorkerState("build-3/1", "ENGINE:ID", TimeProvider.System.GetUtcNow(), 2, 2), WebFixture.Cancellation);
+        await web.Get<WorkerRegister>().ShowAsync(new WorkerState("build-4/1", "OTHER:ID", TimeProvider.System.GetUtcNow(), 1, 1), WebFixture.Cancellation);
+
+        var waiting = (await web.GetAsync("/api/v1/queue")).Json.GetProperty("waiting").EnumerateArray().ToDictionary(row => row.GetProperty("id").GetGuid());
+
+        waiting[fresh].GetProperty("waitsFor").GetString().ShouldBe("a worker's free slot: all 3 are taken");
+        waiting[run.Release.Id].GetProperty("waitsFor").GetString().ShouldBe("a free slot of build-3/1, whose engine alone has its image so far");
+    }
+
     /// <returns>What a worker that begins under the name is told: whether it is paused.</returns>
     private static Task<bool> ShowAsync(WebFixture web, string name) =>
         web.Get<WorkerRegister>().ShowAsync(new WorkerState(name, "ENGINE:ID", TimeProvider.System.GetUtcNow(), 2, 0), WebFixture.Cancellation);

@@ -16,7 +16,7 @@ public sealed class CheckTests
     {
         var json = Given.With("GitLab:Url", $"\"http://127.0.0.1:{FreePort()}\"");
         await using var app = ServerHost.Build(Given.Settings(json), Roles.All, Given.Merged(json));
-        var checks = Checks.Of(Given.Settings(json), app.Services).ToList();
+        var checks = Checks.Of(Given.Settings(json), Roles.All, app.Services).ToList();
 
         var registry = await checks.Single(check => check.Subject.StartsWith("registry gitlab", StringComparison.Ordinal)).Ask(TestContext.Current.CancellationToken);
 
@@ -50,11 +50,27 @@ public sealed class CheckTests
         var json = Given.With("Registries:gitlab", $$"""{ "Host": "{{registry.Address.Authority}}", "Insecure": true }""").Replace("acme/**", "acme/shop", StringComparison.Ordinal);
         await using var app = ServerHost.Build(Given.Settings(json), Roles.All, Given.Merged(json));
 
-        var check = Checks.Of(Given.Settings(json), app.Services).Single(check => check.Subject.StartsWith("registry gitlab", StringComparison.Ordinal));
+        var check = Checks.Of(Given.Settings(json), Roles.All, app.Services).Single(check => check.Subject.StartsWith("registry gitlab", StringComparison.Ordinal));
         var result = await check.Ask(TestContext.Current.CancellationToken);
 
         result.Verdict.ShouldBe(status == 200 ? Verdict.Ok : Verdict.Failed, result.Finding);
         result.Finding.ShouldStartWith(finding);
+    }
+
+    [Theory]
+    [InlineData("Web", "engine unix:///var/run/docker.sock", "registry dockerhub (docker.io)", "registry gitlab (registry.example)")]
+    [InlineData("Worker", "channel team (Slack)")]
+    public async Task What_Another_Role_Needs_Is_Not_Looked_At_And_No_Failure(string role, params string[] leftOut)
+    {
+        var (settings, roles) = (Given.Settings(Given.Valid), Enum.Parse<Roles>(role));
+        await using var app = ServerHost.Build(settings, roles, Given.Merged(Given.Valid));
+        var checks = Checks.Of(settings, roles, app.Services).Where(check => leftOut.Contains(check.Subject)).ToList();
+
+        var results = await Task.WhenAll(checks.Select(check => check.Ask(TestContext.Current.CancellationToken)));
+
+        checks.Select(check => check.Subject).ShouldBe(leftOut, ignoreOrder: true);
+        results.ShouldAllBe(result => result.Verdict == Verdict.LeftOut
+            && result.Finding.StartsWith("not looked at: the ", StringComparison.Ordinal) && result.Cure.StartsWith("Run releasebot check where a ", StringComparison.Ordinal));
     }
 
     /// <summary>A port that nobody listens on.</summary>

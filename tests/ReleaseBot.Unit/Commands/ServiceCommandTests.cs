@@ -65,6 +65,42 @@ public sealed class ServiceCommandTests : IDisposable
         run.Error.ShouldNotContain("glpat");
     }
 
+    [Theory]
+    [InlineData("web", "Engine:CertificatePath, Registries:hub:Password", "GitLab__Webhook__Secrets__0", "Channels__team__Url")]
+    [InlineData("worker", "Channels:team:Url, GitLab:Webhook:Secrets", "Registries__hub__Password", "Engine__DiskPath")]
+    public async Task A_Check_Among_The_Secrets_Of_One_Role_Is_A_Check_Of_That_Role(string role, string lacking, params string[] given)
+    {
+        await WriteAsync("appsettings.json", """
+            {
+              "Storage": { "Provider": "Postgres", "ConnectionString": "Host=db" }, "Bus": { "Transport": "RabbitMq" },
+              "Registries": { "hub": { "Host": "registry.example", "Username": "bot" } }, "Channels": { "team": { "Kind": "Slack" } },
+              "Engine": { "Endpoint": "tcp://dind:2376" }
+            }
+            """);
+        CommandRun run = new() { WorkingDirectory = _folder.FullName, Environment = { ["Bus__Uri"] = "amqp://rabbit/" } };
+        foreach (var key in given)
+        {
+            run.Environment[key] = key switch
+            {
+                "Engine__DiskPath" => _folder.FullName,
+                "Channels__team__Url" => "https://chat.example/hooks/1",
+                _ => "a-secret-of-32-characters-in-all",
+            };
+        }
+
+        if (role == "web")
+        {
+            run.Environment["Engine__CertificatePath"] = "/absent";
+        }
+
+        (await run.InvokeAsync("check")).ShouldBe(ExitCode.Ok, run.Error);
+
+        run.Started.ShouldNotBeNull().Roles.ShouldBe(Enum.Parse<Roles>(role, ignoreCase: true));
+        run.Error.ShouldContain($"releasebot: this is checked as --roles {role}: for both roles {lacking} would have to be mended.");
+        (await run.InvokeAsync("check", "--roles", "web,worker")).ShouldBe(ExitCode.Invalid);
+        (await run.InvokeAsync("serve")).ShouldBe(ExitCode.Invalid);
+    }
+
     [Fact]
     public async Task A_Migration_Needs_The_Database_Only()
     {
