@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Mime;
+using System.Text;
 using System.Text.Json;
 
 namespace ReleaseBot.Chaos;
@@ -15,6 +18,12 @@ internal sealed record ApiRelease(Guid Id, ApiProject Project, ApiRef Ref, strin
 }
 
 internal sealed record ApiPage(IReadOnlyList<ApiRelease> Items, string? Next);
+
+internal sealed record ApiRunning(Guid Id, string? Worker);
+
+internal sealed record ApiWorker(string Name, DateTimeOffset SeenAt, DateTimeOffset? PausedAt);
+
+internal sealed record ApiQueue(IReadOnlyList<ApiRunning> Running, IReadOnlyList<ApiWorker> Workers);
 
 /// <summary>The REST API of the web processes; asked again where one of them is just dead.</summary>
 internal sealed class Api(Fleet fleet)
@@ -40,15 +49,35 @@ internal sealed class Api(Fleet fleet)
 
     public Task<string> LogAsync(Guid release, CancellationToken cancellationToken) => TextAsync($"api/v1/releases/{release}/log", cancellationToken);
 
-    private async Task<string> TextAsync(string path, CancellationToken cancellationToken)
+    public async Task<ApiQueue> QueueAsync(CancellationToken cancellationToken) =>
+        JsonSerializer.Deserialize<ApiQueue>(await TextAsync("api/v1/queue", cancellationToken), Json)!;
+
+    /// <returns>The status of the first answer that is none of a server in trouble.</returns>
+    public Task<HttpStatusCode> PostAsync(string path, string json, CancellationToken cancellationToken) => TryAsync(
+        async web =>
+        {
+            using var body = new StringContent(json, Encoding.UTF8, MediaTypeNames.Application.Json);
+            using var response = await fleet.Http.PostAsync(new Uri(web.Address, path), body, cancellationToken);
+            return (int)response.StatusCode < 500 ? response.StatusCode : throw new HttpRequestException($"{path} was answered {(int)response.StatusCode}.");
+        },
+        cancellationToken);
+
+    private Task<string> TextAsync(string path, CancellationToken cancellationToken) => TryAsync(
+        async web =>
+        {
+            using var response = await fleet.Http.GetAsync(new Uri(web.Address, path), cancellationToken);
+            return await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync(cancellationToken);
+        },
+        cancellationToken);
+
+    private async Task<T> TryAsync<T>(Func<Bot, Task<T>> ask, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             var web = fleet.Webs[attempt % fleet.Webs.Count];
             try
             {
-                using var response = await fleet.Http.GetAsync(new Uri(web.Address, path), cancellationToken);
-                return await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync(cancellationToken);
+                return await ask(web);
             }
             catch (Exception fault) when (attempt < Tries && fault is HttpRequestException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
             {

@@ -9,7 +9,7 @@ namespace ReleaseBot.Chaos;
 internal sealed record Fault(string Kind, string Part, TimeSpan Longest, Func<Task> StrikeAsync, Func<Task> HealAsync);
 
 /// <summary>Strikes at random times, several at once, and heals what it struck. Everything is well again when it ends.</summary>
-internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, ChaosOptions options) : ITroubles
+internal sealed class Faults(World world, Fleet fleet, Api api, TakeOvers takeOvers, ChaosOptions options) : ITroubles
 {
     private const int AtOnce = 3;
 
@@ -17,11 +17,13 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
     private readonly Dictionary<string, int> _counts = new(StringComparer.Ordinal);
     private readonly HashSet<string> _struck = new(StringComparer.Ordinal);
     private readonly List<Task> _healing = [];
+    private readonly Pauses _pauses = new(api);
 
     public IReadOnlyDictionary<string, int> Counts => _counts;
 
     public IReadOnlyDictionary<string, IReadOnlyCollection<string>> Complaints => new Dictionary<string, IReadOnlyCollection<string>>
     {
+        ["a paused worker took up nothing until it was resumed"] = _pauses.Broken,
         ["a killed worker's releases ran elsewhere after one lease and a claim"] = takeOvers.Late,
     };
 
@@ -93,6 +95,7 @@ internal sealed class Faults(World world, Fleet fleet, TakeOvers takeOvers, Chao
         [.. fleet.Workers.Select(Kill)],
         // Longer than a lease: somebody else has the release when it wakes up.
         [.. fleet.Workers.Select(bot => Freeze(bot, TimeSpan.FromSeconds(50)))],
+        [.. fleet.Workers.Select(bot => new Fault("worker-pause", bot.Name, TimeSpan.FromSeconds(40), () => _pauses.PauseAsync(bot), () => _pauses.ResumeAsync(bot)))],
         [new Fault("rabbitmq-stop", "rabbitmq", TimeSpan.FromSeconds(15), world.RabbitMq.StopAsync, () => world.RabbitMq.ResumeAsync(CancellationToken.None))],
         [new Fault("postgres-stop", "postgres", TimeSpan.FromSeconds(10), world.Postgres.StopAsync, () => world.Postgres.ResumeAsync(CancellationToken.None))],
         [new Fault("postgres-cut", "postgres", TimeSpan.FromSeconds(1), () => world.Postgres.CutConnectionsAsync(world.Database, CancellationToken.None), () => Task.CompletedTask)],

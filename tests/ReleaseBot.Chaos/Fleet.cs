@@ -11,6 +11,8 @@ internal sealed class Fleet : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
 
+    private static readonly string[] TagsOfTags = ["{tag}", "latest", "{major}", "{major}.{minor}"];
+
     private readonly World _world;
     private readonly string _settings;
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(20) };
@@ -42,7 +44,7 @@ internal sealed class Fleet : IAsyncDisposable
     /// <summary>Of processes that nobody had killed.</summary>
     public IReadOnlyCollection<string> Deaths => _deaths;
 
-    /// <summary>With the read scope.</summary>
+    /// <summary>With both scopes.</summary>
     public HttpClient Http => _http;
 
     public static async Task<Fleet> StartAsync(World world, CancellationToken cancellationToken)
@@ -149,6 +151,7 @@ internal sealed class Fleet : IAsyncDisposable
             environment["Access__Tokens__0__Name"] = "chaos";
             environment["Access__Tokens__0__Secret"] = AccessToken;
             environment["Access__Tokens__0__Scopes__0"] = "read";
+            environment["Access__Tokens__0__Scopes__1"] = "operate";
         }
         else
         {
@@ -178,22 +181,35 @@ internal sealed class Fleet : IAsyncDisposable
                 ["TokenRealm"] = _world.Tokens.Realm.AbsoluteUri,
             },
         },
-        ["Projects"] = new JsonArray(new JsonObject
-        {
-            ["Path"] = "acme/**",
-            ["Images"] = new JsonArray(Image("first"), Image("second")),
-            ["Notify"] = new JsonArray(new JsonObject { ["Channel"] = "team", ["On"] = new JsonArray("Published", "Failed", "Rejected") }),
-        }),
+        ["Projects"] = new JsonArray(
+            new JsonObject
+            {
+                ["Path"] = Places.Branched,
+                ["Branches"] = new JsonArray("main"),
+                ["Images"] = new JsonArray(Image("first", "{project.path}", Places.BranchTag, "{sha}"), Image("second", "{project.path}", Places.BranchTag, "{sha}")),
+                ["Notify"] = Notify(),
+            },
+            new JsonObject
+            {
+                ["Path"] = Places.Twice,
+                ["Images"] = new JsonArray(Image("first"), Image("second"), Image("first", Places.SecondRepository, TagsOfTags)),
+                ["Notify"] = Notify(),
+            },
+            new JsonObject { ["Path"] = "acme/**", ["Images"] = new JsonArray(Image("first"), Image("second")), ["Notify"] = Notify() }),
         ["Channels"] = new JsonObject { ["team"] = new JsonObject { ["Kind"] = "Webhook" } },
         // One that two workers share at the most; together they are the machine's.
         ["Engine"] = new JsonObject { ["Concurrency"] = 2 },
         ["Reconcile"] = new JsonObject { ["Interval"] = "00:00:20" },
     };
 
-    private static JsonObject Image(string registry) => new()
+    private static JsonArray Notify() => new(new JsonObject { ["Channel"] = "team", ["On"] = new JsonArray("Published", "Failed", "Rejected") });
+
+    private static JsonObject Image(string registry) => Image(registry, "{project.path}", TagsOfTags);
+
+    private static JsonObject Image(string registry, string repository, params IReadOnlyList<string> tags) => new()
     {
         ["Registry"] = registry,
-        ["Repository"] = "{project.path}",
-        ["Tags"] = new JsonArray("{tag}", "latest", "{major}", "{major}.{minor}"),
+        ["Repository"] = repository,
+        ["Tags"] = new JsonArray([.. tags.Select(tag => JsonValue.Create(tag))]),
     };
 }

@@ -29,19 +29,19 @@ internal sealed class Run(ChaosOptions options)
     private async Task<bool> RunAsync(World world, Fleet fleet, CancellationToken cancellationToken)
     {
         await using var front = await Front.StartAsync(fleet, cancellationToken);
-        using var traffic = new Traffic(world, fleet, options, options.Drill == Drill.RollingRestart ? [front.Address, front.Address] : [.. fleet.Webs.Select(web => web.Address)]);
+        var api = new Api(fleet);
+        using var traffic = new Traffic(world, fleet, api, options, options.Drill == Drill.RollingRestart ? [front.Address, front.Address] : [.. fleet.Webs.Select(web => web.Address)]);
         await traffic.PrepareAsync(cancellationToken);
-        await WaitForBaselinesAsync(world, cancellationToken);
+        await WaitForBaselinesAsync(world, traffic.ProjectCount, cancellationToken);
         Say("2 web processes, 3 workers, 2 engines behind TLS, 2 registries, PostgreSQL and RabbitMQ are there");
         var registries = world.Registries.Select(registry => new RegistryStore(registry)).ToList();
         var watcher = new TagWatcher(registries, options);
         var takeOvers = new TakeOvers(world.Database);
-        var api = new Api(fleet);
         ITroubles troubles = options.Drill switch
         {
             Drill.BusAway => new BusAway(world, options.Away),
             Drill.RollingRestart => new RollingRestart(world, fleet, front),
-            _ => new Faults(world, fleet, takeOvers, options),
+            _ => new Faults(world, fleet, api, takeOvers, options),
         };
         using var calm = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -51,7 +51,7 @@ internal sealed class Run(ChaosOptions options)
         try
         {
             await traffic.RunAsync(cancellationToken);
-            Say($"all is pushed: {traffic.Pushed.Count} tags; {traffic.LostHooks} without a hook, {traffic.Resent} deliveries sent again");
+            Say($"all is pushed: {traffic.Pushed.Count} tags, {traffic.Branch.Count} commits of a branch; {traffic.LostHooks} tags without a hook, {traffic.LateHooks} pushes with late ones, {traffic.Resent} deliveries sent again");
             releases = await WaitForEndAsync(api, traffic, striking, calm, cancellationToken);
         }
         finally
@@ -68,22 +68,22 @@ internal sealed class Run(ChaosOptions options)
             await fleet.WaitUntilReadyAsync(bot, cancellationToken);
         }
 
-        var holds = await new Verdict(world, fleet, traffic, troubles, watcher, registries, releases).LookAsync(api, cancellationToken);
+        var holds = await new Verdict(world, fleet, traffic, troubles, takeOvers, watcher, registries, releases).LookAsync(api, cancellationToken);
         Say(holds ? "every promise was kept" : $"not every promise was kept; the same again: ops/chaos.sh --seed {options.Seed} --releases {options.Releases} --projects {options.Projects}");
         return holds;
     }
 
     /// <summary>What a project has when it is first known is never published by itself, so nobody tags before that.</summary>
-    private async Task WaitForBaselinesAsync(World world, CancellationToken cancellationToken)
+    private async Task WaitForBaselinesAsync(World world, int projects, CancellationToken cancellationToken)
     {
         await using var connection = new NpgsqlConnection(world.Database);
         await connection.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand("SELECT count(*) FROM projects WHERE baseline_at IS NOT NULL", connection);
-        while (await command.ExecuteScalarAsync(cancellationToken) is long known && known < options.Projects)
+        while (await command.ExecuteScalarAsync(cancellationToken) is long known && known < projects)
         {
             if (TimeProvider.System.GetElapsedTime(_began) > options.Limit)
             {
-                throw new TimeoutException($"{known} of {options.Projects} projects are known after {options.Limit}.");
+                throw new TimeoutException($"{known} of {projects} projects are known after {options.Limit}.");
             }
 
             await Task.Delay(Pause, TimeProvider.System, cancellationToken);

@@ -25,15 +25,11 @@ internal sealed class TagWatcher(IReadOnlyList<RegistryStore> registries, ChaosO
 
     private void Look()
     {
-        for (var registry = 0; registry < registries.Count; registry++)
+        foreach (var (registry, repository) in Enumerable.Range(1, options.Projects).SelectMany(number => Places.Of(Places.App(number))))
         {
-            for (var project = 1; project <= options.Projects; project++)
+            foreach (var tag in registries[registry].Tags(repository).Where(IsFloating))
             {
-                var repository = $"acme/app-{project}";
-                foreach (var tag in registries[registry].Tags(repository).Where(IsFloating))
-                {
-                    Note((registry, repository, tag), registries[registry].Current(repository, tag));
-                }
+                Note((registry, repository, tag), registries[registry].Current(repository, tag));
             }
         }
     }

@@ -17,6 +17,7 @@ internal sealed class TakeOvers(string connectionString)
 
     private readonly ConcurrentBag<TimeSpan> _waits = [];
     private readonly ConcurrentQueue<string> _late = new();
+    private readonly ConcurrentDictionary<Guid, bool> _orphans = [];
     private readonly Lock _lock = new();
     private readonly HashSet<string> _hindered = new(StringComparer.Ordinal);
     private int _hindrances;
@@ -25,6 +26,9 @@ internal sealed class TakeOvers(string connectionString)
 
     /// <summary>Those that took longer than promised, though nothing else was struck that a worker needs.</summary>
     public IReadOnlyCollection<string> Late => _late;
+
+    /// <summary>Whether a killed worker had it.</summary>
+    public bool WasOrphaned(Guid release) => _orphans.ContainsKey(release);
 
     public void Struck(string part)
     {
@@ -74,6 +78,7 @@ internal sealed class TakeOvers(string connectionString)
                 held ??= await ReadAsync("SELECT id, fence FROM releases WHERE owner = @key AND lease_until > now() AND finished_at IS NULL", owner);
                 foreach (var (id, fence) in held.ToList())
                 {
+                    _orphans.TryAdd(id, true);
                     var now = await ReadAsync("SELECT id, fence FROM releases WHERE id::text = @key", id.ToString());
                     if (now.Values.Single() > fence)
                     {

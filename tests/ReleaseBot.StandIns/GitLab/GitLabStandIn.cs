@@ -55,6 +55,9 @@ public sealed class GitLabStandIn : IAsyncDisposable
     /// <summary>While true a push fires no hook, as for a disabled one.</summary>
     public bool LosesHooks { get; set; }
 
+    /// <summary>How long hooks of the pushes from now on are on their way; those of later pushes may overtake them, as GitLab's Sidekiq keeps no order.</summary>
+    public TimeSpan HookDelay { get; set; }
+
     /// <summary>The most API requests in one window of the rate limit.</summary>
     public int MostRequestsInAWindow => RequestLimit?.Most ?? 0;
 
@@ -253,7 +256,7 @@ public sealed class GitLabStandIn : IAsyncDisposable
         {
             foreach (var hook in Hooks.Where(hook => hook.Covers(project) && HealthOf(hook).IsExecutable))
             {
-                _sender.Fire(project, change, user, hook);
+                _sender.Fire(project, change, user, hook, HookDelay);
             }
         }
     }

@@ -28,13 +28,18 @@ internal sealed class HookSender(GitLabStandInOptions options, Uri instance, Fun
     }
 
     /// <summary>Sends in the background, as GitLab's Sidekiq does.</summary>
-    public void Fire(StandInProject project, RefChange change, string user, StandInHook hook)
+    public void Fire(StandInProject project, RefChange change, string user, StandInHook hook, TimeSpan delay)
     {
         lock (_lock)
         {
             _sending.RemoveAll(task => task.IsCompleted);
             _sending.Add(Task.Run(async () =>
             {
+                if (delay > TimeSpan.Zero)
+                {
+                    await Task.Delay(delay, TimeProvider.System, _stopping.Token);
+                }
+
                 var body = await HookPayloads.BuildAsync(project, change, user, hook.Scope, _stopping.Token);
                 var kind = hook.Scope == HookScope.System ? "System Hook" : change.IsTag ? "Tag Push Hook" : "Push Hook";
                 await SendAsync(hook, Guid.CreateVersion7().ToString(), kind, project.Path, change.Ref, body);
