@@ -50,8 +50,6 @@ public sealed record BuiltImage(string ImageId);
 /// <summary>Takes the log of a build as it comes, one line a call: no line end, and no control characters but tabs and colours (ANSI SGR).</summary>
 public interface IBuildLog
 {
+    /// <summary>Returns at once: an engine whose answer is read too slowly may never end its build.</summary>
     void WriteLine(string line);
-
-    /// <summary>Ends when the log can well take more. Awaited between what the engine sends, so that a build that prints faster than its log is kept is slowed, not cut.</summary>
-    ValueTask WaitForRoomAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
 }

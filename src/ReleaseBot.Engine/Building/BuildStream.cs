@@ -11,6 +11,9 @@ namespace ReleaseBot.Engine.Building;
 /// </summary>
 internal sealed class BuildStream
 {
+    /// <summary>More in a row than an engine that is sound ever sends.</summary>
+    public const int ManyEmptyTraces = 1000;
+
     private readonly NoSpace _log;
     private readonly BuildTrace _trace;
     private readonly LineBuffer _classic;
@@ -28,6 +31,16 @@ internal sealed class BuildStream
 
     /// <summary>The last lines tell of a full disk.</summary>
     public bool FoundNoSpace => _log.WasSaid;
+
+    /// <summary>Traces without a word in them, since the last one that had any.</summary>
+    public int EmptyTraces { get; private set; }
+
+    /// <summary>
+    /// The engine tells nothing more of the build's progress, and will not end its answer. The BuildKit of dockerd 20.10 gets there where a step has
+    /// printed more than 1 MB that it has not told yet: it splits that, and sends what is left, nothing, over and over
+    /// (<c>Controller.Status</c> in control/control.go). The image's id still comes, and of a failing build nothing.
+    /// </summary>
+    public bool IsAdrift => EmptyTraces >= ManyEmptyTraces;
 
     public void Read(JsonElement message)
     {
@@ -50,7 +63,11 @@ internal sealed class BuildStream
 
     public void End()
     {
-        _trace.End(succeeded: Error is null && ImageId is not null);
+        if (!IsAdrift)
+        {
+            _trace.End(succeeded: Error is null && ImageId is not null);
+        }
+
         _classic.Flush();
     }
 
@@ -58,8 +75,14 @@ internal sealed class BuildStream
     {
         try
         {
-            if (message.Text("aux") is { } aux)
+            var aux = message.Text("aux");
+            if (aux is "")
             {
+                DriftOn();
+            }
+            else if (aux is not null)
+            {
+                EmptyTraces = 0;
                 _trace.Write(StatusResponse.Parser.ParseFrom(Convert.FromBase64String(aux)));
             }
         }
@@ -67,6 +90,15 @@ internal sealed class BuildStream
         {
             // Progress alone; an engine that words it differently builds all the same.
             _log.WriteLine("(a line of the engine's progress could not be read)");
+        }
+    }
+
+    private void DriftOn()
+    {
+        EmptyTraces++;
+        if (EmptyTraces == ManyEmptyTraces)
+        {
+            _log.WriteLine("[the engine tells no more of this build, which goes on: a step printed faster than it could tell, and dockerd 20.10 does not recover from that]");
         }
     }
 

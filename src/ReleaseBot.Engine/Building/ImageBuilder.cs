@@ -15,6 +15,7 @@ internal sealed partial class ImageBuilder(
 {
     private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan CancelLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan AdriftPause = TimeSpan.FromMilliseconds(100);
 
     private readonly SemaphoreSlim _starting = new(1);
     private SessionServer? _sessions;
@@ -223,7 +224,16 @@ internal sealed partial class ImageBuilder(
             await foreach (var message in engine.ReadMessagesAsync(response, cancellationToken))
             {
                 stream.Read(message);
-                await log.WaitForRoomAsync(cancellationToken);
+                if (stream is { IsAdrift: true, ImageId: not null })
+                {
+                    break;
+                }
+
+                if (stream.EmptyTraces % BuildStream.ManyEmptyTraces == BuildStream.ManyEmptyTraces - 1)
+                {
+                    // Nothing but the image's id can still come, and an engine that is read fast would spend a processor on these.
+                    await Task.Delay(AdriftPause, time, cancellationToken);
+                }
             }
         }
         finally

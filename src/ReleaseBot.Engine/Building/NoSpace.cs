@@ -20,6 +20,4 @@ internal sealed class NoSpace(IBuildLog log) : IBuildLog
         _since = IsIn(line) ? 0 : Math.Min(_since + 1, LastLines);
         log.WriteLine(line);
     }
-
-    public ValueTask WaitForRoomAsync(CancellationToken cancellationToken) => log.WaitForRoomAsync(cancellationToken);
 }

@@ -56,7 +56,7 @@ internal sealed partial class ReleasePipeline(
     {
         var release = claimed.Release;
         log.Say(reason is null ? status.ToText() : $"{status.ToText()}: {reason.Code.ToText()}: {reason.Message}");
-        await log.DisposeAsync();
+        await log.EndAsync(cancellationToken);
         var tellings = Tellings.Of(ReleasePlanner.RuleFor(release.ProjectPath, rules), release.RefKind);
         await ledger.FinishAsync(claimed, status, reason, images, tellings, cancellationToken);
         Log.Finished(logger, release.ProjectPath, release.RefName, status.ToText(), reason?.Code.ToText() ?? "ok");
@@ -107,7 +107,7 @@ internal sealed partial class ReleasePipeline(
         var cap = now - since < TimeSpan.FromHours(1) ? WaitInFirstHour : WaitLater;
         var pause = Backoff.Next(release.Tries, first, cap, wait.Asked);
         log.Say($"waiting {pause.TotalSeconds:F0} s: {wait.Reason}");
-        await log.DisposeAsync();
+        await log.EndAsync(cancellationToken);
         await (isPushing
             ? ledger.ParkAsync(claimed, wait.Reason, pause, cancellationToken)
             : ledger.PutOffAsync(claimed, wait.Reason, pause, wait.ComesBack ? claimed.Engine : null, cancellationToken));

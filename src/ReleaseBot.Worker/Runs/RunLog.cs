@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using ReleaseBot.Core;
@@ -10,28 +9,25 @@ namespace ReleaseBot.Worker;
 
 /// <summary>
 /// The log of a release as people read it. Lines are masked, gathered for a moment and appended in pieces, so that a chatty build costs a few
-/// writes a second. The first 32 MB are kept, and where more comes the log says so.
+/// writes a second. Who writes a line never waits: an engine whose stream is read too slowly may never end its build (BuildKit in dockerd 20.10 then
+/// sends one empty progress after the other). What the history can't take yet is spooled. The first 32 MB are kept, and where more comes the log says so.
 /// </summary>
 internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
 {
-    private const int MaxWaitingLines = 16_384;
-
-    /// <summary>With more of them the build is slowed. What one message of the engine brings has room beyond.</summary>
-    private const int ManyWaitingLines = MaxWaitingLines / 4;
-
     private const int MaxPieceBytes = 64 * 1024;
     private const int MaxLineLength = 16 * 1024;
     private const long MaxLogBytes = 32L << 20;
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(150);
-    private static readonly TimeSpan RoomPoll = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>A store that takes nothing for so long is not waited for any more, until it takes something again.</summary>
-    private static readonly TimeSpan RoomLimit = TimeSpan.FromSeconds(30);
+    /// <summary>A history that takes no piece for so long is not waited for.</summary>
+    private static readonly TimeSpan PieceLimit = TimeSpan.FromSeconds(20);
 
-    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(20);
+    /// <summary>For all that waits, where the history takes one piece after the other but each of them slowly.</summary>
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromMinutes(10);
 
-    private readonly Channel<Entry> _lines = Channel.CreateBounded<Entry>(
-        new BoundedChannelOptions(MaxWaitingLines) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private readonly LogSpool _waiting = new(Path.GetTempPath(), MaxLogBytes, $"[the log ends here: {MaxLogBytes >> 20} MB are kept]");
+    private readonly Channel<bool> _arrivals = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
 
     private readonly ReleaseLogStore _store;
     private readonly Guid _releaseId;
@@ -41,12 +37,12 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Task _writer;
-    private TaskCompletionSource _hurry = NewHurry();
-    private int _dropped;
-    private int _waitingChars;
-    private volatile bool _isStuck;
-    private volatile bool _hasEnded;
-    private long _bytes;
+    private TaskCompletionSource _hurry = NewSignal();
+    private TaskCompletionSource _progress = NewSignal();
+    private volatile int _stuckPieces;
+    private volatile bool _isClosing;
+    private volatile bool _isOver;
+    private long _stored;
     private int _lostPieces;
 
     public RunLog(ReleaseLogStore store, Guid releaseId, long fence, SecretMask mask, TimeProvider time, ILogger logger)
@@ -59,61 +55,71 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     public void WriteLine(string line)
     {
         var text = _lineMask.Apply(line);
-        if (line.Length > MaxLineLength)
+        if (line.Length > MaxLineLength || text.Length > MaxLineLength)
         {
             // Masked first, since half a secret is not recognised; and the builder's own cut may have left such a half at the very end.
             text = text[..Math.Clamp(text.Length - _mask.Reach, 0, MaxLineLength)] + " [line cut]";
         }
 
-        if (!_lines.Writer.TryWrite(new Entry(text, null)))
-        {
-            Interlocked.Increment(ref _dropped);
-        }
-        else if (Interlocked.Add(ref _waitingChars, text.Length + 1) >= MaxPieceBytes)
+        if (_waiting.Add(text) >= MaxPieceBytes)
         {
             _hurry.TrySetResult();
         }
-    }
 
-    /// <inheritdoc/>
-    public async ValueTask WaitForRoomAsync(CancellationToken cancellationToken)
-    {
-        for (var start = _time.GetTimestamp(); _lines.Reader.Count > ManyWaitingLines && !_isStuck;)
-        {
-            await Task.Delay(RoomPoll, _time, cancellationToken);
-            _isStuck = _time.GetElapsedTime(start) > RoomLimit;
-        }
+        _arrivals.Writer.TryWrite(true);
     }
 
     /// <summary>A line of our own, with the time in front.</summary>
     public void Say(string text) =>
         WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_time.GetUtcNow():HH:mm:ss.fff} {text}"));
 
-    /// <summary>Returns when everything so far is stored. Bounded: a log is never what a release fails for.</summary>
+    /// <summary>Returns when everything so far is stored, or the history takes no more. Bounded: a log is never what a release fails for.</summary>
     public async Task FlushAsync(CancellationToken cancellationToken)
     {
-        var stored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var limit = new CancellationTokenSource(FlushLimit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            await _lines.Writer.WriteAsync(new Entry(null, stored), cancellationToken).AsTask().WaitAsync(FlushLimit, _time, cancellationToken);
-            _hurry.TrySetResult();
-            await stored.Task.WaitAsync(FlushLimit, _time, cancellationToken);
+            await StoredAsync(either.Token);
         }
-        catch (Exception exception) when (exception is TimeoutException or ChannelClosedException)
+        catch (Exception exception) when (exception is TimeoutException || limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             Log.FlushTooSlow(_logger, _releaseId);
         }
     }
 
-    /// <summary>Writes what waits and ends the log.</summary>
+    /// <summary>Stores what it can of everything so far and gives up the rest, which the log then says: for a run that has to end.</summary>
+    public async Task FlushOrDropAsync(TimeSpan limit)
+    {
+        using var timeout = new CancellationTokenSource(limit, _time);
+        try
+        {
+            await StoredAsync(timeout.Token);
+        }
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+        {
+            Log.FlushTooSlow(_logger, _releaseId);
+            _waiting.Drop();
+        }
+    }
+
+    /// <summary>Ends the log once everything is stored. To be called while the release is held: nobody else can write its log then.</summary>
+    public async Task EndAsync(CancellationToken cancellationToken)
+    {
+        await FlushAsync(cancellationToken);
+        await DisposeAsync();
+    }
+
+    /// <summary>Writes what still waits, as far as it can be done at once, and ends the log.</summary>
     public async ValueTask DisposeAsync()
     {
-        _lines.Writer.TryComplete();
-        _hasEnded = true;
+        _waiting.Close();
+        _isClosing = true;
+        _arrivals.Writer.TryComplete();
         _hurry.TrySetResult();
         try
         {
-            await _writer.WaitAsync(FlushLimit, _time);
+            await _writer.WaitAsync(PieceLimit, _time);
             if (_lostPieces > 1)
             {
                 Log.PiecesLost(_logger, _releaseId, _lostPieces);
@@ -123,73 +129,82 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
         catch (TimeoutException)
         {
             Log.FlushTooSlow(_logger, _releaseId);
+            _waiting.Drop();
+        }
+    }
+
+    /// <exception cref="TimeoutException">The history takes nothing.</exception>
+    private async Task StoredAsync(CancellationToken cancellationToken)
+    {
+        var (all, stuck) = (_waiting.Added, _stuckPieces);
+        _hurry.TrySetResult();
+        while (true)
+        {
+            var progress = Volatile.Read(ref _progress);
+            if (_isOver || Interlocked.Read(ref _stored) >= all)
+            {
+                return;
+            }
+
+            if (_stuckPieces > stuck)
+            {
+                throw new TimeoutException($"The history took no piece of a log within {PieceLimit.TotalSeconds:F0} s.");
+            }
+
+            await progress.Task.WaitAsync(cancellationToken);
         }
     }
 
     private async Task WriteAsync()
     {
-        var piece = new StringBuilder();
-        while (await _lines.Reader.WaitToReadAsync())
+        using (_waiting)
+        {
+            while (!_isOver && await _arrivals.Reader.WaitToReadAsync())
+            {
+                _arrivals.Reader.TryRead(out _);
+                await WriteWaitingAsync();
+            }
+
+            await WriteWaitingAsync();
+            _isOver = true;
+            Tell();
+        }
+    }
+
+    private async Task WriteWaitingAsync()
+    {
+        while (!_isOver && _waiting.Added > _waiting.Taken)
         {
             await GatherAsync();
-            piece.Clear();
-            TaskCompletionSource? stored = null;
-            while (stored is null && piece.Length < MaxPieceBytes && _lines.Reader.TryRead(out var entry))
-            {
-                stored = entry.Stored;
-                if (entry.Line is not null)
-                {
-                    piece.Append(entry.Line).Append('\n');
-                    Interlocked.Add(ref _waitingChars, -(entry.Line.Length + 1));
-                }
-            }
-
-            if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
-            {
-                piece.Append(CultureInfo.InvariantCulture, $"[{dropped} lines came faster than they could be stored and are missing here]\n");
-            }
-
-            if (piece.Length > 0)
-            {
-                await AppendAsync(piece.ToString());
-            }
-
-            stored?.SetResult();
+            var piece = _waiting.Take(MaxPieceBytes);
+            var end = _waiting.Taken;
+            await AppendAsync(piece);
+            Interlocked.Exchange(ref _stored, end);
+            Tell();
         }
     }
 
     /// <summary>Lets a few more lines come, unless there is a piece's worth of them, somebody waits for these, or none will come.</summary>
     private async Task GatherAsync()
     {
-        if (Volatile.Read(ref _waitingChars) < MaxPieceBytes && !_hasEnded)
+        if (_waiting.Added - _waiting.Taken < MaxPieceBytes && !_isClosing)
         {
             await Task.WhenAny(Task.Delay(Gathering, _time, CancellationToken.None), _hurry.Task);
         }
 
-        _hurry = NewHurry();
+        _hurry = NewSignal();
     }
 
-    private static TaskCompletionSource NewHurry() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private void Tell() => Interlocked.Exchange(ref _progress, NewSignal()).SetResult();
 
-    private async Task AppendAsync(string text)
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private async Task AppendAsync(byte[] piece)
     {
-        if (_bytes > MaxLogBytes)
-        {
-            return;
-        }
-
-        var piece = Encoding.UTF8.GetBytes(text);
-        _bytes += piece.Length;
-        if (_bytes > MaxLogBytes)
-        {
-            piece = Encoding.UTF8.GetBytes(text + $"[the log ends here: {MaxLogBytes >> 20} MB are kept]\n");
-        }
-
         try
         {
-            using var limit = new CancellationTokenSource(FlushLimit, _time);
+            using var limit = new CancellationTokenSource(PieceLimit, _time);
             await _store.AppendAsync(_releaseId, _fence, piece, limit.Token);
-            _isStuck = false;
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {
@@ -198,12 +213,11 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
             {
                 Log.PieceLost(_logger, _releaseId, StoreFault.Explain(exception) ?? exception.GetType().Name);
             }
+
+            _stuckPieces += exception is OperationCanceledException ? 1 : 0;
+            _isOver = exception is FencedOffException;
         }
     }
-
-    /// <param name="Line">Null for a mark.</param>
-    /// <param name="Stored">Set when all before it is stored; null for a line.</param>
-    private readonly record struct Entry(string? Line, TaskCompletionSource? Stored);
 
     private static partial class Log
     {

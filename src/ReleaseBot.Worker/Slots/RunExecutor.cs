@@ -105,9 +105,16 @@ internal sealed partial class RunExecutor(
         if (end == RunEnd.Canceled)
         {
             await AdoptPutsAsync(run);
+            await run.Log.FlushOrDropAsync(LastWords);
+        }
+        else if (end == RunEnd.Stopping)
+        {
+            run.Log.Say("the worker stops; the release goes on at the next one");
+            await run.Log.FlushOrDropAsync(LastWords);
         }
 
-        // Begun only now: a registry that answers nothing may have taken as long already, and the end has to be written all the same.
+        // Begun only now: a registry that answers nothing, or a log that waits for a slow history, may have taken as long already, and the end has
+        // to be written all the same.
         using var limit = new CancellationTokenSource(LastWords, time);
         switch (end)
         {
@@ -115,8 +122,6 @@ internal sealed partial class RunExecutor(
                 await pipeline.FinishAsync(run, ReleaseStatus.Canceled, await queue.CancellationAsync(run.Claimed, limit.Token), limit.Token);
                 break;
             case RunEnd.Stopping:
-                run.Log.Say("the worker stops; the release goes on at the next one");
-                await run.Log.DisposeAsync();
                 await queue.HandBackAsync(run.Claimed, limit.Token);
                 Log.HandedBack(logger, run.Release.Id);
                 break;
@@ -160,6 +165,7 @@ internal sealed partial class RunExecutor(
     {
         Log.RunFailed(logger, claimed.Release.Id, exception);
         log.Say($"an unexpected fault ended this attempt ({exception.GetType().Name}); the service's log has it");
+        await log.FlushOrDropAsync(LastWords);
         try
         {
             using var limit = new CancellationTokenSource(LastWords, time);

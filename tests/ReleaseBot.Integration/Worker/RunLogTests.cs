@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
@@ -14,25 +16,21 @@ namespace ReleaseBot.Integration.Worker;
 /// <summary>The log of a run, from the builder's lines to what is read back from the store.</summary>
 public abstract class RunLogTests(IDatabases databases) : HistoryTest(databases)
 {
+    private const int Lines = 100_000;
+
     [Fact]
-    public async Task Build_That_Prints_Faster_Than_Its_Log_Is_Kept_Is_Slowed_And_Loses_No_Line()
+    public async Task Build_That_Prints_While_The_History_Takes_Nothing_Is_Not_Slowed_And_Loses_No_Line()
     {
-        const int Lines = 100_000;
         var run = await RunAsync();
         await using (var log = Log(run))
         {
-            IBuildLog build = log;
-            for (var number = 0; number < Lines; number++)
+            await using (await HoldAsync(run))
             {
-                build.WriteLine($"#7 {number} a line of some length, as a compiler or a package manager prints by the thousand");
-                // The engine sends many lines at a time.
-                if (number % 500 == 499)
-                {
-                    await build.WaitForRoomAsync(Token);
-                }
+                Print(log);
+                (await LinesAsync(run.Release.Id)).ShouldBeEmpty("the build has ended before a line was stored");
             }
 
-            await log.FlushAsync(Token);
+            await log.EndAsync(Token);
         }
 
         var lines = await LinesAsync(run.Release.Id);
@@ -40,22 +38,48 @@ public abstract class RunLogTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
-    public async Task Log_That_Nobody_Waits_For_Says_How_Many_Lines_It_Lacks()
+    public async Task Run_That_Has_To_End_Gives_Up_What_The_History_Does_Not_Take_And_Says_How_Many_Lines_It_Lacks()
     {
-        const int Lines = 60_000;
         var run = await RunAsync();
         await using (var log = Log(run))
         {
-            for (var number = 0; number < Lines; number++)
+            await using (await HoldAsync(run))
             {
-                log.WriteLine($"{number}");
+                Print(log);
+                await log.FlushOrDropAsync(TimeSpan.FromMilliseconds(100));
+                log.WriteLine("the worker stops");
             }
+
+            await log.EndAsync(Token);
         }
 
         var lines = await LinesAsync(run.Release.Id);
-        var missing = lines.Where(line => line.EndsWith("lines came faster than they could be stored and are missing here]", StringComparison.Ordinal))
-            .Sum(line => int.Parse(line[1..line.IndexOf(' ', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture));
-        (lines.Count(line => line[0] != '[') + missing).ShouldBe(Lines);
+        lines[^1].ShouldBe("the worker stops");
+        lines[^2].ShouldEndWith("lines came faster than they could be stored and are missing here]");
+        var missing = int.Parse(lines[^2][1..lines[^2].IndexOf(' ', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
+        missing.ShouldBeGreaterThan(Lines / 2);
+        (lines.Count - 2 + missing).ShouldBe(Lines);
+    }
+
+    [Fact]
+    public async Task Log_Ends_Where_As_Much_As_Is_Kept_Has_Come()
+    {
+        const int LineBytes = 16_000;
+        var run = await RunAsync();
+        await using (var log = Log(run))
+        {
+            for (var number = 0; number * LineBytes < 40 << 20; number++)
+            {
+                log.WriteLine($"{number} ".PadRight(LineBytes, '.'));
+            }
+
+            await log.EndAsync(Token);
+        }
+
+        var lines = await LinesAsync(run.Release.Id);
+        lines[^1].ShouldBe("[the log ends here: 32 MB are kept]");
+        lines.Count.ShouldBe((32 << 20) / (LineBytes + 1) + 2);
+        lines.SkipLast(1).Select(line => line.Split(' ')[0]).ShouldBe(Enumerable.Range(0, lines.Count - 1).Select(number => $"{number}"));
     }
 
     [Fact]
@@ -65,17 +89,37 @@ public abstract class RunLogTests(IDatabases databases) : HistoryTest(databases)
         await History.Runs.HandBackAsync(run, Token);
         await ClaimRunAsync();
         await using var log = Log(run);
-        for (var number = 0; number < 40_000; number++)
-        {
-            log.WriteLine("a line of an attempt that another worker has taken over");
-            if (number % 500 == 499)
-            {
-                await log.WaitForRoomAsync(Token);
-            }
-        }
+        Print(log);
 
-        await log.FlushAsync(Token);
+        await log.EndAsync(Token);
+
         (await LinesAsync(run.Release.Id)).ShouldBeEmpty();
+    }
+
+    private static void Print(IBuildLog log)
+    {
+        for (var number = 0; number < Lines; number++)
+        {
+            log.WriteLine($"#7 {number} a line of some length, as a compiler or a package manager prints by the thousand");
+        }
+    }
+
+    /// <summary>Has the history take no line of the run's log until it is disposed of.</summary>
+    private async Task<IAsyncDisposable> HoldAsync(ClaimedRun run)
+    {
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var holding = History.Database.WriteAsync(
+            async (context, token) =>
+            {
+                await context.Releases.Where(row => row.Id == run.Release.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.Owner, r => r.Owner), token);
+                held.SetResult();
+                await release.Task;
+                return true;
+            },
+            Token);
+        await (await Task.WhenAny(held.Task, holding));
+        return new Holding(release, holding);
     }
 
     private RunLog Log(ClaimedRun run) =>
@@ -90,6 +134,15 @@ public abstract class RunLogTests(IDatabases databases) : HistoryTest(databases)
         }
 
         return [.. text.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+    }
+
+    private sealed class Holding(TaskCompletionSource release, Task holding) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            release.TrySetResult();
+            await holding;
+        }
     }
 }
 
