@@ -93,7 +93,7 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
     /// <summary>A worker that has not shown itself for so long gets nothing reserved.</summary>
     private static readonly TimeSpan Alive = TimeSpan.FromSeconds(15);
 
-    /// <summary>Takes the next release that is ready and whose repositories no running release uses; null if there is none.</summary>
+    /// <summary>Takes the next release that is ready and whose repositories no running release uses; null if there is none, or the worker is paused.</summary>
     /// <param name="engine">The worker's engine, by the id it gives itself: releases whose layers it has come first. Null: it does not answer.</param>
     public Task<ClaimedRun?> ClaimAsync(string owner, string? engine, TimeSpan lease, CancellationToken cancellationToken) =>
         database.WriteAsync<ClaimedRun?>(
@@ -208,6 +208,12 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
     private async Task<List<Guid>> ReadyAsync(HistoryContext context, string owner, string? engine, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var alive = now - Alive;
+        if (await context.WorkerHeartbeats.AnyAsync(worker => worker.Name == owner && worker.PausedAt != null, cancellationToken))
+        {
+            // It may not have heard of it yet: one that comes back under its name claims before it has shown itself.
+            return [];
+        }
+
         var others = await context.WorkerHeartbeats
             .Where(worker => worker.Name != owner && worker.Engine != null && worker.Engine != engine && worker.SeenAt >= alive && worker.PausedAt == null)
             .Select(worker => new { Engine = worker.Engine!, IsIdle = worker.Running < worker.Slots }).ToListAsync(cancellationToken);

@@ -64,6 +64,20 @@ public abstract class WorkerTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task A_Paused_Worker_That_Comes_Back_Under_Its_Name_Takes_Nothing_Before_It_Knows()
+    {
+        await History.Workers.ShowAsync(State("paused", "engine"), Token);
+        await History.Workers.PauseAsync("paused", isPaused: true, Token);
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+
+        (await History.Runs.ClaimAsync("paused", "engine", History.Lease, Token)).ShouldBeNull();
+        (await History.Runs.ClaimAsync("paused", null, History.Lease, Token)).ShouldBeNull();
+        await History.Workers.PauseAsync("paused", isPaused: false, Token);
+
+        (await History.Runs.ClaimAsync("paused", "engine", History.Lease, Token)).ShouldNotBeNull().Release.Id.ShouldBe(id);
+    }
+
+    [Fact]
     public async Task A_Worker_Without_An_Engine_Leaves_Releases_To_Those_That_Have_One()
     {
         await History.Workers.ShowAsync(State("broken"), Token);
