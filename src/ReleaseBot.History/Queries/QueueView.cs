@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
 
@@ -8,7 +9,17 @@ namespace ReleaseBot.History;
 /// <param name="BuiltAt">By release, the engine that alone has its image: built, and in no registry yet.</param>
 public sealed record QueueSnapshot(
     DateTimeOffset At, IReadOnlyList<Release> Releases, IReadOnlyDictionary<string, Guid> HeldRepositories, IReadOnlyDictionary<Guid, string> BuiltAt,
-    IReadOnlyList<WorkerHeartbeat> Workers);
+    IReadOnlyList<WorkerHeartbeat> Workers)
+{
+    private IReadOnlyDictionary<string, Guid>? _firsts;
+
+    /// <summary>By <c>host/name</c>, the release that is next to publish there: the oldest of those that wait and were not put off.</summary>
+    public IReadOnlyDictionary<string, Guid> FirstsInLine => _firsts ??= Releases
+        .Where(release => release.Status != ReleaseStatus.Verifying && release.NotBefore <= At && (release.LeaseUntil is null || release.LeaseUntil < At))
+        .SelectMany(release => release.Images.Select(image => (Repository: image.Image.Repository.ToString(), release.Id)))
+        .GroupBy(place => place.Repository, place => place.Id, StringComparer.Ordinal)
+        .ToDictionary(line => line.Key, line => line.Min(), StringComparer.Ordinal);
+}
 
 /// <summary>Reads the queue for people. Nothing is decided by it.</summary>
 public sealed class QueueView(HistoryDatabase database)

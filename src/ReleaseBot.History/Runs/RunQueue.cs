@@ -21,10 +21,10 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
     /// <summary>Rows tried in one look. All of them may go to others who claim at the same moment.</summary>
     private const int Candidates = 50;
 
-    /// <summary>Looks in one claim, for the case that others took all rows of the first.</summary>
+    /// <summary>Looks in one claim, for the case that others took all rows of the first, or that all of them wait behind an older one.</summary>
     private const int Looks = 4;
 
-    private const string IsReady =
+    internal const string IsReady =
         $"r.{HistoryContext.IsActive} AND r.status <> 'verifying' AND r.not_before <= {{0}} AND (r.lease_until IS NULL OR r.lease_until < {{0}})";
 
     // A project that was served longest ago goes first, so that a burst in one starves no other; within a project, the order of arrival.
@@ -100,12 +100,13 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
+                HashSet<string> lines = new(StringComparer.Ordinal);
                 for (var look = 0; look < Looks; look++)
                 {
-                    var ready = await ReadyAsync(context, owner, engine, now, token);
+                    var ready = await ReadyAsync(context, owner, engine, now, lines, token);
                     foreach (var id in ready)
                     {
-                        if (await TryTakeAsync(context, id, owner, engine, lease, now, token) is { } run)
+                        if (await TryTakeAsync(context, id, owner, engine, lease, now, lines, token) is { } run)
                         {
                             return run;
                         }
@@ -205,7 +206,9 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
             },
             cancellationToken);
 
-    private async Task<List<Guid>> ReadyAsync(HistoryContext context, string owner, string? engine, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <param name="lines">Repositories for which an older release waits that can't run now: whoever stands in one of these lines is left out, not to hide the others.</param>
+    private async Task<List<Guid>> ReadyAsync(
+        HistoryContext context, string owner, string? engine, DateTimeOffset now, IReadOnlyCollection<string> lines, CancellationToken cancellationToken)
     {
         var alive = now - Alive;
         if (await context.WorkerHeartbeats.AnyAsync(worker => worker.Name == owner && worker.PausedAt != null, cancellationToken))
@@ -226,24 +229,24 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
         object[] values = [now.ForSql(database), Candidates, (now - OrderKept).ForSql(database)];
         if (others.Count == 0)
         {
-            return await context.Database.SqlQueryRaw<Guid>(Ready + InTurn, values).ToListAsync(cancellationToken);
+            var anywhere = $"{Ready}{ArrivalOrder.LeavingOut(lines, values.Length)}{InTurn}";
+            return await context.Database.SqlQueryRaw<Guid>(anywhere, [.. values, .. lines]).ToListAsync(cancellationToken);
         }
 
         values = [.. values, (now - Reserved).ForSql(database), LayersWorth.ForSql(database), TimeSpan.Zero.ForSql(database)];
         var elsewhere = others.Select(worker => worker.Engine).Distinct().ToList();
         var idle = others.Where(worker => worker.IsIdle).Select(worker => worker.Engine).Distinct().ToList();
-        var sql = (Ready + (idle.Count > 0 ? NotReservedElsewhere : "") + NotBoundElsewhere + InTurnByLayers)
-            .Replace("<elsewhere>", Holes(values.Length, elsewhere), StringComparison.Ordinal)
-            .Replace("<idle>", Holes(values.Length + elsewhere.Count, idle), StringComparison.Ordinal);
-        return await context.Database.SqlQueryRaw<Guid>(sql, [.. values, .. elsewhere, .. idle]).ToListAsync(cancellationToken);
+        var behind = ArrivalOrder.LeavingOut(lines, values.Length + elsewhere.Count + idle.Count);
+        var sql = (Ready + (idle.Count > 0 ? NotReservedElsewhere : "") + NotBoundElsewhere + behind + InTurnByLayers)
+            .Replace("<elsewhere>", SqlValues.Holes(values.Length, elsewhere), StringComparison.Ordinal)
+            .Replace("<idle>", SqlValues.Holes(values.Length + elsewhere.Count, idle), StringComparison.Ordinal);
+        return await context.Database.SqlQueryRaw<Guid>(sql, [.. values, .. elsewhere, .. idle, .. lines]).ToListAsync(cancellationToken);
     }
 
-    /// <summary>E.g. <c>{6}, {7}</c>, where parameters go.</summary>
-    private static string Holes(int first, List<string> values) => string.Join(", ", values.Select((_, i) => $"{{{first + i}}}"));
-
     /// <summary>Takes one release with all its repositories, or nothing at all.</summary>
+    /// <param name="lines">Where it stands in line behind an older one, the repository is added here.</param>
     private async Task<ClaimedRun?> TryTakeAsync(
-        HistoryContext context, Guid id, string owner, string? engine, TimeSpan lease, DateTimeOffset now, CancellationToken cancellationToken)
+        HistoryContext context, Guid id, string owner, string? engine, TimeSpan lease, DateTimeOffset now, HashSet<string> lines, CancellationToken cancellationToken)
     {
         const string Savepoint = "candidate";
         var transaction = context.Database.CurrentTransaction!;
@@ -253,7 +256,11 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
         {
             var images = await context.ReleaseImages.AsNoTracking().Where(image => image.ReleaseId == id)
                 .OrderBy(image => image.Ordinal).ToListAsync(cancellationToken);
-            if (await ResourceLocking.TakeRepositoriesAsync(
+            if (await ArrivalOrder.FindOlderAsync(database, context, id, images, now, cancellationToken) is { } line)
+            {
+                lines.Add(line);
+            }
+            else if (await ResourceLocking.TakeRepositoriesAsync(
                 database, context, images, id, release.Fence + 1, now + lease, now, cancellationToken))
             {
                 await StartAsync(context, release, owner, engine, now, lease, cancellationToken);

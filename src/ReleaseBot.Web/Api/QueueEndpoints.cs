@@ -83,10 +83,14 @@ internal static class QueueEndpoints
             return $"release {older}, which came before it and is still asked about at GitLab, until {queuedAt + RunQueue.OrderKept:u} at the latest";
         }
 
-        if (release.Images.Select(image => (Repository: $"{image.Host}/{image.Repository}", Holder: HolderOf(image, snapshot)))
-                .FirstOrDefault(held => held.Holder is { } holder && holder != release.Id) is { Holder: { } other, Repository: var repository })
+        if (OtherIn(snapshot.HeldRepositories, release, holder => holder != release.Id) is (var repository, var other))
         {
             return $"release {other}, which publishes to {repository} now";
+        }
+
+        if (OtherIn(snapshot.FirstsInLine, release, first => first.CompareTo(release.Id) < 0) is (var line, var first))
+        {
+            return $"release {first}, which came before it and publishes to {line} too";
         }
 
         var alive = snapshot.Workers.Where(worker => IsAlive(worker, snapshot.At)).ToList();
@@ -121,8 +125,19 @@ internal static class QueueEndpoints
         return able.Sum(worker => worker.Running) < slots ? "a worker's free slot" : $"a worker's free slot: {(slots == 1 ? "the only one is" : $"all {slots} are")} taken";
     }
 
-    private static Guid? HolderOf(ReleaseImage image, QueueSnapshot snapshot) =>
-        snapshot.HeldRepositories.TryGetValue($"{image.Host}/{image.Repository}", out var holder) ? holder : null;
+    /// <summary>The first of the release's repositories in which such another stands, with that one.</summary>
+    private static (string Repository, Guid Release)? OtherIn(IReadOnlyDictionary<string, Guid> byRepository, Release release, Func<Guid, bool> isOther)
+    {
+        foreach (var repository in release.Images.Select(image => image.Image.Repository.ToString()))
+        {
+            if (byRepository.TryGetValue(repository, out var other) && isOther(other))
+            {
+                return (repository, other);
+            }
+        }
+
+        return null;
+    }
 
     private static bool IsOlderInProject(Release other, Release release) =>
         other.Status == ReleaseStatus.Verifying && other.ProjectId == release.ProjectId && other.Id.CompareTo(release.Id) < 0;

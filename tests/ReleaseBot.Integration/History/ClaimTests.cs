@@ -73,9 +73,11 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
     [Fact]
     public async Task A_Lease_That_Has_Ended_Cannot_Be_Renewed_Since_Its_Repository_May_Be_Anothers()
     {
+        var other = await QueueTagAsync(8, "v1.0.0", 2, "shared/app");
+        await PutOffAsync(other, TimeSpan.FromHours(1));
         await QueueTagAsync(7, "v1.0.0", 1, "shared/app");
         var late = (await History.Runs.ClaimAsync("late", engine: null, TimeSpan.FromSeconds(-1), Token)).ShouldNotBeNull();
-        var other = await QueueTagAsync(8, "v1.0.0", 2, "shared/app");
+        await PutOffAsync(other, TimeSpan.FromHours(-1));
         (await ClaimRunAsync()).Release.Id.ShouldBe(other);
 
         (await History.Runs.RenewAsync(late, History.Lease, Token)).ShouldBe(LeaseState.Lost);
@@ -113,6 +115,64 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
         }
 
         served.ShouldBe(arrived);
+    }
+
+    [Fact]
+    public async Task A_Release_Does_Not_Pass_An_Older_One_That_Waits_For_Another_Of_Its_Repositories()
+    {
+        await QueueInAsync(7, "v1.0.0", 1, "x");
+        var running = await ClaimRunAsync();
+        var both = await QueueInAsync(7, "v1.1.0", 2, "x", "y");
+        var behind = await QueueInAsync(8, "v1.0.0", 3, "y", "z");
+        var last = await QueueInAsync(9, "v1.0.0", 4, "z");
+        var free = await QueueInAsync(7, "v1.3.0", 5, "elsewhere");
+
+        (await ClaimRunAsync()).Release.Id.ShouldBe(free);
+        (await History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token)).ShouldBeNull("the others stand in line");
+        foreach (var next in new[] { both, behind, last })
+        {
+            await FailAsync(running);
+            running = await ClaimRunAsync();
+            running.Release.Id.ShouldBe(next);
+        }
+    }
+
+    [Fact]
+    public async Task A_Long_Line_Behind_An_Older_Release_Hides_Nobody()
+    {
+        await QueueInAsync(7, "v1.0.0", 1, "x");
+        await ClaimRunAsync();
+        History.Tick();
+        await QueueInAsync(8, "v1.0.0", 2, "other");
+        await ClaimRunAsync();
+        await QueueInAsync(7, "v1.1.0", 3, "x", "y");
+        for (var number = 0; number < 60; number++)
+        {
+            await QueueInAsync(7, $"v1.2.{number}", 10 + number, "y");
+        }
+
+        var hidden = await QueueInAsync(8, "v1.1.0", 100, "another");
+
+        (await ClaimRunAsync()).Release.Id.ShouldBe(hidden);
+    }
+
+    [Fact]
+    public async Task A_Release_That_Was_Put_Off_Lets_Others_Of_Its_Repository_Pass_Until_Its_Time_Has_Come()
+    {
+        var first = await QueueInAsync(7, "v1.0.0", 1, "x");
+        var second = await QueueInAsync(7, "v1.1.0", 2, "x");
+        var third = await QueueInAsync(7, "v1.2.0", 3, "x");
+        await PutOffAsync(first, TimeSpan.FromHours(1));
+
+        var passed = await ClaimRunAsync();
+        passed.Release.Id.ShouldBe(second);
+        await PutOffAsync(first, TimeSpan.FromHours(-1));
+        await FailAsync(passed);
+
+        var due = await ClaimRunAsync();
+        due.Release.Id.ShouldBe(first);
+        await FailAsync(due);
+        (await ClaimRunAsync()).Release.Id.ShouldBe(third);
     }
 
     [Fact]
@@ -265,6 +325,27 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
         return id;
     }
 
+    /// <summary>A tag that is published to several repositories.</summary>
+    protected async Task<Guid> QueueInAsync(long project, string tag, int target, params string[] repositories)
+    {
+        var id = await AcceptAsync(project, GitRef.Tag(tag), Object(target));
+        var job = await ClaimVerificationAsync();
+        var rule = new ProjectRule
+        {
+            Path = new ProjectPathPattern("**"),
+            Images = [.. repositories.Select(repository => new ImageRule("main", Host, Template.Parse(repository), [Template.Parse("{tag}")]))],
+        };
+        var plan = ReleasePlanner.Plan(rule, job.ProjectPath, job.Ref, job.Target, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
+        (await History.Verification.QueueAsync(job, Verified(job) with { Plan = plan }, Token)).ShouldBeNull();
+        return id;
+    }
+
+    private Task PutOffAsync(Guid id, TimeSpan time)
+    {
+        var until = History.Time.GetUtcNow() + time;
+        return ChangeAsync<Release>(row => row.Id == id, row => row.NotBefore = until);
+    }
+
     private async Task ShouldBeTakenAsync(string engine, IReadOnlyList<Guid> order)
     {
         List<Guid> taken = [];
@@ -307,4 +388,31 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
 
 public sealed class ClaimOnSqlite() : ClaimTests(new SqliteDatabases());
 
-public sealed class ClaimOnPostgres(PostgresServer server) : ClaimTests(new PostgresDatabases(server));
+public sealed class ClaimOnPostgres(PostgresServer server) : ClaimTests(new PostgresDatabases(server))
+{
+    [Fact]
+    public async Task A_Release_Does_Not_Pass_An_Older_One_That_Another_Claims_At_The_Same_Moment()
+    {
+        var older = await QueueInAsync(7, "v1.0.0", 1, "x", "y");
+        await QueueInAsync(7, "v1.1.0", 2, "y");
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var neighbour = History.Neighbour();
+        // As a claimer that has locked the row, and none of its repositories yet.
+        var claiming = neighbour.Database.WriteAsync(
+            async (context, token) =>
+            {
+                await context.Releases.Where(row => row.Id == older).ExecuteUpdateAsync(row => row.SetProperty(r => r.Owner, "neighbour"), token);
+                held.SetResult();
+                await release.Task;
+                return true;
+            },
+            Token);
+        await (await Task.WhenAny(held.Task, claiming));
+
+        (await History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token)).ShouldBeNull();
+        release.SetResult();
+        await claiming;
+        (await ClaimRunAsync()).Release.Id.ShouldBe(older);
+    }
+}

@@ -64,7 +64,7 @@ public abstract class ForecastTests(IDatabases databases) : HistoryTest(database
         (await VerdictsAsync(Answered((V1, stranger)), OverwritePolicy.Allow)).ShouldBe([ForecastVerdict.Move, ForecastVerdict.Create]);
         var strays = RegistryFacts.None with { Listed = new Dictionary<ImageRepository, IReadOnlyList<string>> { [Repository] = ["9.9.9", "edge"] } };
         (await VerdictsAsync(strays)).ShouldBe([ForecastVerdict.Create, ForecastVerdict.Keep]);
-        (await ForecastAsync(GitRef.Tag("v1.0.0"), 1, plan, Answered((V1, stranger)))).First().Seen.ShouldNotBeNull().Digest.ShouldBe(stranger.Value);
+        (await ForecastAsync(GitRef.Tag("v1.0.0"), 1, plan, Answered((V1, stranger))))[0].Seen.ShouldNotBeNull().Digest.ShouldBe(stranger.Value);
 
         async Task<IEnumerable<ForecastVerdict>> VerdictsAsync(RegistryFacts facts, OverwritePolicy overwrite = OverwritePolicy.Refuse) =>
             (await ForecastAsync(GitRef.Tag("v1.0.0"), 1, plan, facts, overwrite)).Select(image => image.Verdict);

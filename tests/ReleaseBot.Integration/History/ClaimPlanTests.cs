@@ -1,0 +1,42 @@
+using ReleaseBot.Parts;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.History;
+
+/// <summary>The database's own plans for what a claim asks of the releases, one that takes a release: none reads a whole table.</summary>
+public abstract class ClaimPlanTests(IDatabases databases)
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_Claim_That_Takes_A_Release_Reads_What_Is_Active_By_Its_Index()
+    {
+        var plans = new PlanRecorder();
+        await using var history = await databases.CreateAsync(plans, Token);
+        await history.Database.WriteAsync(
+            async (context, token) =>
+            {
+                var row = Samples.Queued(1, 7, history.Time.GetUtcNow());
+                context.Releases.Add(row);
+                context.ReleaseImages.Add(Samples.Image(row.Id, 0, "app"));
+                return await context.SaveChangesAsync(token);
+            },
+            Token);
+        history.Tick();
+        plans.Begin("releases");
+
+        (await history.Runs.ClaimAsync("worker", engine: null, history.Lease, Token)).ShouldNotBeNull();
+
+        // Of the images of what is active and older.
+        plans.Taken.Where(plan => plan.Contains(" j ", StringComparison.Ordinal)).ShouldHaveSingleItem().ShouldMatch("ix_releases_(active_|status_id)");
+        plans.Taken.SelectMany(plan => plan.Split('\n')).Where(IsWholeTable).ShouldBeEmpty();
+    }
+
+    private static bool IsWholeTable(string line) =>
+        line.Contains("Seq Scan on", StringComparison.Ordinal) || line.StartsWith("SCAN ", StringComparison.Ordinal) && !line.Contains("USING", StringComparison.Ordinal);
+}
+
+public sealed class ClaimPlansOnSqlite() : ClaimPlanTests(SqliteDatabases.InMemory);
+
+public sealed class ClaimPlansOnPostgres(PostgresServer server) : ClaimPlanTests(new PostgresDatabases(server));
