@@ -8,12 +8,13 @@ namespace ReleaseBot.History;
 /// </summary>
 internal static class ArrivalOrder
 {
-    // From what is ready to its images, and not from the repositories, whose history may be long.
+    // The history of a repository may be long: nothing before the oldest release that is not over can be ready. {0} is the time, {1} the release.
     private const string OlderSql =
         $$"""
-        SELECT j.host || '/' || j.repository AS "Value" FROM releases r JOIN release_images j ON j.release_id = r.id
-         WHERE {{RunQueue.IsReady}} AND r.id < {1} AND j.host || '/' || j.repository IN (<repositories>)
-         LIMIT 1
+        SELECT j.host || '/' || j.repository AS "Value" FROM release_images j JOIN releases r ON r.id = j.release_id
+         WHERE j.host = <host> AND j.repository = <repository> AND j.release_id < {1}
+           AND j.release_id >= (SELECT r.id FROM releases r WHERE r.{{HistoryContext.IsActive}} ORDER BY r.id LIMIT 1)
+           AND {{RunQueue.IsReady}}
         """;
 
     // Of what waits behind somebody.
@@ -27,9 +28,16 @@ internal static class ArrivalOrder
     public static async Task<string?> FindOlderAsync(
         HistoryDatabase database, HistoryContext context, Guid releaseId, IEnumerable<ReleaseImage> images, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var repositories = images.Select(image => image.Image.Repository.ToString()).Distinct().ToList();
-        var sql = OlderSql.Replace("<repositories>", SqlValues.Holes(2, repositories), StringComparison.Ordinal);
-        var found = await context.Database.SqlQueryRaw<string>(sql, [now.ForSql(database), releaseId, .. repositories]).ToListAsync(cancellationToken);
+        List<object> values = [now.ForSql(database), releaseId];
+        List<string> sql = [];
+        foreach (var repository in images.Select(image => image.Image.Repository).Distinct())
+        {
+            sql.Add(OlderSql.Replace("<host>", $"{{{values.Count}}}", StringComparison.Ordinal).Replace("<repository>", $"{{{values.Count + 1}}}", StringComparison.Ordinal));
+            values.AddRange([repository.Host, repository.Name]);
+        }
+
+        var query = string.Join(" UNION ALL ", sql) + " LIMIT 1";
+        var found = await context.Database.SqlQueryRaw<string>(query, [.. values]).ToListAsync(cancellationToken);
         return found.FirstOrDefault();
     }
 

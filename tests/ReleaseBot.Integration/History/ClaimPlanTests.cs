@@ -24,12 +24,14 @@ public abstract class ClaimPlanTests(IDatabases databases)
             },
             Token);
         history.Tick();
-        plans.Begin("releases");
+        plans.Begin("releases", "release_images");
 
         (await history.Runs.ClaimAsync("worker", engine: null, history.Lease, Token)).ShouldNotBeNull();
 
-        // Of the images of what is active and older.
-        plans.Taken.Where(plan => plan.Contains(" j ", StringComparison.Ordinal)).ShouldHaveSingleItem().ShouldMatch("ix_releases_(active_|status_id)");
+        // Of what is older in the same repository, and of the oldest that is not over.
+        var older = plans.Taken.Where(plan => plan.Contains(" j ", StringComparison.Ordinal)).ShouldHaveSingleItem();
+        older.ShouldContain("ix_release_images_host_repository_release_id");
+        older.ShouldMatch("ix_releases_(active_|status_id)");
         plans.Taken.SelectMany(plan => plan.Split('\n')).Where(IsWholeTable).ShouldBeEmpty();
     }
 

@@ -5,25 +5,25 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace ReleaseBot.Integration.History;
 
-/// <summary>Has the database explain every SELECT, or those on one table, before it runs.</summary>
+/// <summary>Has the database explain every SELECT, or those that begin with one of some tables, before it runs.</summary>
 public sealed partial class PlanRecorder : DbCommandInterceptor
 {
     private readonly List<string> _taken = [];
     private bool _isOn;
-    private string? _table;
+    private string[] _tables = [];
 
     public IReadOnlyList<string> Taken => _taken;
 
-    public void Begin(string? table = null)
+    public void Begin(params string[] tables)
     {
         _taken.Clear();
-        (_isOn, _table) = (true, table);
+        (_isOn, _tables) = (true, tables);
     }
 
     public override async ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
         DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
     {
-        if (_isOn && FirstTable().Match(command.CommandText) is { Success: true } match && (_table is null || match.Groups[1].Value == _table))
+        if (_isOn && FirstTable().Match(command.CommandText) is { Success: true } match && (_tables.Length == 0 || _tables.Contains(match.Groups[1].Value)))
         {
             _taken.Add(await ExplainAsync(command, eventData.Context!.Database.IsSqlite(), cancellationToken));
         }
