@@ -6,6 +6,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=lib/say.sh
 source "$ROOT/ops/lib/say.sh"
+# shellcheck source=lib/program.sh
+source "$ROOT/ops/lib/program.sh"
 # shellcheck source=lib/install.sh
 source "$ROOT/ops/lib/install.sh"
 
@@ -51,7 +53,7 @@ cd "$ROOT"
 meet_needs "${TEST_NEEDS[@]}" "${BENCH_NEEDS[@]}"
 step "Build"
 dotnet build tests/ReleaseBot.Benchmarks --configuration Release --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
-dotnet publish src/ReleaseBot --configuration Release --use-current-runtime --self-contained false --output artifacts/publish/bench --verbosity quiet --nologo -p:RunAnalyzers=false
+publish_program "$ROOT/artifacts/publish/bench"
 good "built"
 step "Benchmarks"
 say "load before: $(cut -d' ' -f1-3 /proc/loadavg)"

@@ -6,6 +6,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=lib/say.sh
 source "$ROOT/ops/lib/say.sh"
+# shellcheck source=lib/program.sh
+source "$ROOT/ops/lib/program.sh"
 # shellcheck source=lib/install.sh
 source "$ROOT/ops/lib/install.sh"
 
@@ -44,8 +46,7 @@ require_root
 meet_needs "${TEST_NEEDS[@]}"
 step "Build"
 dotnet build "$ROOT/tests/ReleaseBot.Chaos" --configuration Release --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
-dotnet publish "$ROOT/src/ReleaseBot" --configuration Release --use-current-runtime --self-contained false --output "$ROOT/artifacts/publish/tested" \
-    --verbosity quiet --nologo -p:RunAnalyzers=false
+publish_program "$ROOT/artifacts/publish/tested"
 export RELEASEBOT_PROGRAM=$ROOT/artifacts/publish/tested/ReleaseBot.dll
 good "built"
 step "Chaos"

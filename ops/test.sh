@@ -6,6 +6,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=lib/say.sh
 source "$ROOT/ops/lib/say.sh"
+# shellcheck source=lib/program.sh
+source "$ROOT/ops/lib/program.sh"
 # shellcheck source=lib/install.sh
 source "$ROOT/ops/lib/install.sh"
 # shellcheck source=lib/parts.sh
@@ -125,13 +127,11 @@ build() {
     good "built in $(seconds_since "$from") s"
 }
 
-# The program as the README has it published, for the tests that start it: compiled ahead it starts with three fifths of the processor's time,
-# and what is tested is what people get.
+# For the tests that start the program.
 publish() {
     local from
     from=$(now)
-    dotnet publish src/ReleaseBot --configuration Release --use-current-runtime --self-contained false --output artifacts/publish/tested \
-        --verbosity quiet --nologo -p:RunAnalyzers=false || return
+    publish_program "$ROOT/artifacts/publish/tested" || return
     export RELEASEBOT_PROGRAM=$ROOT/artifacts/publish/tested/ReleaseBot.dll
     good "published in $(seconds_since "$from") s"
 }
