@@ -8,20 +8,12 @@ namespace ReleaseBot.History;
 /// </summary>
 internal static class ArrivalOrder
 {
-    // The history of a repository may be long: nothing before the oldest release that is not over can be ready. {0} is the time, {1} the release.
-    private const string OlderSql =
-        $$"""
-        SELECT j.host || '/' || j.repository AS "Value" FROM release_images j JOIN releases r ON r.id = j.release_id
-         WHERE j.host = <host> AND j.repository = <repository> AND j.release_id < {1}
-           AND j.release_id >= (SELECT r.id FROM releases r WHERE r.{{HistoryContext.IsActive}} ORDER BY r.id LIMIT 1)
-           AND {{RunQueue.IsReady}}
-        """;
+    // Of what waits behind somebody; who is the first of a line stays, so that it is found whoever else stands there.
+    private static readonly string NotBehind =
+        $"""
 
-    // Of what waits behind somebody.
-    private const string NotBehind =
-        """
-
-           AND NOT EXISTS (SELECT 1 FROM release_images j WHERE j.release_id = r.id AND j.host || '/' || j.repository IN (<behind>))
+           AND NOT EXISTS (SELECT 1 FROM release_images j WHERE j.release_id = r.id AND j.host || '/' || j.repository IN (<behind>)
+             AND EXISTS (SELECT 1 {Older("j.host", "j.repository", "j.release_id")}))
         """;
 
     /// <summary>A repository of the release that an older one waits for too; null where it is the first of all its lines. What was put off is in no line until its time.</summary>
@@ -32,7 +24,7 @@ internal static class ArrivalOrder
         List<string> sql = [];
         foreach (var repository in images.Select(image => image.Image.Repository).Distinct())
         {
-            sql.Add(OlderSql.Replace("<host>", $"{{{values.Count}}}", StringComparison.Ordinal).Replace("<repository>", $"{{{values.Count + 1}}}", StringComparison.Ordinal));
+            sql.Add($"SELECT k.host || '/' || k.repository AS \"Value\" {Older($"{{{values.Count}}}", $"{{{values.Count + 1}}}", "{1}")}");
             values.AddRange([repository.Host, repository.Name]);
         }
 
@@ -40,6 +32,18 @@ internal static class ArrivalOrder
         var found = await context.Database.SqlQueryRaw<string>(query, [.. values]).ToListAsync(cancellationToken);
         return found.FirstOrDefault();
     }
+
+    /// <summary>
+    /// What is ready, came before that release and publishes there too. The history of a repository may be long: nothing before the oldest release that is
+    /// not over can be ready. <c>{0}</c> is the time.
+    /// </summary>
+    private static string Older(string host, string repository, string releaseId) =>
+        $$"""
+        FROM release_images k JOIN releases r ON r.id = k.release_id
+         WHERE k.host = {{host}} AND k.repository = {{repository}} AND k.release_id < {{releaseId}}
+           AND k.release_id >= (SELECT r.id FROM releases r WHERE r.{{HistoryContext.IsActive}} ORDER BY r.id LIMIT 1)
+           AND {{RunQueue.IsReady}}
+        """;
 
     /// <summary>The condition that leaves out what is in one of these lines; nothing where there is none.</summary>
     public static string LeavingOut(IReadOnlyCollection<string> lines, int firstHole) =>

@@ -157,6 +157,23 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task The_First_Of_A_Line_Is_Found_However_Many_Of_Another_Project_Stand_Behind_It()
+    {
+        await QueueInAsync(7, "v1.0.0", 1, "x");
+        var served = await ClaimRunAsync();
+        var first = await QueueInAsync(7, "v1.1.0", 2, "x");
+        for (var number = 0; number < 60; number++)
+        {
+            await QueueInAsync(8, $"v1.0.{number}", 10 + number, "x");
+        }
+
+        History.Tick();
+        await FailAsync(served);
+
+        (await ClaimRunAsync()).Release.Id.ShouldBe(first);
+    }
+
+    [Fact]
     public async Task A_Release_That_Was_Put_Off_Lets_Others_Of_Its_Repository_Pass_Until_Its_Time_Has_Come()
     {
         var first = await QueueInAsync(7, "v1.0.0", 1, "x");
