@@ -32,15 +32,18 @@ internal static class ReleaseEnding
         await context.ResourceLocks.Where(held => held.ReleaseId == release.Id).ExecuteDeleteAsync(cancellationToken);
         if (status == ReleaseStatus.Published)
         {
-            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id)
+            // A name that an earlier attempt took and never put, since its registry is in the rule no more, is not published by this one.
+            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id && owner.Digest != null)
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
-            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id)
+            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id && owner.Digest != null)
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, (DateTimeOffset?)(now + DriftLedger.FirstCheck)), cancellationToken);
             await context.TagOwners
                 .Where(owner => owner.ReleaseId == release.Id && owner.Kind != ImageTagKind.Version
                     && context.OpenPuts.Any(put => put.Host == owner.Host && put.Repository == owner.Repository && put.Tag == owner.Tag))
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, (DateTimeOffset?)(now + OpenPuts.Look)), cancellationToken);
-            await context.RepositoryOwners.Where(owner => owner.ReleaseId == release.Id)
+            await context.RepositoryOwners
+                .Where(owner => owner.ReleaseId == release.Id
+                    && context.TagOwners.Any(tag => tag.Host == owner.Host && tag.Repository == owner.Repository && tag.ReleaseId == release.Id && tag.Digest != null))
                 .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
         }
 

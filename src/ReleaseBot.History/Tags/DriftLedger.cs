@@ -45,13 +45,13 @@ public sealed class DriftLedger(HistoryDatabase database)
 
     private const string NewestDue =
         $$"""
-        SELECT o.* FROM tag_owners o WHERE o.{{HistoryContext.IsChecked}} AND o.next_check_at <= {0}
+        SELECT o.* FROM tag_owners o WHERE o.{{HistoryContext.IsChecked}} AND o.digest IS NOT NULL AND o.next_check_at <= {0}
          ORDER BY {{IsUnderFloating}} DESC, o.updated_at DESC LIMIT {1}
         """;
 
     private const string LongestDue =
         $$"""
-        SELECT o.* FROM tag_owners o WHERE o.{{HistoryContext.IsChecked}} AND o.next_check_at <= {0} ORDER BY o.next_check_at LIMIT {1}
+        SELECT o.* FROM tag_owners o WHERE o.{{HistoryContext.IsChecked}} AND o.digest IS NOT NULL AND o.next_check_at <= {0} ORDER BY o.next_check_at LIMIT {1}
         """;
 
     /// <summary>Takes the tags that are due: most of them the newest, the rest those that have waited longest, so that none waits for ever.</summary>
@@ -135,12 +135,20 @@ public sealed class DriftLedger(HistoryDatabase database)
             // A straggler's put is evidence once. That the registry refused to have it put back then takes nothing from it.
             var wish = isRestored ? why : check.Kind != ImageTagKind.Version && last?.Status == TagChangeStatus.Failed ? last.Reason : null;
             await LookAgainAsync(context, owner, wish is null ? null : now - (found ?? now), now, token);
-            var isTried = wish is not null && (last is null || now >= last.CreatedAt + Grown(last.CreatedAt - found!.Value, LongestWaitOfFloating));
+            // Each try is a row for ever: a registry that refuses for a year gets some hundred and fifty, not one an hour.
+            var isTried = wish is not null && (last is null || now >= last.CreatedAt + Grown(last.CreatedAt - found!.Value, LongestWait));
             if (found is not null && !isTried
                 || await (isTried && check.Kind != ImageTagKind.Version
                     ? IsLeftAloneAsync(context, check.Image, seen, now, token)
-                    : IsMovingAsync(context, check.Image, token)))
+                    : IsMovingAsync(context, check, token)))
             {
+                return false;
+            }
+
+            if (await context.TagOwners.AnyAsync(
+                row => row.Host == owner.Host && row.Repository == owner.Repository && row.Tag == owner.Tag && row.Digest != check.Digest.Value, token))
+            {
+                // Whoever moved the tag wrote it down between our look at the history and the look for a mover.
                 return false;
             }
 
@@ -185,14 +193,19 @@ public sealed class DriftLedger(HistoryDatabase database)
         context.TagChanges.Of(image).Where(change => change.Kind == TagChangeKind.Restore && change.CreatedAt >= found)
             .OrderByDescending(change => change.Id).FirstOrDefaultAsync(cancellationToken);
 
-    /// <summary>A release that has put the tag, or left it, does so once: while it waits for another registry, what is found is somebody else's.</summary>
-    private static async Task<bool> IsMovingAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken)
+    /// <summary>
+    /// A release that has put the tag, or left it, does so once: while it waits for another registry, what is found is somebody else's. A branch tag is
+    /// about to be moved for as long as a release of it is under way, and what an earlier one put may be in the registry though nobody wrote it down.
+    /// </summary>
+    private static async Task<bool> IsMovingAsync(HistoryContext context, DueCheck check, CancellationToken cancellationToken)
     {
-        var reference = image.ToString();
+        var reference = check.Image.ToString();
+        var isBranch = check.Kind == ImageTagKind.Branch;
         return await context.ReleaseImages.AnyAsync(
                 row => row.Reference == reference && row.Status != ImageStatus.Pushed && row.Status != ImageStatus.Kept
-                    && context.Releases.Any(release => release.Id == row.ReleaseId && release.Status == ReleaseStatus.Pushing), cancellationToken)
-            || await context.TagChanges.Of(image).AnyAsync(change => change.Status == TagChangeStatus.Pending, cancellationToken);
+                    && context.Releases.Any(release => release.Id == row.ReleaseId
+                        && (isBranch ? release.FinishedAt == null : release.Status == ReleaseStatus.Pushing)), cancellationToken)
+            || await context.TagChanges.Of(check.Image).AnyAsync(change => change.Status == TagChangeStatus.Pending, cancellationToken);
     }
 
     /// <summary>
@@ -264,7 +277,7 @@ public sealed class DriftLedger(HistoryDatabase database)
         var isUnderFloating = await context.TagOwners.AnyAsync(
             row => row.ReleaseId == owner.ReleaseId && row.Kind == ImageTagKind.Floating && row.Host == owner.Host && row.Repository == owner.Repository, cancellationToken);
         owner.NextCheckAt = now + (drift is { } age
-            ? Grown(age, LongestWaitOfFloating)
+            ? Grown(age, LongestWait)
             : Grown(now - owner.UpdatedAt, isUnderFloating ? LongestWaitOfFloating : LongestWait));
     }
 

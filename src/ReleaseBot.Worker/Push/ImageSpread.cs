@@ -76,6 +76,11 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
         var (from, to) = (registries.Get(source.Registry), registries.Get(image.Registry));
         run.Log.Say($"copying to {image.Image}");
         await tags.BeginPushAsync(run.Claimed, image, cancellationToken);
+        if (image.Kind == ImageTagKind.Branch)
+        {
+            await tags.OpenPutAsync(run.Claimed, image, manifest.Digest, cancellationToken);
+        }
+
         var digest = await ImageCopy.CopyAsync(from, source.Repository, manifest, to, image.Repository, image.Tag, run.Log.Say, cancellationToken);
         var seen = await to.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
         if (seen != digest)

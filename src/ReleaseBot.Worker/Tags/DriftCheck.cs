@@ -107,6 +107,8 @@ internal sealed partial class DriftCheck(
             var isLate = seen is not null && await ledger.IsLatePutAsync(check.Image, seen, cancellationToken);
             var past = seen is null ? "is gone from the registry"
                 : isLate ? $"the registry says {seen.Short}: a put of a worker of ours that was thought dead came late"
+                : check.Kind == ImageTagKind.Branch && await IsOursAsync(client, check, seen, cancellationToken)
+                    ? $"the registry says {seen.Short}, an image of ours: somebody put it there by hand, or a push of a worker that was thought dead came late"
                 : $"the registry says {seen.Short}: somebody pushed past us";
             var cure = isLate ? "it is put back"
                 : check.Kind == ImageTagKind.Branch ? "the branch's next push sets it right"
@@ -115,14 +117,19 @@ internal sealed partial class DriftCheck(
             return;
         }
 
-        var imageId = seen is null ? null : (await client.GetManifestAsync(check.Image.Repository.Name, seen.Value, cancellationToken))?.ConfigDigest?.Value;
-        var isOurs = seen is not null && await ledger.IsOursAsync(check.Image, seen, imageId, cancellationToken);
+        var isOurs = seen is not null && await IsOursAsync(client, check, seen, cancellationToken);
         var isRestored = isOurs || publishing.RestoreVersions;
         var what = seen is null
             ? $"{check.Image} was published as {check.Digest.Short} and is gone from the registry"
             : $"{check.Image} was published as {check.Digest.Short}, and the registry says {seen.Short}{(isOurs ? ", of an older attempt of ours" : ": somebody pushed past us")}";
         var why = isRestored ? $"{what}; {(seen is null ? "a worker tries to put it back" : "it is put back")}" : $"{what}; set Publishing:RestoreVersions to have it put back";
         await WriteAsync(check, seen, isRestored, why, cancellationToken);
+    }
+
+    private async Task<bool> IsOursAsync(RegistryClient client, DueCheck check, Digest seen, CancellationToken cancellationToken)
+    {
+        var imageId = (await client.GetManifestAsync(check.Image.Repository.Name, seen.Value, cancellationToken))?.ConfigDigest?.Value;
+        return await ledger.IsOursAsync(check.Image, seen, imageId, cancellationToken);
     }
 
     private async Task WriteAsync(DueCheck check, Digest? seen, bool isRestored, string why, CancellationToken cancellationToken)

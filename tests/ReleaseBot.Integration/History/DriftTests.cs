@@ -81,11 +81,16 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
         await LookAgainAsync(wishes: 2);
         (await RefuseAsync()).ShouldBe("it came late");
 
-        // After half a day they are an hour apart.
+        // After half a day they are an hour apart, and after a month three days: each is a row for ever.
         await AgeAsync(found: TimeSpan.FromHours(13), tried: TimeSpan.FromMinutes(50));
         await LookAgainAsync(wishes: 2);
-        await AgeAsync(found: TimeSpan.FromHours(13), tried: TimeSpan.FromMinutes(70));
+        await AgeAsync(found: TimeSpan.FromHours(13), tried: TimeSpan.FromMinutes(75));
         await LookAgainAsync(wishes: 3);
+        await RefuseAsync();
+        await AgeAsync(found: TimeSpan.FromDays(30), tried: TimeSpan.FromDays(2));
+        await LookAgainAsync(wishes: 3);
+        await AgeAsync(found: TimeSpan.FromDays(30), tried: TimeSpan.FromDays(3));
+        await LookAgainAsync(wishes: 4);
         (await DriftsAsync()).ShouldHaveSingleItem().MoreDrift.ShouldBe(0);
 
         // Of a floating tag the evidence is used up by then: what is found looks like somebody else's.
@@ -201,6 +206,54 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
 
         check.Kind.ShouldBe(ImageTagKind.Branch);
         (await History.Drift.DriftAsync(check, null, isRestored: false, "it is gone", TellAll, Token)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task A_Branch_Tag_Is_Left_Alone_While_A_Release_Of_The_Branch_Is_Under_Way()
+    {
+        await QueueBranchAsync(1);
+        await PublishAsync(await ClaimRunAsync());
+        var check = (await MakeDueAsync()).ShouldHaveSingleItem();
+        await QueueBranchAsync(2);
+        var next = await ClaimRunAsync();
+
+        (await History.Drift.DriftAsync(check, Digest.Of("put by one that was superseded"u8), isRestored: false, "somebody's", TellAll, Token)).ShouldBeFalse();
+        await FailAsync(next);
+        (await History.Drift.DriftAsync(check, Digest.Of("put by one that was superseded"u8), isRestored: false, "somebody's", TellAll, Token)).ShouldBeTrue();
+
+        async Task QueueBranchAsync(int target)
+        {
+            await AcceptAsync(7, GitRef.Branch("main"), Object(target));
+            var job = await ClaimVerificationAsync();
+            (await History.Verification.QueueAsync(job, Verified(job, tags: ["{branch}"]), Token)).ShouldBeNull();
+        }
+    }
+
+    [Fact]
+    public async Task A_Name_That_Was_Taken_And_Never_Put_Is_Neither_Published_Nor_Looked_At()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var run = await ClaimRunAsync();
+        // An earlier attempt took it at a registry that the rule names no more.
+        await History.Database.WriteAsync(
+            (context, token) =>
+            {
+                context.TagOwners.Add(new TagOwner { Host = "gone.example", Repository = "app", Tag = "v1.0.0", ProjectId = 7, Ref = "refs/tags/v1.0.0", ReleaseId = run.Release.Id });
+                context.RepositoryOwners.Add(new RepositoryOwner { Host = "gone.example", Repository = "app", ProjectId = 7, ReleaseId = run.Release.Id });
+                return context.SaveChangesAsync(token);
+            },
+            Token);
+
+        await PublishAsync(run);
+
+        (await MakeDueAsync()).ShouldAllBe(check => check.Image.Repository.Host == Host);
+        (await History.RowsAsync<RepositoryOwner>()).Where(owner => owner.IsPublished).ShouldHaveSingleItem().Host.ShouldBe(Host);
+        // One that an older ReleaseBot had published so holds up nobody.
+        await History.Database.WriteAsync(
+            (context, token) => context.TagOwners.ExecuteUpdateAsync(
+                owner => owner.SetProperty(row => row.IsPublished, true).SetProperty(row => row.NextCheckAt, DateTimeOffset.UnixEpoch), token),
+            Token);
+        (await History.Drift.ClaimAsync(1000, Token)).ShouldNotBeEmpty();
     }
 
     [Fact]
