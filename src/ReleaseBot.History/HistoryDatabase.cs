@@ -27,8 +27,11 @@ public sealed partial class HistoryDatabase(
 
     private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(5);
 
+    /// <summary>Fewer than a process has connections, so that reads and the renewals of leases find one.</summary>
+    private const int MaxWriters = 10;
+
     private readonly IdSequence _ids = new();
-    private readonly SemaphoreSlim _writer = new(storage.Provider == StorageProvider.Sqlite ? 1 : 64);
+    private readonly SemaphoreSlim _writer = new(storage.Provider == StorageProvider.Sqlite ? 1 : MaxWriters);
     private long _toldAt;
 
     public bool IsSqlite => storage.Provider == StorageProvider.Sqlite;
@@ -101,6 +104,13 @@ public sealed partial class HistoryDatabase(
         var held = Locking("SELECT * FROM releases WHERE id = {0} AND fence = {1}");
         var rows = await context.Releases.FromSqlRaw(held, releaseId, fence).AsTracking().ToListAsync(cancellationToken);
         return rows is [var release] ? release : throw new FencedOffException(releaseId, fence);
+    }
+
+    /// <summary>The same for a run that is about to begin something. <see cref="CancelRequestedException"/> if its end was asked for: whoever was answered can rely on that.</summary>
+    internal async Task<Release> GoingOnAsync(HistoryContext context, Guid releaseId, long fence, CancellationToken cancellationToken)
+    {
+        var release = await HeldAsync(context, releaseId, fence, cancellationToken);
+        return release.CancelRequestedAt is null ? release : throw new CancelRequestedException(releaseId);
     }
 
     /// <summary>The release, tracked and locked for this transaction whatever its fence; null if there is none.</summary>

@@ -6,11 +6,17 @@ namespace ReleaseBot.History;
 /// <summary>What a run writes down as it goes. Every write carries the run's fence and is refused once another has taken over (<see cref="FencedOffException"/>).</summary>
 public sealed class RunLedger(HistoryDatabase database)
 {
+    /// <exception cref="CancelRequestedException">Nothing was begun.</exception>
     public Task StartStageAsync(ClaimedRun run, StageName stage, ReleaseStatus status, CancellationToken cancellationToken) =>
         ChangeAsync(
             run,
             async (context, release, now, token) =>
             {
+                if (release.CancelRequestedAt is not null)
+                {
+                    throw new CancelRequestedException(release.Id);
+                }
+
                 release.Status = status;
                 if (status != ReleaseStatus.Pushing || release.WaitingSince is null)
                 {

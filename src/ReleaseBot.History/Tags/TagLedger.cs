@@ -70,12 +70,13 @@ public sealed class TagLedger(HistoryDatabase database)
             cancellationToken);
 
     /// <summary>A push of ours to a version tag is about to begin: what the registry holds under the name from now on may be ours, whatever becomes of the push.</summary>
+    /// <exception cref="CancelRequestedException">Nothing is to be pushed any more.</exception>
     public Task BeginPushAsync(ClaimedRun run, ReleaseImage image, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                await database.GoingOnAsync(context, run.Release.Id, run.Fence, token);
                 if (await OwnerAsync(context, image.Image, token) is { } owner)
                 {
                     owner.PushBegunAt ??= now;
@@ -147,13 +148,14 @@ public sealed class TagLedger(HistoryDatabase database)
                 .ExecuteDeleteAsync(token),
             cancellationToken);
 
-    /// <summary>Writes down that a floating tag is about to be put on the release's image. Whoever records its outcome closes it.</summary>
+    /// <summary>Writes down that a floating or branch tag is about to be put on the release's image. Whoever records its outcome closes it.</summary>
+    /// <exception cref="CancelRequestedException">Nothing is to be put any more.</exception>
     public Task OpenPutAsync(ClaimedRun run, ReleaseImage image, Digest digest, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                var release = await database.GoingOnAsync(context, run.Release.Id, run.Fence, token);
                 await OpenPuts.OpenAsync(context, database.NewId(now), image.Image, digest, release.Id, run.Fence, now, token);
                 return await context.SaveChangesAsync(token);
             },

@@ -39,7 +39,7 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
 
         if (IsOwn(run, found))
         {
-            await AdoptAsync(run, image, found.Digest, cancellationToken);
+            await AdoptAsync(run, image, found.Digest, isLocked: false, cancellationToken);
             return (null, found.Digest);
         }
 
@@ -84,19 +84,48 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
     /// <summary>What a run that is told to end leaves behind: an image whose put was under way, and may have come to pass, is looked for once more.</summary>
     public async Task AdoptPutsAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
-        foreach (var image in run.Images.Where(image => image.Status == ImageStatus.Pending && run.ImageId is not null))
+        if (run.ImageId is null)
         {
-            if (await registries.Get(image.Registry).GetManifestAsync(image.Repository, image.Tag, cancellationToken) is { } found && IsOwn(run, found))
+            return;
+        }
+
+        foreach (var image in run.Carriers.Where(image => image.Status == ImageStatus.Pending).ToList())
+        {
+            await AdoptPutAsync(run, image, isLocked: false, cancellationToken);
+        }
+
+        foreach (var image in run.Followers.Where(image => image.Status == ImageStatus.Pending).ToList())
+        {
+            // Under its lock: an operator may move the tag at this moment. Whoever has it knows what becomes of it.
+            if (!await tags.TryLockAsync(run.Claimed, image.Image, TagLock.Lease, cancellationToken))
             {
-                await AdoptAsync(run, image, found.Digest, cancellationToken);
+                continue;
             }
+
+            try
+            {
+                await AdoptPutAsync(run, image, isLocked: true, cancellationToken);
+            }
+            finally
+            {
+                await tags.UnlockAsync(run.Claimed, image.Image, CancellationToken.None);
+            }
+        }
+    }
+
+    private async Task AdoptPutAsync(ReleaseRun run, ReleaseImage image, bool isLocked, CancellationToken cancellationToken)
+    {
+        if (await registries.Get(image.Registry).GetManifestAsync(image.Repository, image.Tag, cancellationToken) is { } found && IsOwn(run, found))
+        {
+            await AdoptAsync(run, image, found.Digest, isLocked, cancellationToken);
         }
     }
 
     private static bool IsOwn(ReleaseRun run, RegistryManifest found) =>
         run.Digest is { } digest ? found.Digest == digest : run.ImageId is { } imageId && found.ConfigDigest?.Value == imageId;
 
-    private async Task AdoptAsync(ReleaseRun run, ReleaseImage image, Digest digest, CancellationToken cancellationToken)
+    /// <param name="isLocked">Whether the tag's lock is the run's own, under which it is written down then.</param>
+    private async Task AdoptAsync(ReleaseRun run, ReleaseImage image, Digest digest, bool isLocked, CancellationToken cancellationToken)
     {
         if (image.Status == ImageStatus.Pushed)
         {
@@ -104,7 +133,10 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
         }
 
         run.Log.Say($"{image.Image} is there already, with this release's own image {digest.Short}");
-        await tags.RecordMoveAsync(run.Claimed, image, digest, digest, TagVerdict.Adopted, "an earlier attempt of this release pushed it", cancellationToken);
+        const string Why = "an earlier attempt of this release pushed it";
+        await (isLocked
+            ? tags.RecordLockedMoveAsync(run.Claimed, image, digest, digest, TagVerdict.Adopted, Why, cancellationToken)
+            : tags.RecordMoveAsync(run.Claimed, image, digest, digest, TagVerdict.Adopted, Why, cancellationToken));
         await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, digest, null, cancellationToken);
         run.MarkPushed(image, digest);
     }

@@ -64,6 +64,11 @@ internal sealed partial class RunExecutor(
             {
                 await EndEarlyAsync(run, lease.End);
             }
+            catch (CancelRequestedException)
+            {
+                // Before the lease heard of it.
+                await EndEarlyAsync(run, RunEnd.Canceled);
+            }
         }
 
         await upkeep.AfterReleaseAsync(run.LocalTag, claimed.Release.Id);

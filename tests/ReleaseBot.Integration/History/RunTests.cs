@@ -168,8 +168,8 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         (await History.Operations.CancelAsync(running, "ops", Token)).ShouldBe(OperationOutcome.Done);
         (await ReadAsync(running)).Status.ShouldBe(ReleaseStatus.Building);
         (await History.Runs.RenewAsync(run, History.Lease, Token)).ShouldBe(LeaseState.CancelRequested);
-        // It may begin another stage before it hears of it, and somebody else may ask again.
-        await History.Ledger.StartStageAsync(run, StageName.Push, ReleaseStatus.Pushing, Token);
+        // It begins nothing more, also before it hears of it; and somebody else may ask again.
+        await Should.ThrowAsync<CancelRequestedException>(History.Ledger.StartStageAsync(run, StageName.Push, ReleaseStatus.Pushing, Token));
         (await History.Operations.CancelAsync(running, "another", Token)).ShouldBe(OperationOutcome.Done);
         (await ReadAsync(running)).ReasonMessage.ShouldBe("Canceled by ops.");
         var reason = await History.Runs.CancellationAsync(run, Token);

@@ -1,0 +1,135 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging.Abstractions;
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.History;
+using ReleaseBot.Integration.History;
+using ReleaseBot.Integration.Registries;
+using ReleaseBot.Parts;
+using ReleaseBot.Registries;
+using ReleaseBot.Worker;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.Worker;
+
+/// <summary>What a release that an operator cancels in its push still does, and what it says of it.</summary>
+public abstract class CancelInPushTests(IDatabases databases) : HistoryTest(databases)
+{
+    private const string Repository = "acme/app-7";
+
+    private readonly TestImage _image = TestImage.Create(64);
+    private DockerRegistry _registry = null!;
+    private RegistryClients _clients = null!;
+    private DockerEngine _engine = null!;
+
+    private ProjectRule Rule => new()
+    {
+        Path = new ProjectPathPattern("**"),
+        Images = [new ImageRule("main", _registry.Host, Template.Parse(Repository), [Template.Parse("{tag}"), Template.Parse("latest"), Template.Parse("{major}")])],
+    };
+
+    private ImageSurvey Survey => new(_clients, History.Tags, History.Ledger, _engine);
+
+    public override async ValueTask InitializeAsync()
+    {
+        await base.InitializeAsync();
+        _registry = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
+        _engine = new DockerEngine(new EngineSettings(), TimeProvider.System, NullLogger<DockerEngine>.Instance);
+        _clients = new RegistryClients(
+            new Dictionary<string, RegistrySettings> { ["main"] = new() { Name = "main", Host = _registry.Host, Insecure = true } },
+            new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        _clients.Dispose();
+        await _engine.DisposeAsync();
+        await _registry.DisposeAsync();
+        await base.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task A_Cancel_That_Was_Answered_Stops_Before_The_Next_Stage_And_Before_The_Next_Tag()
+    {
+        var claimed = await PushVersionAsync();
+        await History.Ledger.StartStageAsync(claimed, StageName.Tags, ReleaseStatus.Pushing, Token);
+        await CancelAsync(claimed);
+        await using var run = RunOf(claimed);
+
+        // The lease hears of it up to a second later.
+        await Should.ThrowAsync<CancelRequestedException>(
+            new TagsStage(new TagMover(_clients, History.Tags, History.Ledger, TimeProvider.System), History.Ledger).RunAsync(run, Token));
+        await Should.ThrowAsync<CancelRequestedException>(History.Ledger.StartStageAsync(claimed, StageName.Notify, ReleaseStatus.Pushing, Token));
+        await Should.ThrowAsync<CancelRequestedException>(History.Tags.BeginPushAsync(claimed, run.Carriers.Single(), Token));
+
+        run.Followers.ShouldAllBe(image => image.Status == ImageStatus.Pending);
+        (await SeenAsync("latest")).ShouldBeNull();
+        await History.Ledger.FinishAsync(claimed, ReleaseStatus.Canceled, new Reason(ReasonCode.Canceled, "Canceled by ops."), [], Token);
+    }
+
+    [Fact]
+    public async Task What_A_Canceled_Run_Put_Is_Written_Down_Under_The_Tags_Lock_Alone()
+    {
+        var claimed = await PushVersionAsync();
+        await _image.PushAsync(_registry.Host, Repository, "latest", Token);
+        await CancelAsync(claimed);
+        await using var run = RunOf(claimed);
+        var latest = run.Followers.Single(image => image.Tag == "latest");
+        var another = await QueueAsync("v2.0.0", 2);
+        (await History.Tags.TryLockAsync(another, latest.Image, History.Lease, Token)).ShouldBeTrue();
+
+        await Survey.AdoptPutsAsync(run, Token);
+        (latest.Status, await History.Queries.TagOwnerAsync(latest.Image, Token)).ShouldBe((ImageStatus.Pending, null), "whoever has the tag knows what becomes of it");
+        await History.Tags.UnlockAsync(another, latest.Image, Token);
+        await Survey.AdoptPutsAsync(run, Token);
+
+        latest.Status.ShouldBe(ImageStatus.Pushed);
+        (await History.Queries.TagOwnerAsync(latest.Image, Token)).ShouldNotBeNull().Digest.ShouldBe(_image.Manifest.Digest.Value);
+        (await History.Tags.TryLockAsync(another, latest.Image, History.Lease, Token)).ShouldBeTrue("it is free again");
+    }
+
+    /// <summary>A release whose version is in the registry, and nothing else of it.</summary>
+    private async Task<ClaimedRun> PushVersionAsync()
+    {
+        var claimed = await QueueAsync("v1.0.0", 1);
+        var version = claimed.Release.Images.Single(image => image.Kind == ImageTagKind.Version);
+        (await History.Tags.ReserveAsync(claimed, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        await History.Ledger.RecordBuiltAsync(claimed, _image.Manifest.ConfigDigest!.Value, Token);
+        await _image.PushAsync(_registry.Host, Repository, version.Tag, Token);
+        await History.Tags.RecordMoveAsync(claimed, version, null, _image.Manifest.Digest, TagVerdict.Created, "first", Token);
+        await History.Ledger.RecordImageAsync(claimed, version.Ordinal, ImageStatus.Pushed, _image.Manifest.Digest, null, Token);
+        (claimed.Release.ImageId, claimed.Release.Digest, version.Status) = (_image.Manifest.ConfigDigest.Value, _image.Manifest.Digest.Value, ImageStatus.Pushed);
+        return claimed;
+    }
+
+    private async Task<ClaimedRun> QueueAsync(string tag, int target)
+    {
+        await AcceptAsync(7, GitRef.Tag(tag), Object(target));
+        var job = await ClaimVerificationAsync();
+        (await History.Verification.QueueAsync(job, Verified(job) with { Plan = PlanOf(job.Ref, job.Target) }, Token)).ShouldBeNull();
+        var id = job.ReleaseId;
+        // Of one repository, so the first would keep it from running.
+        await History.Database.WriteAsync((context, token) => context.ResourceLocks.ExecuteDeleteAsync(token), Token);
+        var claimed = await ClaimRunAsync();
+        claimed.Release.Id.ShouldBe(id);
+        return claimed;
+    }
+
+    private async Task CancelAsync(ClaimedRun claimed) =>
+        (await new ReleaseOperations(History.Database).CancelAsync(claimed.Release.Id, "ops", Token)).ShouldBe(OperationOutcome.Done);
+
+    private async Task<Digest?> SeenAsync(string tag) => await _clients.Get("main").HeadManifestAsync(Repository, tag, Token);
+
+    private ReleasePlan PlanOf(GitRef gitRef, ObjectId commit) =>
+        ReleasePlanner.Plan(Rule, Repository, gitRef, commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
+
+    private ReleaseRun RunOf(ClaimedRun claimed) => new(
+        claimed, Rule, PlanOf(claimed.Release.Ref, ObjectId.Parse(claimed.Release.Commit!)),
+        new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance));
+}
+
+public sealed class CancelInPushOnSqlite() : CancelInPushTests(new SqliteDatabases());
+
+public sealed class CancelInPushOnPostgres(PostgresServer server) : CancelInPushTests(new PostgresDatabases(server));
