@@ -9,7 +9,7 @@ internal static class CheckCommand
         Command command = new("check", "Ask GitLab, the registries, the engine, the store, the bus and the channels whether they are as the configuration has them.");
         ServiceOptions options = new();
         options.AddTo(command, withRoles: true);
-        command.SetAction((parsed, cancellationToken) => options.RunAsync(parsed, environment, withRoles: true, environment.Check, findsRoles: true, cancellationToken));
+        command.SetAction((parsed, cancellationToken) => options.CheckAsync(parsed, environment, cancellationToken));
         return command;
     }
 }

@@ -6,6 +6,11 @@ namespace ReleaseBot.Commands;
 /// <summary>What a command that runs the service needs, once the configuration is known to be good.</summary>
 internal delegate Task<int> RunWithSettings(ReleaseBotSettings settings, Roles roles, MergedConfiguration configuration, CancellationToken cancellationToken);
 
+/// <summary>As <see cref="RunWithSettings"/>, of a check.</summary>
+/// <param name="isPresumed">Nobody named the roles: the configuration would not do for both, and is checked as that of one.</param>
+internal delegate Task<int> RunCheck(
+    ReleaseBotSettings settings, Roles roles, bool isPresumed, MergedConfiguration configuration, CancellationToken cancellationToken);
+
 /// <summary>What the commands know of the process around them.</summary>
 internal sealed record CommandEnvironment
 {
@@ -30,7 +35,7 @@ internal sealed record CommandEnvironment
 
     public required RunWithSettings Migrate { get; init; }
 
-    public required RunWithSettings Check { get; init; }
+    public required RunCheck Check { get; init; }
 
     /// <summary>A variable of the environment; null where it is not set or empty.</summary>
     public string? Variable(string name) => Sources.Environment.TryGetValue(name, out var value) && value.Length > 0 ? value : null;

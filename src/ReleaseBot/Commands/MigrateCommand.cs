@@ -10,7 +10,7 @@ internal static class MigrateCommand
         Command command = new("migrate", "Apply the database migrations, then exit. (serve does it itself only with SQLite.)");
         ServiceOptions options = new();
         options.AddTo(command, withRoles: false);
-        command.SetAction((parsed, cancellationToken) => options.RunAsync(parsed, environment, withRoles: false, environment.Migrate, findsRoles: false, cancellationToken));
+        command.SetAction((parsed, cancellationToken) => options.RunAsync(parsed, environment, withRoles: false, environment.Migrate, cancellationToken));
         return command;
     }
 }

@@ -16,6 +16,6 @@ internal static class ServeCommand
     {
         ServiceOptions options = new();
         options.AddTo(command, withRoles: true);
-        command.SetAction((parsed, cancellationToken) => options.RunAsync(parsed, environment, withRoles: true, environment.Serve, findsRoles: false, cancellationToken));
+        command.SetAction((parsed, cancellationToken) => options.RunAsync(parsed, environment, withRoles: true, environment.Serve, cancellationToken));
     }
 }

@@ -42,30 +42,50 @@ internal sealed class ServiceOptions
     public static bool TakesKeys(Command command) => command.Options.Any(option => option.Name == ConfigOption);
 
     /// <summary>Reads and judges the configuration; exits with 2 and every problem, or goes on with <paramref name="run"/>.</summary>
-    /// <param name="findsRoles">Where no roles are given and both can't be run here, the one that can.</param>
-    public async Task<int> RunAsync(
-        ParseResult parsed, CommandEnvironment environment, bool withRoles, RunWithSettings run, bool findsRoles, CancellationToken cancellationToken)
+    public Task<int> RunAsync(
+        ParseResult parsed, CommandEnvironment environment, bool withRoles, RunWithSettings run, CancellationToken cancellationToken) =>
+        GoOnAsync(Read(parsed, environment, withRoles ? RolesOf(parsed) : Roles.None), environment, run, cancellationToken);
+
+    /// <summary>As <see cref="RunAsync"/>. Where no roles are given, a process that has the secrets of one role alone is checked as that.</summary>
+    public async Task<int> CheckAsync(ParseResult parsed, CommandEnvironment environment, CancellationToken cancellationToken)
     {
-        var roles = Roles.None;
-        if (withRoles && !TryParseRoles(parsed.GetValue(_roles)!, out roles))
+        var reading = Read(parsed, environment, RolesOf(parsed));
+        var areGiven = parsed.GetResult(_roles) is { Implicit: false };
+        if (areGiven || OfSoleRole(reading) is not { } sole)
         {
-            throw new System.Diagnostics.UnreachableException("The option's validator has judged the roles.");
+            return await GoOnAsync(
+                reading, environment, (settings, roles, configuration, token) => environment.Check(settings, roles, false, configuration, token), cancellationToken);
         }
 
+        var role = sole.Roles.ToString().ToLowerInvariant();
+        await environment.Error.WriteLineAsync("releasebot: for both roles the configuration lacks:".AsMemory(), cancellationToken);
+        foreach (var problem in reading.Problems)
+        {
+            await environment.Error.WriteLineAsync($"  {problem}".AsMemory(), cancellationToken);
+        }
+
+        await environment.Error.WriteLineAsync($"A process of --roles {role} needs none of that, so this is checked as one. What it is to be, --roles says.".AsMemory(), cancellationToken);
+        return await GoOnAsync(
+            sole, environment, (settings, roles, configuration, token) => environment.Check(settings, roles, true, configuration, token), cancellationToken);
+    }
+
+    private Roles RolesOf(ParseResult parsed) => TryParseRoles(parsed.GetValue(_roles)!, out var roles)
+        ? roles
+        : throw new System.Diagnostics.UnreachableException("The option's validator has judged the roles.");
+
+    private Reading Read(ParseResult parsed, CommandEnvironment environment, Roles roles)
+    {
         var sources = environment.Sources with { ConfigFile = parsed.GetValue(_config), CommandLine = parsed.UnmatchedTokens };
         var (configuration, sourceProblems) = ConfigurationLoader.Load(sources);
         var (settings, problems) = SettingsReader.Read(configuration, roles);
-        if (settings is null && findsRoles && parsed.GetResult(_roles) is null or { Implicit: true } && SoleRole(configuration) is var (role, read))
-        {
-            await environment.Error.WriteLineAsync(
-                $"releasebot: this is checked as --roles {role.ToString().ToLowerInvariant()}: for both roles {string.Join(", ", problems.Select(problem => problem.Key).Distinct())} would have to be mended.".AsMemory(),
-                cancellationToken);
-            (roles, settings, problems) = (role, read, []);
-        }
+        return new Reading(configuration, roles, sourceProblems.Count == 0 ? settings : null, [.. sourceProblems, .. problems]);
+    }
 
-        if (settings is null || sourceProblems.Count > 0)
+    private static async Task<int> GoOnAsync(Reading reading, CommandEnvironment environment, RunWithSettings run, CancellationToken cancellationToken)
+    {
+        if (reading.Settings is not { } settings)
         {
-            Tell(environment, [.. sourceProblems, .. problems]);
+            Tell(environment, reading.Problems);
             return ExitCode.Invalid;
         }
 
@@ -74,17 +94,25 @@ internal sealed class ServiceOptions
             await environment.Error.WriteLineAsync($"releasebot: warning: {warning}".AsMemory(), cancellationToken);
         }
 
-        return await run(settings, roles, configuration, cancellationToken);
+        return await run(settings, reading.Roles, reading.Configuration, cancellationToken);
     }
 
-    /// <summary>The role that this configuration, with the secrets and files that are here, is meant for.</summary>
-    private static (Roles Role, ReleaseBotSettings Settings)? SoleRole(MergedConfiguration configuration)
+    /// <summary>
+    /// The reading for the role whose secrets are here, where all that both roles lack is the other's. A value that is there and wrong, or names a
+    /// file that is not there, is nobody else's: it would be passed over here and keep the process from starting.
+    /// </summary>
+    private static Reading? OfSoleRole(Reading both)
     {
+        if (both.Problems.Count == 0 || !both.Problems.All(problem => problem.IsAbsence))
+        {
+            return null;
+        }
+
         foreach (var role in new[] { Roles.Web, Roles.Worker })
         {
-            if (SettingsReader.Read(configuration, role).Settings is { } settings)
+            if (SettingsReader.Read(both.Configuration, role).Settings is { } settings)
             {
-                return (role, settings);
+                return new Reading(both.Configuration, role, settings, []);
             }
         }
 
@@ -122,4 +150,8 @@ internal sealed class ServiceOptions
 
         return true;
     }
+
+    /// <summary>The configuration as these roles see it.</summary>
+    /// <param name="Settings">Null where there are problems.</param>
+    private sealed record Reading(MergedConfiguration Configuration, Roles Roles, ReleaseBotSettings? Settings, IReadOnlyList<ConfigurationProblem> Problems);
 }

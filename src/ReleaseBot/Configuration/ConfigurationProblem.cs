@@ -11,6 +11,9 @@ internal sealed record ConfigurationProblem(string Key, string Message)
     /// <summary>False for a mistake that is not about a key, such as a file that can't be read.</summary>
     public bool IsAboutKey { get; init; } = true;
 
+    /// <summary>Nothing was given for the key: another process may well have it. False for a value that was given and is wrong, whoever it is for.</summary>
+    public bool IsAbsence { get; init; }
+
     public override string ToString() => IsAboutKey && Key != EnvironmentName
         ? $"{Key} (environment: {EnvironmentName}): {Message}"
         : $"{Key}: {Message}";

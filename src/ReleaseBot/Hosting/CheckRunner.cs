@@ -9,16 +9,28 @@ internal static class CheckRunner
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    public static async Task<int> RunAsync(ReleaseBotSettings settings, Roles roles, MergedConfiguration configuration, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(
+        ReleaseBotSettings settings, Roles roles, bool isPresumed, MergedConfiguration configuration, CancellationToken cancellationToken)
     {
         await using var app = ServerHost.Build(settings, roles, configuration);
         var mask = new SecretMask(SettingsSecrets.All(settings));
         var results = await Task.WhenAll(Checks.Of(settings, roles, app.Services).Select(check => RunAsync(check, mask, cancellationToken)));
         Print(results);
+        Console.WriteLine(Summary(results, roles, isPresumed));
+        return results.Any(result => result.Verdict == Verdict.Failed) ? 1 : 0;
+    }
+
+    /// <param name="isPresumed">Nobody said that the process is to have these roles alone, so nothing may sound as if both were well.</param>
+    public static string Summary(IReadOnlyList<CheckResult> results, Roles roles, bool isPresumed)
+    {
         var failed = results.Count(result => result.Verdict == Verdict.Failed);
         var leftOut = results.Count(result => result.Verdict == Verdict.LeftOut) is > 0 and var some ? $" {some} {(some == 1 ? "was" : "were")} not looked at here." : "";
-        Console.WriteLine((failed == 0 ? "All good." : $"{failed} of {results.Length} checks failed.") + leftOut);
-        return failed == 0 ? 0 : 1;
+        return (failed > 0, isPresumed) switch
+        {
+            (true, _) => $"{failed} of {results.Count} checks failed.",
+            (_, true) => $"Good for --roles {roles.ToString().ToLowerInvariant()} only: serve would not start with both roles.",
+            _ => "All good.",
+        } + leftOut;
     }
 
     private static async Task<CheckResult> RunAsync(Check check, SecretMask mask, CancellationToken cancellationToken)

@@ -73,6 +73,19 @@ public sealed class CheckTests
             && result.Finding.StartsWith("not looked at: the ", StringComparison.Ordinal) && result.Cure.StartsWith("Run releasebot check where a ", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void Only_What_Was_To_Be_Checked_As_A_Whole_Is_All_Good()
+    {
+        CheckResult[] results = [CheckResult.Ok("here"), CheckResult.LeftOut("the web role does not reach the engine", "")];
+
+        CheckRunner.Summary(results[..1], Roles.All, isPresumed: false).ShouldBe("All good.");
+        CheckRunner.Summary(results, Roles.Web, isPresumed: false).ShouldBe("All good. 1 was not looked at here.");
+        CheckRunner.Summary(results, Roles.Web, isPresumed: true).ShouldBe("Good for --roles web only: serve would not start with both roles. 1 was not looked at here.");
+        // A webhook secret is nobody's to be asked for: nothing is left out, and yet not all is good.
+        CheckRunner.Summary(results[..1], Roles.Worker, isPresumed: true).ShouldStartWith("Good for --roles worker only");
+        CheckRunner.Summary([.. results, CheckResult.Failed("away", "")], Roles.Web, isPresumed: true).ShouldBe("1 of 3 checks failed. 1 was not looked at here.");
+    }
+
     /// <summary>A port that nobody listens on.</summary>
     private static int FreePort()
     {

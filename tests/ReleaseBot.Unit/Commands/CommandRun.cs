@@ -29,6 +29,9 @@ internal sealed class CommandRun
     /// <summary>What the service was started with; null where it was not.</summary>
     public (string Command, ReleaseBotSettings Settings, Roles Roles, MergedConfiguration Configuration)? Started { get; private set; }
 
+    /// <summary>Whether the last check was told that nobody had named its roles.</summary>
+    public bool IsPresumed { get; private set; }
+
     /// <summary>Ends when the first line of a log has been printed.</summary>
     public Task FirstLine => _printed.Task;
 
@@ -48,7 +51,11 @@ internal sealed class CommandRun
             Sources = new ConfigurationSources { WorkingDirectory = WorkingDirectory, SecretsDirectory = "/nowhere", Environment = Environment },
             Serve = Record("serve"),
             Migrate = Record("migrate"),
-            Check = Record("check"),
+            Check = (settings, roles, isPresumed, configuration, token) =>
+            {
+                IsPresumed = isPresumed;
+                return Record("check")(settings, roles, configuration, token);
+            },
         };
         return CommandLineApplication.RunAsync(arguments, environment, Xunit.TestContext.Current.CancellationToken);
     }

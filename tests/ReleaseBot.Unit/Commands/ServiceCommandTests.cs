@@ -8,6 +8,15 @@ namespace ReleaseBot.Unit.Commands;
 
 public sealed class ServiceCommandTests : IDisposable
 {
+    /// <summary>What processes of one role each may share, without the secrets of either.</summary>
+    private const string Split = """
+        {
+          "Storage": { "Provider": "Postgres", "ConnectionString": "Host=db" }, "Bus": { "Transport": "RabbitMq" },
+          "Registries": { "hub": { "Host": "registry.example", "Username": "bot" } }, "Channels": { "team": { "Kind": "Slack" } },
+          "Engine": { "Endpoint": "tcp://dind:2376" }
+        }
+        """;
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("releasebot-command-");
 
     public void Dispose() => _folder.Delete(recursive: true);
@@ -66,17 +75,11 @@ public sealed class ServiceCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("web", "Engine:CertificatePath, Registries:hub:Password", "GitLab__Webhook__Secrets__0", "Channels__team__Url")]
-    [InlineData("worker", "Channels:team:Url, GitLab:Webhook:Secrets", "Registries__hub__Password", "Engine__DiskPath")]
+    [InlineData("web", "Registries:hub:Password (environment: Registries__hub__Password): is required", "GitLab__Webhook__Secrets__0", "Channels__team__Url")]
+    [InlineData("worker", "GitLab:Webhook:Secrets (environment: GitLab__Webhook__Secrets): or ", "Registries__hub__Password", "Engine__DiskPath")]
     public async Task A_Check_Among_The_Secrets_Of_One_Role_Is_A_Check_Of_That_Role(string role, string lacking, params string[] given)
     {
-        await WriteAsync("appsettings.json", """
-            {
-              "Storage": { "Provider": "Postgres", "ConnectionString": "Host=db" }, "Bus": { "Transport": "RabbitMq" },
-              "Registries": { "hub": { "Host": "registry.example", "Username": "bot" } }, "Channels": { "team": { "Kind": "Slack" } },
-              "Engine": { "Endpoint": "tcp://dind:2376" }
-            }
-            """);
+        await WriteAsync("appsettings.json", Split);
         CommandRun run = new() { WorkingDirectory = _folder.FullName, Environment = { ["Bus__Uri"] = "amqp://rabbit/" } };
         foreach (var key in given)
         {
@@ -88,17 +91,42 @@ public sealed class ServiceCommandTests : IDisposable
             };
         }
 
-        if (role == "web")
-        {
-            run.Environment["Engine__CertificatePath"] = "/absent";
-        }
-
         (await run.InvokeAsync("check")).ShouldBe(ExitCode.Ok, run.Error);
 
         run.Started.ShouldNotBeNull().Roles.ShouldBe(Enum.Parse<Roles>(role, ignoreCase: true));
-        run.Error.ShouldContain($"releasebot: this is checked as --roles {role}: for both roles {lacking} would have to be mended.");
+        run.IsPresumed.ShouldBeTrue();
+        run.Error.ShouldStartWith("releasebot: for both roles the configuration lacks:\n  ");
+        run.Error.ShouldContain($"\n  {lacking}");
+        run.Error.ShouldContain($"A process of --roles {role} needs none of that, so this is checked as one.");
+        (await run.InvokeAsync("check", "--roles", role)).ShouldBe(ExitCode.Ok, run.Error);
+        run.IsPresumed.ShouldBeFalse();
         (await run.InvokeAsync("check", "--roles", "web,worker")).ShouldBe(ExitCode.Invalid);
         (await run.InvokeAsync("serve")).ShouldBe(ExitCode.Invalid);
+    }
+
+    [Theory]
+    [InlineData("Engine__CertificatePath", "/absent", "Engine:CertificatePath (environment: Engine__CertificatePath): \"/absent\" is not legal")]
+    [InlineData("Engine__DiskPath", "/absent", "Engine:DiskPath (environment: Engine__DiskPath): \"/absent\" is not legal")]
+    [InlineData("Registries__hub__CaFile", "/absent/ca.pem", "Registries:hub:CaFile (environment: Registries__hub__CaFile): \"/absent/ca.pem\" is not legal")]
+    public async Task A_Value_That_Is_Given_And_Wrong_Makes_No_Check_One_Of_The_Other_Role(string key, string value, string problem)
+    {
+        await WriteAsync("appsettings.json", Split);
+        CommandRun run = new()
+        {
+            WorkingDirectory = _folder.FullName,
+            Environment =
+            {
+                ["Bus__Uri"] = "amqp://rabbit/",
+                ["GitLab__Webhook__Secrets__0"] = Given.WebhookSecret,
+                ["Channels__team__Url"] = "https://chat.example/hooks/1",
+            },
+        };
+        (await run.InvokeAsync("check")).ShouldBe(ExitCode.Ok, run.Error);
+        run.Environment[key] = value;
+
+        (await run.InvokeAsync("check")).ShouldBe(ExitCode.Invalid);
+
+        run.Error.ShouldContain($"\n  {problem}");
     }
 
     [Fact]

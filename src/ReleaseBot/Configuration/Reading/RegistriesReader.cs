@@ -46,7 +46,7 @@ internal static class RegistriesReader
     {
         if (reader.IsGiven(given) && !reader.IsGiven(missing))
         {
-            reader.Report(missing, $"is required, since {reader.KeyOf(given)} is given.");
+            reader.ReportAbsence(missing, $"is required, since {reader.KeyOf(given)} is given.");
         }
     }
 }

@@ -20,6 +20,9 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
 
     public void Report(string key, string message) => context.Problems.Add(new(key, message));
 
+    /// <summary>As <see cref="Report(SchemaNode, string)"/>, of what was not given at all.</summary>
+    public void ReportAbsence(SchemaNode schema, string message) => context.Problems.Add(new(KeyOf(schema), message) { IsAbsence = true });
+
     public bool IsGiven(SchemaNode schema) => node?.Find(schema.Name) is { } child && (child.Value is not null || child.Children.Count > 0);
 
     /// <summary>How many entries the list was given, legal ones or not; null where it was not given.</summary>
@@ -61,7 +64,7 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
 
         if (setting.IsRequired && child is not { Children.Count: > 0 })
         {
-            Report(setting, $"is required: {setting.Legal}.{WhyHidden(KeyOf(setting))}");
+            ReportAbsence(setting, $"is required: {setting.Legal}.{WhyHidden(KeyOf(setting))}");
         }
 
         return false;

@@ -64,7 +64,7 @@ internal static class SettingsReader
         var webhook = root.Section(GitLabKeys.Node).Section(WebhookKeys.Node);
         if (roles.HasFlag(Roles.Web) && (webhook.GivenEntries(WebhookKeys.Secrets) ?? 0) + (webhook.GivenEntries(WebhookKeys.SigningTokens) ?? 0) == 0)
         {
-            webhook.Report(WebhookKeys.Secrets,
+            webhook.ReportAbsence(WebhookKeys.Secrets,
                 $"or {webhook.KeyOf(WebhookKeys.SigningTokens)} must have an entry: without a secret the web role can't tell GitLab's deliveries from anybody's, so it does not start. Make one with \"openssl rand -hex 32\" and enter it in GitLab's webhook too.");
         }
     }
