@@ -10,8 +10,10 @@ public sealed class RabbitMqServer : IAsyncDisposable
 {
     // The wrapper in /usr/sbin forces the machine's own node.
     private const string Program = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+    private const string ControlProgram = "/usr/lib/rabbitmq/bin/rabbitmqctl";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan ControlLimit = TimeSpan.FromSeconds(90);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("rb-mq-").FullName;
     private readonly string _node = $"rb{RandomNumberGenerator.GetHexString(6, lowercase: true)}@localhost";
@@ -68,6 +70,24 @@ public sealed class RabbitMqServer : IAsyncDisposable
             await server.KillTreeAsync();
             server.Dispose();
         }
+    }
+
+    /// <summary>Runs <c>rabbitmqctl</c>, e.g. <c>list_queues name durable</c>.</summary>
+    /// <returns>What it printed: rows with tabs between their columns, and no headings.</returns>
+    public async Task<string> ControlAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        var (exitCode, output) = await ServerProcess.RunAsync(
+            ControlProgram, ["--quiet", .. arguments], Environment(), _folder, ControlLimit, cancellationToken);
+        return exitCode == 0 ? output : throw new InvalidOperationException($"rabbitmqctl {string.Join(' ', arguments)} ended with {exitCode}:\n{output}");
+    }
+
+    /// <summary>Adds a user who may do everything in what matches the pattern, and nothing elsewhere.</summary>
+    /// <returns>The address for the user.</returns>
+    public async Task<Uri> AddUserAsync(string name, string pattern, CancellationToken cancellationToken)
+    {
+        await ControlAsync(["add_user", name, name], cancellationToken);
+        await ControlAsync(["set_permissions", name, pattern, pattern, pattern], cancellationToken);
+        return new UriBuilder(Uri) { UserName = name, Password = name }.Uri;
     }
 
     public async ValueTask DisposeAsync()

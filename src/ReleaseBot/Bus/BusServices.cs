@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using MassTransit;
 using ReleaseBot.Configuration;
 using ReleaseBot.Core;
@@ -49,8 +50,6 @@ internal static class BusServices
 
     private static void UseRabbitMq(IBusRegistrationContext context, IRabbitMqBusFactoryConfigurator rabbit, BusSettings settings, bool consumes)
     {
-        // A bus that only sends connects when it first has to, and calls itself healthy whatever comes: its own endpoint holds the connection that is judged.
-        rabbit.AutoStart = true;
         rabbit.Host(new Uri(settings.Uri!.Reveal()), host => host.Heartbeat(TimeSpan.FromSeconds(10)));
         if (consumes)
         {
@@ -58,8 +57,28 @@ internal static class BusServices
             {
                 endpoint.SetQuorumQueue();
                 endpoint.PrefetchCount = 4;
+                // Wake-ups are sent to the queue's own exchange. One for the type of message would have a name that is not ours.
+                endpoint.ConfigureConsumeTopology = false;
                 endpoint.ConfigureConsumer<WorkQueuedConsumer>(context);
             });
         }
+        else
+        {
+            HoldConnection(rabbit);
+        }
+    }
+
+    /// <summary>
+    /// A bus that only sends connects when it first has to, and calls itself healthy whatever comes: a queue of its own, which gets nothing, holds the
+    /// connection that is judged.
+    /// </summary>
+    private static void HoldConnection(IRabbitMqBusFactoryConfigurator rabbit)
+    {
+        rabbit.AutoStart = true;
+        // By default the name has the host's and the program's in it, which a user who may configure releasebot.* alone is refused.
+        rabbit.OverrideDefaultBusEndpointQueueName($"releasebot.bus.{RandomNumberGenerator.GetHexString(16, lowercase: true)}");
+        // RabbitMQ denies queues that are neither durable nor exclusive from 4.3 on (https://www.rabbitmq.com/docs/deprecated-features). Exclusive, it would be
+        // locked for whoever comes back before RabbitMQ has noticed that the earlier connection is dead. It goes a minute after the process.
+        rabbit.Durable = true;
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -88,6 +89,26 @@ public sealed class WakeUpTests
         await member.UntilAsync(isConnected: false, SomeSeconds);
         await broker.ResumeAsync(Token);
         await member.UntilAsync(isConnected: true, SomeSeconds);
+    }
+
+    [Fact]
+    public async Task What_Is_Declared_Is_Durable_And_Has_Our_Name_And_A_User_Who_May_Do_No_More_Is_Enough()
+    {
+        await using var broker = await RabbitMqServer.StartAsync(Token);
+        var address = await broker.AddUserAsync("releasebot", @"^releasebot\..*", Token);
+        var settings = new BusSettings { Transport = BusTransport.RabbitMq, Uri = new Secret(address.AbsoluteUri) };
+        await using var worker = await Member.StartAsync(settings, Roles.Worker);
+        await using var web = await Member.StartAsync(settings, Roles.Web);
+
+        await web.SendAsync();
+        await worker.ShouldWakeAsync();
+
+        // Queues that are neither durable nor exclusive are denied from RabbitMQ 4.3 on.
+        var queues = await broker.ControlAsync(["list_queues", "name", "durable", "--no-table-headers"], Token);
+        queues.Split('\n', StringSplitOptions.RemoveEmptyEntries).Order().Select(row => Regex.Replace(row, "[0-9a-f]{16}", "…")).ShouldBe(
+            ["releasebot.bus.…\ttrue", "releasebot.releases.v1\ttrue"]);
+        var exchanges = await broker.ControlAsync(["list_exchanges", "name", "--no-table-headers"], Token);
+        exchanges.Split('\n', StringSplitOptions.RemoveEmptyEntries).ShouldAllBe(name => name.StartsWith("amq.") || name.StartsWith("releasebot."));
     }
 
     [Fact]
