@@ -46,6 +46,25 @@ public sealed class TagForecast(HistoryDatabase database, TagLedger ledger)
         return forecast;
     }
 
+    /// <summary>
+    /// For each version tag of a plan the digests that history can judge by themselves: what was put there, and what the release has pushed already.
+    /// Only of others does <see cref="OfAsync"/> need the config digest.
+    /// </summary>
+    public async Task<IReadOnlyDictionary<ImageRef, IReadOnlyCollection<Digest>>> KnownDigestsAsync(
+        long projectId, GitRef gitRef, ObjectId target, ObjectId commit, ReleasePlan plan, CancellationToken cancellationToken)
+    {
+        var release = await LikenessAsync(projectId, gitRef, target, commit, cancellationToken);
+        var own = release.Digest is { } digest ? Digest.Parse(digest) : null;
+        Dictionary<ImageRef, IReadOnlyCollection<Digest>> known = [];
+        foreach (var image in plan.Images.Where(image => image.Kind == ImageTagKind.Version))
+        {
+            var standing = await ledger.StandingAsync(image.Image, cancellationToken);
+            known[image.Image] = [.. new[] { standing?.Digest, own }.OfType<Digest>()];
+        }
+
+        return known;
+    }
+
     private static ForecastImage Refuse(PlannedImage image, TagStanding? standing, Reason reason) =>
         new(image, ForecastVerdict.Refuse, standing?.Digest?.Value, reason.Code, reason.Message);
 

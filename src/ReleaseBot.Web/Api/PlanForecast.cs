@@ -22,7 +22,8 @@ internal sealed class PlanForecast(TagForecast tags, RegistryQuestions registrie
 
     private async Task<PlanJson> OfAsync(FoundRef found, ObjectId target, ReleasePlan plan, Reason? refusal, CancellationToken cancellationToken)
     {
-        var (facts, note) = await registries.AskAsync(plan.Images, cancellationToken);
+        var known = await tags.KnownDigestsAsync(found.Project.Id, found.Ref, target, found.State.Commit, plan, cancellationToken);
+        var (facts, note) = await registries.AskAsync(plan.Images, known, cancellationToken);
         var images = await tags.OfAsync(found.Project.Id, found.Ref, target, found.State.Commit, plan, found.Rule.Overwrite, facts, cancellationToken);
         return Json(found, plan.Version, refusal, images, plan.Skipped, note);
     }

@@ -10,8 +10,10 @@ internal sealed class RegistryQuestions(TimeProvider time, IRegistryReader? regi
     private const string LastLook = "registryDigest is what a worker last saw, at registryAskedAt";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
+    /// <param name="known">What the tags may be on without more being asked of it; see <see cref="TagForecast.KnownDigestsAsync"/>.</param>
     /// <returns>What they answered, and a sentence about who did not.</returns>
-    public async Task<(RegistryFacts Facts, string Note)> AskAsync(IReadOnlyList<PlannedImage> images, CancellationToken cancellationToken)
+    public async Task<(RegistryFacts Facts, string Note)> AskAsync(
+        IReadOnlyList<PlannedImage> images, IReadOnlyDictionary<ImageRef, IReadOnlyCollection<Digest>> known, CancellationToken cancellationToken)
     {
         if (registries is null)
         {
@@ -20,7 +22,7 @@ internal sealed class RegistryQuestions(TimeProvider time, IRegistryReader? regi
 
         using var limit = new CancellationTokenSource(Limit, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var answers = await Task.WhenAll(images.GroupBy(image => image.Image.Repository.Host).Select(host => AskAsync(registries, host.Key, [.. host], either.Token, cancellationToken)));
+        var answers = await Task.WhenAll(images.GroupBy(image => image.Image.Repository.Host).Select(host => AskAsync(registries, host.Key, [.. host], known, either.Token, cancellationToken)));
         var facts = new RegistryFacts(
             answers.SelectMany(answer => answer.Tags).ToDictionary(), answers.SelectMany(answer => answer.Listed).ToDictionary());
         var silent = answers.Where(answer => answer.Silence is not null).Select(answer => answer.Silence).ToList();
@@ -31,7 +33,8 @@ internal sealed class RegistryQuestions(TimeProvider time, IRegistryReader? regi
 
     /// <summary>One registry. What it answered counts, also where it then falls silent; after that it is not asked on.</summary>
     private async Task<Answers> AskAsync(
-        IRegistryReader registry, string host, IReadOnlyList<PlannedImage> images, CancellationToken limited, CancellationToken cancellationToken)
+        IRegistryReader registry, string host, IReadOnlyList<PlannedImage> images, IReadOnlyDictionary<ImageRef, IReadOnlyCollection<Digest>> known,
+        CancellationToken limited, CancellationToken cancellationToken)
     {
         var answers = new Answers();
         try
@@ -39,7 +42,7 @@ internal sealed class RegistryQuestions(TimeProvider time, IRegistryReader? regi
             foreach (var image in images)
             {
                 var (digest, imageId) = image.Kind == ImageTagKind.Version
-                    ? await registry.ImageAsync(image.Image, limited)
+                    ? await registry.ImageAsync(image.Image, known.GetValueOrDefault(image.Image, []), limited)
                     : (await registry.DigestAsync(image.Image, limited), null);
                 answers.Tags[image.Image] = new RegistryAnswer(time.GetUtcNow(), digest, imageId);
             }

@@ -12,12 +12,22 @@ internal sealed class RegistryReader(RegistryClients clients, TimeProvider time)
     public Task<Digest?> DigestAsync(ImageRef image, CancellationToken cancellationToken) =>
         AskAsync(image.Repository.Host, (client, token) => client.HeadManifestAsync(image.Repository.Name, image.Tag, token), cancellationToken);
 
-    public Task<(Digest? Digest, string? ImageId)> ImageAsync(ImageRef image, CancellationToken cancellationToken) =>
+    public Task<(Digest? Digest, string? ImageId)> ImageAsync(ImageRef image, IReadOnlyCollection<Digest> known, CancellationToken cancellationToken) =>
         AskAsync(
             image.Repository.Host,
-            async (client, token) => await client.GetManifestAsync(image.Repository.Name, image.Tag, token) is { } manifest
-                ? (manifest.Digest, manifest.ConfigDigest?.Value)
-                : ((Digest?)null, (string?)null),
+            async (client, token) =>
+            {
+                // Docker Hub counts a GET of a manifest as a pull, and a HEAD not (https://docs.docker.com/docker-hub/usage/pulls/).
+                var digest = await client.HeadManifestAsync(image.Repository.Name, image.Tag, token);
+                if (digest is null || known.Contains(digest))
+                {
+                    return (digest, null);
+                }
+
+                return await client.GetManifestAsync(image.Repository.Name, image.Tag, token) is { } manifest
+                    ? (manifest.Digest, manifest.ConfigDigest?.Value)
+                    : ((Digest?)null, (string?)null);
+            },
             cancellationToken);
 
     public Task<IReadOnlyList<string>> TagsAsync(ImageRepository repository, CancellationToken cancellationToken) =>

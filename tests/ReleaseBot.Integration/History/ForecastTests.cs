@@ -71,6 +71,26 @@ public abstract class ForecastTests(IDatabases databases) : HistoryTest(database
     }
 
     [Fact]
+    public async Task Only_What_History_Does_Not_Know_Is_Worth_A_Closer_Look_At_The_Registry()
+    {
+        var tag = GitRef.Tag("v1.0.0");
+        await AcceptAsync(7, tag, Object(1));
+        var job = await ClaimVerificationAsync();
+        var verified = Verified(job);
+        (await KnownAsync(Object(1)))[V1].ShouldBeEmpty();
+        (await History.Verification.QueueAsync(job, verified, Token)).ShouldBeNull();
+        var run = await ClaimRunAsync();
+        await PublishAsync(run);
+
+        (await KnownAsync(Object(1))).ShouldHaveSingleItem().Value.ShouldAllBe(digest => digest == DigestOf(run));
+        (await KnownAsync(Object(1)))[V1].ShouldNotBeEmpty();
+        (await KnownAsync(Object(2)))[V1].ShouldBe([DigestOf(run)], "another object under the tag's name meets what stands there");
+
+        Task<IReadOnlyDictionary<ImageRef, IReadOnlyCollection<Digest>>> KnownAsync(ObjectId target) =>
+            new TagForecast(History.Database, History.Tags).KnownDigestsAsync(7, tag, target, target, verified.Plan, Token);
+    }
+
+    [Fact]
     public async Task A_Release_That_Is_Tried_Again_Keeps_What_Its_Failed_Attempt_Has_Pushed()
     {
         await QueueTagAsync(7, "v1.0.0", 1);

@@ -11,6 +11,8 @@ public sealed class RegistryQuestionsTests
 {
     private static readonly FakeTimeProvider Clock = new();
 
+    private static readonly Dictionary<ImageRef, IReadOnlyCollection<Digest>> Nothing = [];
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -19,7 +21,7 @@ public sealed class RegistryQuestionsTests
         var reader = new Reader();
         var questions = new RegistryQuestions(Clock, reader);
 
-        var asking = questions.AskAsync([Of("a.example", "v1"), Of("a.example", "latest"), Of("silent.example", "v1"), Of("denied.example", "v1")], Token);
+        var asking = questions.AskAsync([Of("a.example", "v1"), Of("a.example", "latest"), Of("silent.example", "v1"), Of("denied.example", "v1")], Nothing, Token);
         await reader.Silent.Task.WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, Token);
         Clock.Advance(TimeSpan.FromSeconds(10));
         var (facts, note) = await asking;
@@ -34,10 +36,21 @@ public sealed class RegistryQuestionsTests
     [Fact]
     public async Task A_Process_Without_Access_Asks_Nobody_And_Says_So()
     {
-        var (facts, note) = await new RegistryQuestions(Clock).AskAsync([Of("a.example", "v1")], Token);
+        var (facts, note) = await new RegistryQuestions(Clock).AskAsync([Of("a.example", "v1")], Nothing, Token);
 
         facts.Tags.ShouldBeEmpty();
         note.ShouldContain("the registries were not asked");
+    }
+
+    [Fact]
+    public async Task What_History_Knows_Of_A_Tag_Goes_With_The_Question_About_It()
+    {
+        var known = new Dictionary<ImageRef, IReadOnlyCollection<Digest>> { [Of("a.example", "v1").Image] = [Digest.Of("v1"u8)] };
+
+        var (facts, _) = await new RegistryQuestions(Clock, new Reader()).AskAsync([Of("a.example", "v1"), Of("a.example", "v2")], known, Token);
+
+        facts.Tags[Of("a.example", "v1").Image].ImageId.ShouldBeNull();
+        facts.Tags[Of("a.example", "v2").Image].ImageId.ShouldBe("sha256:config");
     }
 
     private static PlannedImage Of(string host, string tag) => new(
@@ -50,7 +63,7 @@ public sealed class RegistryQuestionsTests
 
         public Task<Digest?> DigestAsync(ImageRef image, CancellationToken cancellationToken) => Task.FromResult<Digest?>(Digest.Of("latest"u8));
 
-        public async Task<(Digest? Digest, string? ImageId)> ImageAsync(ImageRef image, CancellationToken cancellationToken)
+        public async Task<(Digest? Digest, string? ImageId)> ImageAsync(ImageRef image, IReadOnlyCollection<Digest> known, CancellationToken cancellationToken)
         {
             switch (image.Repository.Host)
             {
@@ -62,7 +75,7 @@ public sealed class RegistryQuestionsTests
                     throw new RegistryReadException("denied.example says no");
             }
 
-            return (Digest.Of("v1"u8), "sha256:config");
+            return (Digest.Of("v1"u8), known.Contains(Digest.Of("v1"u8)) ? null : "sha256:config");
         }
 
         public Task<IReadOnlyList<string>> TagsAsync(ImageRepository repository, CancellationToken cancellationToken) =>
