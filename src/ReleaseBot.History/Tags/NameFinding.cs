@@ -24,14 +24,15 @@ public abstract record NameFinding
     public static NameFinding Of(
         ImageRef image, ImageTagKind kind, OverwritePolicy overwrite, TagStanding? standing, Release release, Digest found, string? imageId)
     {
+        // First of all: who may overwrite a tag does not put another build of the same commit there.
+        if (kind == ImageTagKind.Version && standing is { IsPublished: true } && standing.Digest == found && standing.IsOfSameCommit(release))
+        {
+            return new Stays();
+        }
+
         if (kind != ImageTagKind.Version || overwrite == OverwritePolicy.Allow || standing?.IsHandedTo(release) == true)
         {
             return new Replaceable();
-        }
-
-        if (standing is { IsPublished: true } && standing.Digest == found && standing.IsOfSameCommit(release))
-        {
-            return new Stays();
         }
 
         if (standing is { IsPublished: false } && (standing.Digest == found || imageId is not null && standing.ImageIds.Contains(imageId)))

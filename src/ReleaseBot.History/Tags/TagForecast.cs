@@ -110,7 +110,8 @@ public sealed class TagForecast(HistoryDatabase database, TagLedger ledger)
             (null, { Digest: not null }) => Move($"the registry has it, and not by us; {(image.Kind == ImageTagKind.Branch ? "a branch tag follows its branch" : "Overwrite is Allow")}"),
             (null, _) => Create(answer is null ? "history knows no such tag yet" : "neither history nor the registry knows such a tag yet"),
             ({ IsPublished: true }, { Digest: null }) => Create("it was published, and is gone from the registry"),
-            ({ IsPublished: true }, _) when standing.IsOfSameCommit(release) =>
+            // What somebody else put there meanwhile is not kept: it is replaced where that is allowed, and refused above where it is not.
+            ({ IsPublished: true }, _) when standing.IsOfSameCommit(release) && (answer is null || answer.Digest == standing.Digest) =>
                 new ForecastImage(image, ForecastVerdict.Keep, current, ReasonCode.AlreadyAccepted, "it was published already, from this commit of this branch"),
             _ when standing.IsHandedTo(release) => Move("an operator handed the tag over to this ref"),
             ({ IsPublished: false }, _) => Move($"{standing.Ref} took it, but was never published"),

@@ -13,8 +13,10 @@ public abstract class ForecastTests(IDatabases databases) : HistoryTest(database
     private static readonly ImageRef V1 = Repository.WithTag("v1.0.0");
     private static readonly ImageRef Latest = Repository.WithTag("latest");
 
-    [Fact]
-    public async Task A_Branch_That_Would_Come_Back_To_A_Commit_Keeps_The_Tags_Of_The_Commit()
+    [Theory]
+    [InlineData(OverwritePolicy.Refuse, ForecastVerdict.Refuse)]
+    [InlineData(OverwritePolicy.Allow, ForecastVerdict.Move)]
+    public async Task A_Branch_That_Would_Come_Back_To_A_Commit_Keeps_The_Tags_Of_The_Commit(OverwritePolicy overwrite, ForecastVerdict ofStrangers)
     {
         var branch = GitRef.Branch("main");
         string[] tags = ["{branch}", "{sha}"];
@@ -22,12 +24,11 @@ public abstract class ForecastTests(IDatabases databases) : HistoryTest(database
         await PublishBranchAsync(2);
         var ofCommit = plan.Images.Single(image => image.Kind == ImageTagKind.Version).Image;
 
-        (await ForecastAsync(branch, 1, plan)).Select(image => (image.Verdict, image.Code)).ShouldBe(
+        (await ForecastAsync(branch, 1, plan, overwrite: overwrite)).Select(image => (image.Verdict, image.Code)).ShouldBe(
             [(ForecastVerdict.Move, null), (ForecastVerdict.Keep, ReasonCode.AlreadyAccepted)]);
         var stranger = Answered((ofCommit, Digest.Of("a stranger's"u8)));
-        (await ForecastAsync(branch, 1, plan, stranger)).Select(image => (image.Verdict, image.Code)).ShouldBe(
-            [(ForecastVerdict.Move, null), (ForecastVerdict.Refuse, ReasonCode.VersionExists)]);
-        (await ForecastAsync(branch, 1, plan, Answered((ofCommit, null)))).Select(image => image.Verdict).ShouldBe([ForecastVerdict.Move, ForecastVerdict.Create]);
+        (await ForecastAsync(branch, 1, plan, stranger, overwrite)).Select(image => image.Verdict).ShouldBe([ForecastVerdict.Move, ofStrangers]);
+        (await ForecastAsync(branch, 1, plan, Answered((ofCommit, null)), overwrite)).Select(image => image.Verdict).ShouldBe([ForecastVerdict.Move, ForecastVerdict.Create]);
 
         async Task<ReleasePlan> PublishBranchAsync(int commit)
         {
