@@ -6,6 +6,12 @@ namespace ReleaseBot.History;
 /// <summary>A piece of a log: whole lines of UTF-8, in the order of <see cref="Sequence"/>.</summary>
 public sealed record LogPiece(long Sequence, ReadOnlyMemory<byte> Text);
 
+/// <summary>Where a piece was written at an earlier try whose answer may have been lost; one for all tries of a piece.</summary>
+public sealed class LogPlace
+{
+    internal long? Sequence { get; set; }
+}
+
 /// <summary>The logs of releases, appended in compressed pieces.</summary>
 public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals signals, RetentionSettings retention)
 {
@@ -13,26 +19,30 @@ public sealed class ReleaseLogStore(HistoryDatabase database, HistorySignals sig
     private const long PiecesOfAttempt = 1_000_000;
 
     /// <summary>Appends whole lines. Refused with <see cref="FencedOffException"/> once the fence is no longer the release's.</summary>
-    public async Task AppendAsync(Guid releaseId, long fence, ReadOnlyMemory<byte> text, CancellationToken cancellationToken)
+    public Task AppendAsync(Guid releaseId, long fence, ReadOnlyMemory<byte> text, CancellationToken cancellationToken) =>
+        AppendAsync(releaseId, fence, text, new LogPlace(), cancellationToken);
+
+    /// <inheritdoc cref="AppendAsync(Guid, long, ReadOnlyMemory{byte}, CancellationToken)"/>
+    /// <param name="place">The same at each try of a piece, so that it is written once.</param>
+    public async Task AppendAsync(Guid releaseId, long fence, ReadOnlyMemory<byte> text, LogPlace place, CancellationToken cancellationToken)
     {
         var data = Compression.Compress(text.Span);
-        long? written = null;
         await database.WriteAsync(
             async (context, token) =>
             {
                 var release = await database.HeldAsync(context, releaseId, fence, token);
                 // The piece is there if the answer to an earlier commit was lost; only the holder of the fence writes.
-                if (written is { } earlier && await context.LogChunks.AnyAsync(
+                if (place.Sequence is { } earlier && await context.LogChunks.AnyAsync(
                     chunk => chunk.ReleaseId == releaseId && chunk.Sequence == earlier && chunk.Data == data, token))
                 {
                     return 0;
                 }
 
-                written = await NextAsync(context, release, token);
+                place.Sequence = await NextAsync(context, release, token);
                 context.LogChunks.Add(new LogChunk
                 {
                     ReleaseId = releaseId,
-                    Sequence = written.Value,
+                    Sequence = place.Sequence.Value,
                     Data = data,
                     WrittenAt = database.Now(),
                 });

@@ -24,6 +24,8 @@ internal sealed class LogSpool(string folder, long limit, string lastLine) : IDi
     private long _taken;
     private int _waiting;
     private int _missing;
+    private int _noted;
+    private int _handedOut;
     private bool _isFull;
 
     /// <summary>Bytes that have come so far.</summary>
@@ -86,10 +88,14 @@ internal sealed class LogSpool(string folder, long limit, string lastLine) : IDi
         {
             var piece = _end > _start ? TakeFromFile(most) : TakeFromMemory(most);
             _taken += piece.Length;
-            _waiting -= piece.AsSpan().Count((byte)'\n');
+            var lines = piece.AsSpan().Count((byte)'\n');
+            _waiting -= lines;
+            _handedOut = lines + NotedBesides();
+            _noted = 0;
             if (_missing > 0 && _taken == _added)
             {
                 piece = [.. piece, .. Encoding.UTF8.GetBytes(Missing())];
+                _handedOut += _missing;
                 _missing = 0;
             }
 
@@ -102,6 +108,17 @@ internal sealed class LogSpool(string folder, long limit, string lastLine) : IDi
     {
         lock (_lock)
         {
+            DropWaiting();
+        }
+    }
+
+    /// <summary>Gives up the piece that was taken last, which could not be stored, and what waits behind it: the log says how many lines it lacks.</summary>
+    public void Lose()
+    {
+        lock (_lock)
+        {
+            _missing += _handedOut;
+            _handedOut = 0;
             DropWaiting();
         }
     }
@@ -208,15 +225,19 @@ internal sealed class LogSpool(string folder, long limit, string lastLine) : IDi
 
     private void DropWaiting()
     {
-        _missing += _waiting;
+        _missing += _waiting + NotedBesides();
+        _noted = 0;
         _newest.ResetWrittenCount();
         (_start, _end, _waiting, _taken) = (0, 0, 0, _added);
         if (_missing > 0)
         {
             Append(Missing().TrimEnd('\n'));
-            _missing = 0;
+            (_noted, _missing) = (_missing, 0);
         }
     }
+
+    /// <summary>The line that says what is missing stands for as many as it says, should it go missing too. It waits in front of all others.</summary>
+    private int NotedBesides() => Math.Max(0, _noted - 1);
 
     private string Missing() => string.Create(CultureInfo.InvariantCulture, $"[{_missing} lines came faster than they could be stored and are missing here]\n");
 }

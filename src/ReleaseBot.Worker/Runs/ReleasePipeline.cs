@@ -47,16 +47,37 @@ internal sealed partial class ReleasePipeline(
         await FinishAsync(run, ReleaseStatus.Published, null, cancellationToken);
     }
 
-    public Task FinishAsync(ReleaseRun run, ReleaseStatus status, Reason? reason, CancellationToken cancellationToken) =>
+    private Task FinishAsync(ReleaseRun run, ReleaseStatus status, Reason? reason, CancellationToken cancellationToken) =>
         FinishAsync(run.Claimed, run.Log, status, reason, images: null, cancellationToken);
 
     /// <summary>Ends the release. The log says how, before its row does, so that whoever follows the log sees the end.</summary>
     private async Task FinishAsync(
         ClaimedRun claimed, RunLog log, ReleaseStatus status, Reason? reason, IReadOnlyList<ImageFailure>? images, CancellationToken cancellationToken)
     {
-        var release = claimed.Release;
-        log.Say(reason is null ? status.ToText() : $"{status.ToText()}: {reason.Code.ToText()}: {reason.Message}");
+        SayEnd(log, status, reason);
         await log.EndAsync(cancellationToken);
+        await WriteEndAsync(claimed, status, reason, images, cancellationToken);
+    }
+
+    /// <summary>
+    /// Ends a release that was canceled: its log is given <paramref name="limit"/>, and the end is written within another, whatever became of the log.
+    /// That is not ended here, since a piece of it that is under way may take longer.
+    /// </summary>
+    public async Task CancelAsync(ReleaseRun run, Reason? reason, TimeSpan limit)
+    {
+        SayEnd(run.Log, ReleaseStatus.Canceled, reason);
+        await run.Log.FlushOrDropAsync(limit);
+        using var timeout = new CancellationTokenSource(limit, time);
+        await WriteEndAsync(run.Claimed, ReleaseStatus.Canceled, reason, images: null, timeout.Token);
+    }
+
+    private static void SayEnd(RunLog log, ReleaseStatus status, Reason? reason) =>
+        log.Say(reason is null ? status.ToText() : $"{status.ToText()}: {reason.Code.ToText()}: {reason.Message}");
+
+    private async Task WriteEndAsync(
+        ClaimedRun claimed, ReleaseStatus status, Reason? reason, IReadOnlyList<ImageFailure>? images, CancellationToken cancellationToken)
+    {
+        var release = claimed.Release;
         var tellings = Tellings.Of(ReleasePlanner.RuleFor(release.ProjectPath, rules), release.RefKind);
         await ledger.FinishAsync(claimed, status, reason, images, tellings, cancellationToken);
         Log.Finished(logger, release.ProjectPath, release.RefName, status.ToText(), reason?.Code.ToText() ?? "ok");

@@ -22,6 +22,10 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     /// <summary>A history that takes no piece for so long is not waited for.</summary>
     private static readonly TimeSpan PieceLimit = TimeSpan.FromSeconds(20);
 
+    /// <summary>Between tries of a piece that the history did not take.</summary>
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+
     /// <summary>For all that waits, where the history takes one piece after the other but each of them slowly.</summary>
     private static readonly TimeSpan FlushLimit = TimeSpan.FromMinutes(10);
 
@@ -39,11 +43,12 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     private readonly Task _writer;
     private TaskCompletionSource _hurry = NewSignal();
     private TaskCompletionSource _progress = NewSignal();
-    private volatile int _stuckPieces;
+    private TaskCompletionSource _again = NewSignal();
+    private volatile int _failedTries;
     private volatile bool _isClosing;
     private volatile bool _isOver;
     private long _stored;
-    private int _lostPieces;
+    private bool _isLosing;
 
     public RunLog(ReleaseLogStore store, Guid releaseId, long fence, SecretMask mask, TimeProvider time, ILogger logger)
     {
@@ -117,14 +122,10 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
         _isClosing = true;
         _arrivals.Writer.TryComplete();
         _hurry.TrySetResult();
+        _again.TrySetResult();
         try
         {
             await _writer.WaitAsync(PieceLimit, _time);
-            if (_lostPieces > 1)
-            {
-                Log.PiecesLost(_logger, _releaseId, _lostPieces);
-                _lostPieces = 0;
-            }
         }
         catch (TimeoutException)
         {
@@ -136,8 +137,9 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     /// <exception cref="TimeoutException">The history takes nothing.</exception>
     private async Task StoredAsync(CancellationToken cancellationToken)
     {
-        var (all, stuck) = (_waiting.Added, _stuckPieces);
+        var (all, failed) = (_waiting.Added, _failedTries);
         _hurry.TrySetResult();
+        _again.TrySetResult();
         while (true)
         {
             var progress = Volatile.Read(ref _progress);
@@ -146,9 +148,9 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
                 return;
             }
 
-            if (_stuckPieces > stuck)
+            if (_failedTries > failed)
             {
-                throw new TimeoutException($"The history took no piece of a log within {PieceLimit.TotalSeconds:F0} s.");
+                throw new TimeoutException("The history took no piece of a log.");
             }
 
             await progress.Task.WaitAsync(cancellationToken);
@@ -178,10 +180,22 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
             await GatherAsync();
             var piece = _waiting.Take(MaxPieceBytes);
             var end = _waiting.Taken;
-            await AppendAsync(piece);
+            if (!await TryAppendAsync(piece))
+            {
+                GiveUp();
+            }
+
             Interlocked.Exchange(ref _stored, end);
             Tell();
         }
+    }
+
+    /// <summary>What is lost is said once in the log, if the history takes that; nothing more is tried.</summary>
+    private void GiveUp()
+    {
+        _waiting.Lose();
+        _isOver |= _isLosing;
+        _isLosing = true;
     }
 
     /// <summary>Lets a few more lines come, unless there is a piece's worth of them, somebody waits for these, or none will come.</summary>
@@ -199,33 +213,51 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private async Task AppendAsync(byte[] piece)
+    /// <summary>
+    /// Tries for as long as the run goes on, and once more where it ends: what comes meanwhile is spooled. A release does not fail because a line of
+    /// its log could not be kept, and a lost fence shows elsewhere.
+    /// </summary>
+    private async Task<bool> TryAppendAsync(byte[] piece)
     {
-        try
+        var place = new LogPlace();
+        for (var failed = 0; ; failed++)
         {
-            using var limit = new CancellationTokenSource(PieceLimit, _time);
-            await _store.AppendAsync(_releaseId, _fence, piece, limit.Token);
-        }
-        catch (Exception exception) when (exception is not OutOfMemoryException)
-        {
-            // The log is told, not obeyed: a release does not fail because a line of it could not be kept, and a lost fence shows elsewhere.
-            if (_lostPieces++ == 0)
+            try
             {
-                Log.PieceLost(_logger, _releaseId, StoreFault.Explain(exception) ?? exception.GetType().Name);
+                using var limit = new CancellationTokenSource(PieceLimit, _time);
+                await _store.AppendAsync(_releaseId, _fence, piece, place, limit.Token);
+                return true;
+            }
+            catch (Exception exception) when (exception is not OutOfMemoryException)
+            {
+                if (failed == 0)
+                {
+                    Log.PieceNotStored(_logger, _releaseId, StoreFault.Explain(exception) ?? exception.GetType().Name);
+                }
+
+                _isOver = exception is FencedOffException;
             }
 
-            _stuckPieces += exception is OperationCanceledException ? 1 : 0;
-            _isOver = exception is FencedOffException;
+            _failedTries++;
+            Tell();
+            if (_isOver || _isClosing)
+            {
+                Log.PieceLost(_logger, _releaseId);
+                return false;
+            }
+
+            await Task.WhenAny(Task.Delay(Backoff.Next(failed, FirstWait, LongestWait, null), _time, CancellationToken.None), _again.Task);
+            _again = NewSignal();
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "A piece of the log of release {ReleaseId} could not be stored: {Fault}.")]
-        public static partial void PieceLost(ILogger logger, Guid releaseId, string fault);
+        [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "A piece of the log of release {ReleaseId} could not be stored yet: {Fault}.")]
+        public static partial void PieceNotStored(ILogger logger, Guid releaseId, string fault);
 
-        [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "{Count} pieces of the log of release {ReleaseId} could not be stored in all.")]
-        public static partial void PiecesLost(ILogger logger, Guid releaseId, int count);
+        [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "The end of the log of release {ReleaseId} could not be stored.")]
+        public static partial void PieceLost(ILogger logger, Guid releaseId);
 
         [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "The log of release {ReleaseId} could not be flushed in time.")]
         public static partial void FlushTooSlow(ILogger logger, Guid releaseId);

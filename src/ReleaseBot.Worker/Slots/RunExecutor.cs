@@ -107,33 +107,35 @@ internal sealed partial class RunExecutor(
 
     private async Task EndEarlyAsync(ReleaseRun run, RunEnd end)
     {
-        if (end == RunEnd.Canceled)
-        {
-            await AdoptPutsAsync(run);
-            await run.Log.FlushOrDropAsync(LastWords);
-        }
-        else if (end == RunEnd.Stopping)
-        {
-            run.Log.Say("the worker stops; the release goes on at the next one");
-            await run.Log.FlushOrDropAsync(LastWords);
-        }
-
-        // Begun only now: a registry that answers nothing, or a log that waits for a slow history, may have taken as long already, and the end has
-        // to be written all the same.
-        using var limit = new CancellationTokenSource(LastWords, time);
         switch (end)
         {
             case RunEnd.Canceled:
-                await pipeline.FinishAsync(run, ReleaseStatus.Canceled, await queue.CancellationAsync(run.Claimed, limit.Token), limit.Token);
+                await AdoptPutsAsync(run);
+                await pipeline.CancelAsync(run, await CancellationAsync(run), LastWords);
                 break;
             case RunEnd.Stopping:
-                await queue.HandBackAsync(run.Claimed, limit.Token);
-                Log.HandedBack(logger, run.Release.Id);
+                run.Log.Say("the worker stops; the release goes on at the next one");
+                await run.Log.FlushOrDropAsync(LastWords);
+                await HandBackAsync(run);
                 break;
             default:
                 Log.LeaseLost(logger, run.Release.Id);
                 break;
         }
+    }
+
+    private async Task<Reason?> CancellationAsync(ReleaseRun run)
+    {
+        using var limit = new CancellationTokenSource(LastWords, time);
+        return await queue.CancellationAsync(run.Claimed, limit.Token);
+    }
+
+    /// <summary>Its limit begins only now: a log that waits for a slow history may have taken as long already.</summary>
+    private async Task HandBackAsync(ReleaseRun run)
+    {
+        using var limit = new CancellationTokenSource(LastWords, time);
+        await queue.HandBackAsync(run.Claimed, limit.Token);
+        Log.HandedBack(logger, run.Release.Id);
     }
 
     /// <summary>What is said of the images must be so, as far as the registries can be asked.</summary>

@@ -145,12 +145,12 @@ internal sealed partial class TagChangeRunner(
 
     /// <summary>
     /// What a registry has lost is copied from another that the release was pushed to, byte for byte and under its digest alone. Where that takes
-    /// longer than the tag may be locked, the next try goes on where this one was.
+    /// longer than the tag may be locked, the next try copies what is still missing; a single blob has to fit.
     /// </summary>
     /// <returns>Null where none of them holds it.</returns>
     private async Task<RegistryManifest?> BringBackAsync(TagChange change, ChangeDecision.Put put, RegistryClient client, CancellationToken cancellationToken)
     {
-        RegistryException? away = null;
+        RegistryException? fault = null;
         foreach (var holder in await queue.HoldersAsync(put, change.Image.Repository, cancellationToken))
         {
             if (registries.OfHost(holder.Host) is not { } from)
@@ -167,13 +167,14 @@ internal sealed partial class TagChangeRunner(
                     return manifest;
                 }
             }
-            catch (RegistryException exception) when (exception.IsTransient)
+            catch (RegistryException exception)
             {
-                away = exception;
+                // Another may have it. One that is only away may give it later.
+                fault = fault is { IsTransient: true } ? fault : exception;
             }
         }
 
-        return away is null ? null : throw away;
+        return fault is null ? null : throw fault;
     }
 
     /// <summary>Only where the versions in the registry count.</summary>

@@ -38,6 +38,23 @@ public abstract class RunLogTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task Lines_That_The_History_Refused_For_A_While_Are_Stored_Once_And_In_Order()
+    {
+        var run = await RunAsync();
+        await using (var log = Log(run))
+        {
+            await ChangeAsync("ALTER TABLE log_chunks RENAME TO log_chunks_away");
+            log.WriteLine("first");
+            await log.FlushAsync(Token);
+            log.WriteLine("second");
+            await ChangeAsync("ALTER TABLE log_chunks_away RENAME TO log_chunks");
+            await log.EndAsync(Token);
+        }
+
+        (await LinesAsync(run.Release.Id)).ShouldBe(["first", "second"]);
+    }
+
+    [Fact]
     public async Task Run_That_Has_To_End_Gives_Up_What_The_History_Does_Not_Take_And_Says_How_Many_Lines_It_Lacks()
     {
         var run = await RunAsync();
@@ -121,6 +138,9 @@ public abstract class RunLogTests(IDatabases databases) : HistoryTest(databases)
         await (await Task.WhenAny(held.Task, holding));
         return new Holding(release, holding);
     }
+
+    private Task ChangeAsync(string sql) =>
+        History.Database.WriteAsync((context, token) => context.Database.ExecuteSqlRawAsync(sql, token), Token);
 
     private RunLog Log(ClaimedRun run) =>
         new(History.Logs, run.Release.Id, run.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance);

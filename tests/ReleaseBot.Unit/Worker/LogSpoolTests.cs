@@ -70,6 +70,21 @@ public sealed class LogSpoolTests : IDisposable
     }
 
     [Fact]
+    public void A_Piece_That_Could_Not_Be_Stored_Is_Counted_With_What_Waits_Behind_It()
+    {
+        using var spool = Spool();
+        Fill(spool, 100_000);
+        spool.Take(Most);
+
+        spool.Lose();
+        spool.Add("one more");
+        spool.Take(Most);
+        spool.Lose();
+
+        Rest(spool).ShouldBe(["[100001 lines came faster than they could be stored and are missing here]"]);
+    }
+
+    [Fact]
     public void The_Line_That_Passes_The_Limit_Is_The_Last()
     {
         using var spool = new LogSpool(_folder.FullName, 10, "[end]");
