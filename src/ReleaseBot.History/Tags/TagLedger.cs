@@ -11,7 +11,10 @@ public sealed record RegistryLook(DateTimeOffset At, string? Digest)
 
 /// <summary>What a tag points to by our own deed, and who else stands in the way. See <see cref="TagLedger.StandingAsync"/>.</summary>
 /// <param name="Commit">Of the owning release.</param>
-/// <param name="ImageIds">The config digests of all images that the owning release has built.</param>
+/// <param name="ImageIds">
+/// Where the owner is not published, the config digests of all images that it, or an earlier release of the name that never was published either, has built: an
+/// answer to a put may be lost.
+/// </param>
 public sealed record TagStanding(
     long ProjectId, string Ref, Guid? ReleaseId, Digest? Digest, string? Version, bool IsPublished, string? Commit, IReadOnlyCollection<string> ImageIds)
 {
@@ -97,7 +100,7 @@ public sealed class TagLedger(HistoryDatabase database)
                 }
 
                 var commit = await context.Releases.Where(release => release.Id == owner.ReleaseId).Select(release => release.Commit).SingleOrDefaultAsync(token);
-                var imageIds = await context.ReleaseBuilds.Where(build => build.ReleaseId == owner.ReleaseId).Select(build => build.ImageId).ToListAsync(token);
+                var imageIds = owner.IsPublished ? [] : await NeverPublishedAsync(context, image, token);
                 return new TagStanding(owner.ProjectId, owner.Ref, owner.ReleaseId, owner.Digest is null ? null : Digest.Parse(owner.Digest),
                     owner.Version, owner.IsPublished, commit, imageIds)
                 {
@@ -281,6 +284,19 @@ public sealed class TagLedger(HistoryDatabase database)
         owner.ProjectId = release.ProjectId;
         owner.ReleaseId = release.Id;
         owner.Since = now;
+    }
+
+    /// <summary>What was built to be published under a name, by releases that never came to it. Any of it may have got there before its release ended.</summary>
+    private static async Task<List<string>> NeverPublishedAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken)
+    {
+        var reference = image.ToString();
+        var images =
+            from row in context.ReleaseImages
+            join release in context.Releases on row.ReleaseId equals release.Id
+            join build in context.ReleaseBuilds on row.ReleaseId equals build.ReleaseId
+            where row.Reference == reference && release.Status != ReleaseStatus.Published
+            select build.ImageId;
+        return await images.Distinct().ToListAsync(cancellationToken);
     }
 
     internal static Task<TagOwner?> OwnerAsync(HistoryContext context, ImageRef image, CancellationToken cancellationToken) =>

@@ -91,6 +91,32 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
     }
 
     [Fact]
+    public async Task A_Push_That_Nobody_Wrote_Down_May_Be_Replaced_By_A_Successor_Before_And_After_That_Takes_The_Name()
+    {
+        var (lost, found) = ("sha256:" + new string('a', 64), Digest.Of("what the lost answer was about"u8));
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var first = await ClaimRunAsync();
+        (await History.Tags.ReserveAsync(first, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        await History.Ledger.RecordBuiltAsync(first, lost, Token);
+        await History.Tags.BeginPushAsync(first, first.Release.Images[0], Token);
+        await FailAsync(first);
+        await QueueTagAsync(7, "v1.0.0", 2);
+        var second = await ClaimRunAsync();
+
+        (await FindAsync(lost)).ShouldBeOfType<NameFinding.Replaceable>("before the build");
+        await History.Ledger.RecordBuiltAsync(second, "sha256:" + new string('b', 64), Token);
+        (await History.Tags.ReserveAsync(second, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        (await FindAsync(lost)).ShouldBeOfType<NameFinding.Replaceable>("after the build");
+        (await FindAsync("sha256:" + new string('c', 64))).ShouldBeOfType<NameFinding.Refused>("a stranger's");
+
+        await PublishAsync(second);
+        (await FindAsync(lost)).ShouldBeOfType<NameFinding.Refused>("a straggler's, over what is published");
+
+        async Task<NameFinding> FindAsync(string imageId) => NameFinding.Of(
+            V1, ImageTagKind.Version, OverwritePolicy.Refuse, await History.Tags.StandingAsync(V1, Token), second.Release, found, imageId);
+    }
+
+    [Fact]
     public async Task Overwrite_Allow_Lets_A_Version_Get_Another_Digest()
     {
         await QueueTagAsync(7, "v1.0.0", 1);

@@ -18,11 +18,17 @@ public abstract class PlanStore(IDatabases databases) : IAsyncLifetime
     /// <summary>The project that those alike are of.</summary>
     public const int BusyProject = 1000;
 
+    /// <summary>One that failed, though it had taken its name and built its image.</summary>
+    public const int UnpublishedNumber = 50;
+
     private HistoryHost? _history;
 
     public HistoryHost History => _history ?? throw new InvalidOperationException("The store is not there yet.");
 
     public PlanRecorder Plans { get; } = new();
+
+    /// <summary>The name that it had taken.</summary>
+    public static ImageRef Unpublished { get; } = new(new ImageRepository("registry.example", "app-50"), "v50");
 
     /// <summary>As they are in the database, newest first.</summary>
     public IReadOnlyList<Release> Releases { get; private set; } = [];
@@ -39,6 +45,8 @@ public abstract class PlanStore(IDatabases databases) : IAsyncLifetime
             {
                 context.ChangeTracker.AutoDetectChangesEnabled = false;
                 context.Releases.AddRange(rows);
+                context.TagOwners.Add(OwnerOf(rows[UnpublishedNumber]));
+                context.ReleaseBuilds.AddRange(rows.Take(Varied).Select((row, number) => new ReleaseBuild { ReleaseId = row.Id, ImageId = DigestOf(number) }));
                 return await context.SaveChangesAsync(cancellationToken);
             },
             token);
@@ -74,6 +82,19 @@ public abstract class PlanStore(IDatabases databases) : IAsyncLifetime
         (row.Status, row.Version) = (ReleaseStatus.Superseded, "2.0.0");
         return WithImage(row, "busy", "main", DigestOf(Varied));
     }
+
+    private static TagOwner OwnerOf(Release release) => new()
+    {
+        Host = Unpublished.Repository.Host,
+        Repository = Unpublished.Repository.Name,
+        Tag = Unpublished.Tag,
+        Kind = ImageTagKind.Version,
+        ProjectId = release.ProjectId,
+        Ref = release.Ref.FullName,
+        ReleaseId = release.Id,
+        Version = release.Version,
+        UpdatedAt = release.CreatedAt,
+    };
 
     private static Release WithImage(Release row, string repository, string tag, string digest)
     {

@@ -133,6 +133,17 @@ public abstract class QueryPlanTests(PlanStore store)
     }
 
     [Fact]
+    public async Task What_Was_Built_For_A_Name_And_Never_Published_Is_Found_By_Indices()
+    {
+        store.Plans.Begin();
+        var standing = (await store.History.Tags.StandingAsync(PlanStore.Unpublished, Token)).ShouldNotBeNull();
+
+        standing.ImageIds.ShouldBe([PlanStore.DigestOf(PlanStore.UnpublishedNumber)]);
+        store.Plans.Taken.ShouldContain(plan => plan.Contains("ix_release_images_reference_release_id", StringComparison.Ordinal));
+        ExpectNoWholeTable("the standing of a tag");
+    }
+
+    [Fact]
     public async Task A_Claim_Looks_At_What_Is_Active_Only()
     {
         await store.History.Workers.ShowAsync(new WorkerState("other", "elsewhere", PlanStore.TimeOf(0), 2, 0), Token);
