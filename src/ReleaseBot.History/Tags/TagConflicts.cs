@@ -55,7 +55,8 @@ internal static class TagConflicts
 
         if (owner.Kind != kind)
         {
-            return owner.IsPublished
+            // People pull a floating tag from its first move on, whatever becomes of the release.
+            return owner.IsPublished || owner is { Kind: ImageTagKind.Floating, Digest: not null }
                 ? new Reason(ReasonCode.TagTaken, $"{image} is a {owner.Kind.ToText()} tag of {owner.Ref}; it can't be a {kind.ToText()} tag of {release.Ref.FullName} too.")
                 : null;
         }

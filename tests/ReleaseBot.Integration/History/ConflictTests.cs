@@ -146,6 +146,28 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
     }
 
     [Fact]
+    public async Task A_Floating_Tag_Stays_One_Where_The_Release_That_Moved_It_Failed()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var run = await ClaimRunAsync();
+        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        await History.Ledger.RecordBuiltAsync(run, "sha256:" + new string('1', 64), Token);
+        foreach (var image in run.Release.Images)
+        {
+            await History.Tags.RecordMoveAsync(run, image, null, DigestOf(run), TagVerdict.Created, "first", Token);
+            await History.Ledger.RecordImageAsync(run, image.Ordinal, ImageStatus.Pushed, DigestOf(run), null, Token);
+        }
+
+        await FailAsync(run);
+        await AcceptAsync(7, GitRef.Tag("latest"), Object(2));
+        var job = await ClaimVerificationAsync();
+
+        (await History.Verification.QueueAsync(job, Verified(job, tags: "{tag}"), Token)).ShouldNotBeNull().Code.ShouldBe(ReasonCode.TagTaken);
+        await QueueTagAsync(7, "v1.1.0", 3);
+        await PublishAsync(await ClaimRunAsync());
+    }
+
+    [Fact]
     public async Task Any_Tag_Of_The_Project_May_Move_A_Floating_Tag()
     {
         var first = await QueueTagAsync(7, "v1.0.0", 1);
