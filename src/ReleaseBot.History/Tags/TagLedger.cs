@@ -35,16 +35,16 @@ public sealed record TagStanding(
 public sealed class TagLedger(HistoryDatabase database)
 {
     /// <summary>Takes the names of a release before its first push. Whoever published a name first keeps it.</summary>
-    /// <returns>Why the release may not have them, or null if it has.</returns>
-    public Task<Reason?> ReserveAsync(ClaimedRun run, OverwritePolicy overwrite, CancellationToken cancellationToken) =>
-        database.WriteAsync(
+    /// <returns>The first image that the release may not have, and why; null if it has them all.</returns>
+    public Task<(ReleaseImage Image, Reason Reason)?> ReserveAsync(ClaimedRun run, OverwritePolicy overwrite, CancellationToken cancellationToken) =>
+        database.WriteAsync<(ReleaseImage Image, Reason Reason)?>(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
                 var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
                 var images = await context.ReleaseImages.AsNoTracking().Where(image => image.ReleaseId == release.Id)
                     .OrderBy(image => image.Ordinal).ToListAsync(token);
-                if (await TagConflicts.FindAsync(context, release, images, overwrite, token) is var (_, conflict))
+                if (await TagConflicts.FindAsync(context, release, images, overwrite, token) is { } conflict)
                 {
                     return conflict;
                 }

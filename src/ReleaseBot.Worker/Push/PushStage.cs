@@ -50,7 +50,7 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, RunLedger l
     }
 
     private async Task<StageResult?> ReserveAsync(ReleaseRun run, CancellationToken cancellationToken) =>
-        await tags.ReserveAsync(run.Claimed, run.Rule.Overwrite, cancellationToken) is { } conflict ? StageResult.Reject(conflict) : null;
+        await tags.ReserveAsync(run.Claimed, run.Rule.Overwrite, cancellationToken) is var (image, conflict) ? StageResult.Of(image, ReleaseStatus.Rejected, conflict) : null;
 
     private async Task<StageResult> PushAsync(ReleaseRun run, CancellationToken cancellationToken)
     {

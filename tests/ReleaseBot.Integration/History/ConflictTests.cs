@@ -126,7 +126,7 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
         (await History.Verification.QueueAsync(job, Verified(job, null, OverwritePolicy.Allow), Token)).ShouldBeNull();
         var run = await ClaimRunAsync();
 
-        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token))!.Code.ShouldBe(ReasonCode.VersionExists);
+        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldNotBeNull().Reason.Code.ShouldBe(ReasonCode.VersionExists);
         await PublishAsync(run, OverwritePolicy.Allow);
 
         var standing = (await History.Tags.StandingAsync(V1, Token)).ShouldNotBeNull();
