@@ -9,13 +9,15 @@ namespace ReleaseBot.Worker;
 internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, RunLedger ledger, DockerEngine engine)
 {
     /// <summary>
-    /// Before the build, the registries side by side: every name is free or ours, and we may push. A registry that is away is no obstacle yet,
-    /// but is noted on its images.
+    /// Before the build, the registries side by side: every name is free or ours, and we may push. A registry that is away is noted on its images, and
+    /// is no obstacle yet, unless it may be the one that holds what an earlier attempt pushed: what is built again could get another digest.
     /// </summary>
-    /// <returns>Why the release ends here, or null.</returns>
-    public Task<StageResult.End?> ExamineAllAsync(ReleaseRun run, CancellationToken cancellationToken) =>
+    /// <returns>Why the release ends or waits here, or null.</returns>
+    public async Task<StageResult?> ExamineAllAsync(ReleaseRun run, CancellationToken cancellationToken)
+    {
+        var troubles = new PushTroubles(run, ledger);
         // All of them, so that each image is told apart and the user mends all names at once.
-        new PushTroubles(run, ledger).SideBySideAsync(
+        var end = await troubles.SideBySideAsync(
             run.Carriers.Where(image => image.Status != ImageStatus.Pushed),
             async image =>
             {
@@ -24,6 +26,8 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
             },
             goesOn: true,
             cancellationToken);
+        return end is null && run.Digest is not null && !run.IsHeldByARegistry ? troubles.Result() as StageResult.Wait : end;
+    }
 
     /// <summary>One name: adopts what is there if it is this release's own image, refuses if it is a version that somebody published.</summary>
     /// <returns>

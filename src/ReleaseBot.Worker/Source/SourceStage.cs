@@ -21,9 +21,9 @@ internal sealed class SourceStage(ImageSurvey survey, EngineRoom room, SourceFet
         var tree = run.ImageId is null ? fetcher.LookAsync(run, over.Token) : null;
         try
         {
-            if (await survey.ExamineAllAsync(run, cancellationToken) is { } refusal)
+            if (await survey.ExamineAllAsync(run, cancellationToken) is { } result)
             {
-                return refusal;
+                return result;
             }
 
             if (await survey.IsImageAvailableAsync(run, cancellationToken))

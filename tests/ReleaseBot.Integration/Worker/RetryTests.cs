@@ -1,0 +1,122 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using ReleaseBot.Core;
+using ReleaseBot.Engine;
+using ReleaseBot.History;
+using ReleaseBot.Integration.History;
+using ReleaseBot.Integration.Registries;
+using ReleaseBot.Parts;
+using ReleaseBot.Registries;
+using ReleaseBot.StandIns.Registry;
+using ReleaseBot.Worker;
+using Shouldly;
+using Xunit;
+
+namespace ReleaseBot.Integration.Worker;
+
+/// <summary>A release that one registry took and another denied, tried again where no engine has its image any more, with two real registries.</summary>
+public abstract class RetryTests(IDatabases databases) : HistoryTest(databases)
+{
+    private const string Repository = "acme/app-7";
+
+    private readonly DockerEngine _engine = new(
+        new EngineSettings { Endpoint = new Uri("unix:///nonexistent/docker.sock") }, TimeProvider.System, NullLogger<DockerEngine>.Instance);
+
+    private DockerRegistry _holder = null!;
+    private DockerRegistry _other = null!;
+    private FaultProxy _way = null!;
+    private RegistryClients _clients = null!;
+
+    private ProjectRule Rule => new()
+    {
+        Path = new ProjectPathPattern("**"),
+        Images = [.. new[] { ("holder", _way.Host), ("other", _other.Host) }.Select(
+            registry => new ImageRule(registry.Item1, registry.Item2, Template.Parse(Repository), [Template.Parse("{tag}")]))],
+    };
+
+    private ImageSurvey Survey => new(_clients, History.Tags, History.Ledger, _engine);
+
+    public override async ValueTask InitializeAsync()
+    {
+        await base.InitializeAsync();
+        _holder = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
+        _other = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
+        _way = await FaultProxy.StartAsync(_holder.Host, Token);
+        _clients = new RegistryClients(
+            new Dictionary<string, RegistrySettings>
+            {
+                ["holder"] = new() { Name = "holder", Host = _way.Host, Insecure = true },
+                ["other"] = new() { Name = "other", Host = _other.Host, Insecure = true },
+            },
+            new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        _clients.Dispose();
+        await _engine.DisposeAsync();
+        await _way.DisposeAsync();
+        await _holder.DisposeAsync();
+        await _other.DisposeAsync();
+        await base.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public async Task What_A_Registry_Holds_That_Is_Away_Is_Waited_For_And_Not_Built_Again()
+    {
+        await using var run = await RetryAsync(TestImage.Create(64));
+        _way.On(_ => true, new ProxyFault.Answer(503), int.MaxValue);
+
+        (await Survey.ExamineAllAsync(run, Token)).ShouldBeOfType<StageResult.Wait>().Reason.Code.ShouldBe(ReasonCode.RegistryUnavailable);
+    }
+
+    [Fact]
+    public async Task What_A_Registry_Holds_Is_Copied_From_There_And_Not_Built_Again()
+    {
+        var image = TestImage.Create(64);
+        await using var run = await RetryAsync(image);
+
+        (await Survey.ExamineAllAsync(run, Token)).ShouldBeNull();
+        (await Survey.IsImageAvailableAsync(run, Token)).ShouldBeTrue();
+        var spread = new ImageSpread(_clients, Survey, History.Tags, History.Ledger);
+        (await spread.RunAsync(run, new PushTroubles(run, History.Ledger), Token)).ShouldBeNull();
+
+        (await _clients.Get("other").HeadManifestAsync(Repository, "v1.0.0", Token)).ShouldBe(image.Manifest.Digest);
+        (await ReadAsync(run.Release.Id)).Images.ShouldAllBe(row => row.Status == ImageStatus.Pushed && row.Digest == image.Manifest.Digest.Value);
+    }
+
+    private async Task<ReleaseRun> RetryAsync(TestImage image)
+    {
+        await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
+        await QueueAsync();
+        var first = await ClaimRunAsync();
+        var (held, denied) = (first.Release.Images[0], first.Release.Images[1]);
+        (await History.Tags.ReserveAsync(first, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        await History.Ledger.RecordBuiltAsync(first, image.Manifest.ConfigDigest!.Value, Token);
+        await image.PushAsync(_holder.Host, Repository, "v1.0.0", Token);
+        await History.Tags.RecordMoveAsync(first, held, null, image.Manifest.Digest, TagVerdict.Created, "first", Token);
+        await History.Ledger.RecordImageAsync(first, held.Ordinal, ImageStatus.Pushed, image.Manifest.Digest, null, Token);
+        var reason = new Reason(ReasonCode.PushDenied, "denied");
+        await History.Ledger.FinishAsync(first, ReleaseStatus.Failed, reason, [new ImageFailure(denied.Ordinal, reason)], TellAll, Token);
+
+        (await History.Operations.RetryAsync(first.Release.Id, Token)).ShouldBe(OperationOutcome.Done);
+        await QueueAsync();
+        var again = await ClaimRunAsync();
+        again.Release.Images.ShouldAllBe(row => row.Status == ImageStatus.Pending);
+        var log = new RunLog(History.Logs, again.Release.Id, again.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance);
+        return new ReleaseRun(again, Rule, PlanOf(again.Release.Ref, ObjectId.Parse(again.Release.Commit!)), log);
+    }
+
+    private async Task QueueAsync()
+    {
+        var job = await ClaimVerificationAsync();
+        (await History.Verification.QueueAsync(job, Verified(job) with { Plan = PlanOf(job.Ref, job.Target) }, Token)).ShouldBeNull();
+    }
+
+    private ReleasePlan PlanOf(GitRef gitRef, ObjectId commit) =>
+        ReleasePlanner.Plan(Rule, Repository, gitRef, commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
+}
+
+public sealed class RetriesOnSqlite() : RetryTests(new SqliteDatabases());
+
+public sealed class RetriesOnPostgres(PostgresServer server) : RetryTests(new PostgresDatabases(server));
