@@ -48,6 +48,8 @@ internal static class ImageEndpoints
     private const int MaxWishes = 20;
     private const string NotAsked = "this process has no access to the registry, and did not ask it";
     private const string Asked = "By history, and what the registry says now.";
+    private const string Differs =
+        "By history, and what the registry says now, which is not what was put there last. If nothing of ours moves the tag at this moment, somebody pushed past us.";
 
     public static void MapImages(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/images", GetAsync)
@@ -99,7 +101,7 @@ internal static class ImageEndpoints
             drift = found is null ? null : new DriftJson(found.At, found.To);
         }
 
-        var (look, note) = await AskAsync(services.GetService<IRegistryReader>(), image, RegistryLook.Of(owner), clock, cancellationToken);
+        var (look, note) = await AskAsync(services.GetService<IRegistryReader>(), image, owner, clock, cancellationToken);
         return TypedResults.Json(
             new ImageJson(
                 image.ToString(), owner?.Kind.ToText(), digest, release, look?.Digest, look?.At, drift,
@@ -109,9 +111,11 @@ internal static class ImageEndpoints
             ApiJson.Default.ImageJson);
     }
 
-    private static async Task<(RegistryLook? Look, string Note)> AskAsync(
-        IRegistryReader? registries, ImageRef image, RegistryLook? last, TimeProvider clock, CancellationToken cancellationToken)
+    /// <summary>What the registry says, now if this process can ask it, and how much of the answer that is.</summary>
+    internal static async Task<(RegistryLook? Look, string Note)> AskAsync(
+        IRegistryReader? registries, ImageRef image, TagOwner? owner, TimeProvider clock, CancellationToken cancellationToken)
     {
+        var last = RegistryLook.Of(owner);
         if (registries is null)
         {
             return (last, ByHistory(NotAsked, last));
@@ -119,7 +123,8 @@ internal static class ImageEndpoints
 
         try
         {
-            return (new RegistryLook(clock.GetUtcNow(), (await registries.DigestAsync(image, cancellationToken))?.Value), Asked);
+            var seen = (await registries.DigestAsync(image, cancellationToken))?.Value;
+            return (new RegistryLook(clock.GetUtcNow(), seen), owner is { Digest: { } put } && put != seen ? Differs : Asked);
         }
         catch (RegistryReadException exception)
         {

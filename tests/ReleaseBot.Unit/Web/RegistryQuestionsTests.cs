@@ -1,12 +1,13 @@
 using Microsoft.Extensions.Time.Testing;
 using ReleaseBot.Core;
+using ReleaseBot.History;
 using ReleaseBot.Web;
 using Shouldly;
 using Xunit;
 
 namespace ReleaseBot.Unit.Web;
 
-/// <summary>What a plan asks of registries, and how long it waits for them.</summary>
+/// <summary>What is asked of registries, how long it is waited for, and what is said of the answer.</summary>
 public sealed class RegistryQuestionsTests
 {
     private static readonly FakeTimeProvider Clock = new();
@@ -51,6 +52,28 @@ public sealed class RegistryQuestionsTests
 
         facts.Tags[Of("a.example", "v1").Image].ImageId.ShouldBeNull();
         facts.Tags[Of("a.example", "v2").Image].ImageId.ShouldBe("sha256:config");
+    }
+
+    [Theory]
+    [InlineData("latest", "By history, and what the registry says now.")]
+    [InlineData("what we put", "somebody pushed past us.")]
+    [InlineData(null, "By history, and what the registry says now.")]
+    public async Task What_A_Registry_Says_Now_Is_Compared_With_What_Was_Put_There(string? put, string end)
+    {
+        var image = Of("a.example", "latest").Image;
+        var owner = put is null ? null : new TagOwner
+        {
+            Host = image.Repository.Host,
+            Repository = image.Repository.Name,
+            Tag = image.Tag,
+            Ref = "refs/tags/v1.0.0",
+            Digest = Digest.Of(System.Text.Encoding.UTF8.GetBytes(put)).Value,
+        };
+
+        var (look, note) = await ImageEndpoints.AskAsync(new Reader(), image, owner, Clock, Token);
+
+        look.ShouldBe(new RegistryLook(Clock.GetUtcNow(), Digest.Of("latest"u8).Value));
+        note.ShouldEndWith(end);
     }
 
     private static PlannedImage Of(string host, string tag) => new(
