@@ -5,7 +5,8 @@ namespace ReleaseBot.History;
 
 /// <summary>A release that a worker holds: the row as it was claimed, and the fence that every write must carry.</summary>
 /// <param name="Engine">The worker's engine, by the id it gives itself; null where it did not answer.</param>
-public sealed record ClaimedRun(Release Release, long Fence, string? Engine);
+/// <param name="TakenOverFrom">The worker that held it until its lease ran out; null where none did.</param>
+public sealed record ClaimedRun(Release Release, long Fence, string? Engine, string? TakenOverFrom = null);
 
 public enum LeaseState
 {
@@ -263,10 +264,12 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
             else if (await ResourceLocking.TakeRepositoriesAsync(
                 database, context, images, id, release.Fence + 1, now + lease, now, cancellationToken))
             {
+                // Whoever lets go of a release ends its lease.
+                var before = release.LeaseUntil is null ? null : release.Owner;
                 await StartAsync(context, release, owner, engine, now, lease, cancellationToken);
                 release.Images.AddRange(images);
                 context.ChangeTracker.Clear();
-                return new ClaimedRun(release, release.Fence, engine);
+                return new ClaimedRun(release, release.Fence, engine, before);
             }
         }
 

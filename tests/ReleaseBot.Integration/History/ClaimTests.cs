@@ -66,6 +66,7 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
 
         next.Release.Id.ShouldBe(dead.Release.Id);
         next.Fence.ShouldBe(dead.Fence + 1);
+        (dead.TakenOverFrom, next.TakenOverFrom).ShouldBe((null, "dead"));
         (await History.Runs.RenewAsync(dead, History.Lease, Token)).ShouldBe(LeaseState.Lost);
         (await History.Runs.RenewAsync(next, History.Lease, Token)).ShouldBe(LeaseState.Held);
     }
