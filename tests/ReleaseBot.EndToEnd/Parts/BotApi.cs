@@ -32,8 +32,21 @@ internal sealed class BotApi : IDisposable
     /// <summary>Waits for the newest release of a ref to be as it should.</summary>
     public async Task<ApiRelease> WaitAsync(string project, string refName, string what, Func<ApiRelease, bool> isSo) =>
         (await Poll.UntilAsync(
-            $"{project} {refName} to be {what}", () => FindAsync(project, refName), release => release is not null && isSo(release),
-            release => release is null ? "there is no such release" : JsonSerializer.Serialize(release, Json)))!;
+            $"{project} {refName} to be {what}", () => TryFindAsync(project, refName), release => release is not null && isSo(release),
+            release => release is null ? "there is no such release, or nobody answers" : JsonSerializer.Serialize(release, Json)))!;
+
+    /// <summary>A connection may be reset on a busy machine, as for every client; a bot that has ended does not answer the next time either.</summary>
+    private async Task<ApiRelease?> TryFindAsync(string project, string refName)
+    {
+        try
+        {
+            return await FindAsync(project, refName);
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
 
     public Task<ApiRelease> WaitForEndAsync(string project, string refName) => WaitAsync(project, refName, "at its end", release => release.HasEnded);
 
