@@ -4,4 +4,13 @@ namespace ReleaseBot.History;
 public sealed class CancelRequestedException(Guid releaseId) : Exception($"{releaseId} is to be canceled.")
 {
     public Guid ReleaseId { get; } = releaseId;
+
+    /// <param name="release">Locked: whoever was answered can rely on what is found.</param>
+    internal static void ThrowIfRequested(Release release)
+    {
+        if (release.CancelRequestedAt is not null)
+        {
+            throw new CancelRequestedException(release.Id);
+        }
+    }
 }

@@ -106,11 +106,12 @@ public sealed partial class HistoryDatabase(
         return rows is [var release] ? release : throw new FencedOffException(releaseId, fence);
     }
 
-    /// <summary>The same for a run that is about to begin something. <see cref="CancelRequestedException"/> if its end was asked for: whoever was answered can rely on that.</summary>
+    /// <summary>The same for a run that is about to begin something. <see cref="CancelRequestedException"/> if its end was asked for.</summary>
     internal async Task<Release> GoingOnAsync(HistoryContext context, Guid releaseId, long fence, CancellationToken cancellationToken)
     {
         var release = await HeldAsync(context, releaseId, fence, cancellationToken);
-        return release.CancelRequestedAt is null ? release : throw new CancelRequestedException(releaseId);
+        CancelRequestedException.ThrowIfRequested(release);
+        return release;
     }
 
     /// <summary>The release, tracked and locked for this transaction whatever its fence; null if there is none.</summary>

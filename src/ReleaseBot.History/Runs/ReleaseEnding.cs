@@ -34,9 +34,8 @@ internal static class ReleaseEnding
         {
             // A name that an earlier attempt took and never put, since its registry is in the rule no more, is not published by this one.
             await context.TagOwners.Where(owner => owner.ReleaseId == release.Id && owner.Digest != null)
-                .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.IsPublished, true), cancellationToken);
-            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id && owner.Digest != null)
-                .ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, (DateTimeOffset?)(now + DriftLedger.FirstCheck)), cancellationToken);
+                .ExecuteUpdateAsync(
+                    owner => owner.SetProperty(row => row.IsPublished, true).SetProperty(row => row.NextCheckAt, (DateTimeOffset?)(now + DriftLedger.FirstCheck)), cancellationToken);
             await context.TagOwners
                 .Where(owner => owner.ReleaseId == release.Id && owner.Kind != ImageTagKind.Version
                     && context.OpenPuts.Any(put => put.Host == owner.Host && put.Repository == owner.Repository && put.Tag == owner.Tag))

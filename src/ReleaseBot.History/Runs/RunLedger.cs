@@ -12,11 +12,7 @@ public sealed class RunLedger(HistoryDatabase database)
             run,
             async (context, release, now, token) =>
             {
-                if (release.CancelRequestedAt is not null)
-                {
-                    throw new CancelRequestedException(release.Id);
-                }
-
+                CancelRequestedException.ThrowIfRequested(release);
                 release.Status = status;
                 if (status != ReleaseStatus.Pushing || release.WaitingSince is null)
                 {

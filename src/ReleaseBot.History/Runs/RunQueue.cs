@@ -100,6 +100,12 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
         database.WriteAsync<ClaimedRun?>(
             async (context, token) =>
             {
+                if (await context.WorkerHeartbeats.AnyAsync(worker => worker.Name == owner && worker.PausedAt != null, token))
+                {
+                    // It may not have heard of it yet: one that comes back under its name claims before it has shown itself.
+                    return null;
+                }
+
                 var now = await database.NowAsync(context, token);
                 HashSet<string> lines = new(StringComparer.Ordinal);
                 for (var look = 0; look < Looks; look++)
@@ -212,12 +218,6 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
         HistoryContext context, string owner, string? engine, DateTimeOffset now, IReadOnlyCollection<string> lines, CancellationToken cancellationToken)
     {
         var alive = now - Alive;
-        if (await context.WorkerHeartbeats.AnyAsync(worker => worker.Name == owner && worker.PausedAt != null, cancellationToken))
-        {
-            // It may not have heard of it yet: one that comes back under its name claims before it has shown itself.
-            return [];
-        }
-
         var others = await context.WorkerHeartbeats
             .Where(worker => worker.Name != owner && worker.Engine != null && worker.Engine != engine && worker.SeenAt >= alive && worker.PausedAt == null)
             .Select(worker => new { Engine = worker.Engine!, IsIdle = worker.Running < worker.Slots }).ToListAsync(cancellationToken);

@@ -167,30 +167,13 @@ public sealed class TagLedger(HistoryDatabase database)
     /// <summary>Writes down that a tag was moved, kept or refused, and for a move whose it is now.</summary>
     public Task RecordMoveAsync(
         ClaimedRun run, ReleaseImage image, Digest? from, Digest? to, TagVerdict verdict, string reason, CancellationToken cancellationToken) =>
-        database.WriteAsync(
-            async (context, token) =>
-            {
-                var now = await database.NowAsync(context, token);
-                var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
-                await WriteMoveAsync(context, release, image, from, to, verdict, reason, now, token);
-                return await context.SaveChangesAsync(token);
-            },
-            cancellationToken);
+        RecordAsync(run, image, from, to, verdict, reason, isLocked: false, cancellationToken);
 
     /// <summary>Writes down a move that was made under the tag's lock. Whoever slept until the lock was another's does not know what became of the tag since.</summary>
     /// <exception cref="FencedOffException">The lock is not the run's own any more.</exception>
     public Task RecordLockedMoveAsync(
         ClaimedRun run, ReleaseImage image, Digest? from, Digest to, TagVerdict verdict, string reason, CancellationToken cancellationToken) =>
-        database.WriteAsync(
-            async (context, token) =>
-            {
-                var now = await database.NowAsync(context, token);
-                var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
-                await ResourceLocking.EnsureHeldAsync(database, context, ResourceLocking.Tag(image.Image), run.Release.Id, run.Fence, token);
-                await WriteMoveAsync(context, release, image, from, to, verdict, reason, now, token);
-                return await context.SaveChangesAsync(token);
-            },
-            cancellationToken);
+        RecordAsync(run, image, from, to, verdict, reason, isLocked: true, cancellationToken);
 
     /// <summary>
     /// Writes down, under the tag's lock, that a floating tag is not moved. A worker that was killed may have moved it for this very release without writing it down:
@@ -265,6 +248,23 @@ public sealed class TagLedger(HistoryDatabase database)
             : image.Kind == ImageTagKind.Version ? null
             : now + await OpenPuts.FirstLookAsync(context, image.Image, cancellationToken);
     }
+
+    private Task RecordAsync(
+        ClaimedRun run, ReleaseImage image, Digest? from, Digest? to, TagVerdict verdict, string reason, bool isLocked, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                if (isLocked)
+                {
+                    await ResourceLocking.EnsureHeldAsync(database, context, ResourceLocking.Tag(image.Image), run.Release.Id, run.Fence, token);
+                }
+
+                await WriteMoveAsync(context, release, image, from, to, verdict, reason, now, token);
+                return await context.SaveChangesAsync(token);
+            },
+            cancellationToken);
 
     private static async Task TakeRepositoryAsync(
         HistoryContext context, Release release, (string Host, string Name) repository, DateTimeOffset now, CancellationToken cancellationToken)

@@ -26,7 +26,12 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
             },
             goesOn: true,
             cancellationToken);
-        return end is null && run.Digest is not null && !run.IsHeldByARegistry ? troubles.Result() as StageResult.Wait : end;
+        if (end is not null || run.Digest is null || run.IsHeldByARegistry)
+        {
+            return end;
+        }
+
+        return troubles.Result() is StageResult.Wait wait ? wait : null;
     }
 
     /// <summary>One name: adopts what is there if it is this release's own image, refuses if it is a version that somebody published.</summary>
