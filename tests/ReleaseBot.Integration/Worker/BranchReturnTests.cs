@@ -13,9 +13,8 @@ using Xunit;
 namespace ReleaseBot.Integration.Worker;
 
 /// <summary>A branch that comes back to a commit that it was published from (A, B, A), at a real registry.</summary>
-public abstract class BranchReturnTests(IDatabases databases) : HistoryTest(databases)
+public abstract class BranchReturnTests(IDatabases databases) : WorkerTest(databases)
 {
-    private const string Repository = "acme/app-7";
     private static readonly GitRef Branch = GitRef.Branch("main");
 
     private DockerRegistry _registry = null!;
@@ -25,9 +24,7 @@ public abstract class BranchReturnTests(IDatabases databases) : HistoryTest(data
     {
         await base.InitializeAsync();
         _registry = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _clients = new RegistryClients(
-            new Dictionary<string, RegistrySettings> { ["main"] = new() { Name = "main", Host = _registry.Host, Insecure = true } },
-            new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
+        _clients = ClientsOf(("main", _registry.Host));
     }
 
     public override async ValueTask DisposeAsync()
@@ -72,8 +69,7 @@ public abstract class BranchReturnTests(IDatabases databases) : HistoryTest(data
     {
         await using DockerEngine engine = new(new EngineSettings(), TimeProvider.System, NullLogger<DockerEngine>.Instance);
         ImageSurvey survey = new(_clients, History.Tags, History.Ledger, engine);
-        var log = new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance);
-        await using var run = new ReleaseRun(claimed, rule, PlanOf(rule, ObjectId.Parse(claimed.Release.Commit!)), log);
+        await using var run = RunOf(claimed, rule);
         (await survey.ExamineAllAsync(run, Token)).ShouldBeNull();
         return (run.Carriers.ShouldHaveSingleItem(), await survey.IsImageAvailableAsync(run, Token));
     }
@@ -81,19 +77,14 @@ public abstract class BranchReturnTests(IDatabases databases) : HistoryTest(data
     private ProjectRule RuleOf(OverwritePolicy overwrite) => new()
     {
         Path = new ProjectPathPattern("**"),
-        Images = [new ImageRule("main", _registry.Host, Template.Parse(Repository), [Template.Parse("{branch}"), Template.Parse("{sha}")])],
+        Images = [ImagesOf("main", _registry.Host, "{branch}", "{sha}")],
         Overwrite = overwrite,
     };
-
-    private static ReleasePlan PlanOf(ProjectRule rule, ObjectId commit) =>
-        ReleasePlanner.Plan(rule, Repository, Branch, commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
 
     private async Task<ClaimedRun> QueueAsync(ProjectRule rule, int commit, int before)
     {
         await AcceptAsync(7, Branch, Object(commit), Object(before));
-        var job = await ClaimVerificationAsync();
-        var verified = Verified(job, overwrite: rule.Overwrite) with { Plan = PlanOf(rule, job.Target) };
-        (await History.Verification.QueueAsync(job, verified, Token)).ShouldBeNull();
+        await QueueAsync(rule);
         return await ClaimRunAsync();
     }
 
@@ -101,13 +92,11 @@ public abstract class BranchReturnTests(IDatabases databases) : HistoryTest(data
     {
         var image = TestImage.Create(64);
         var run = await QueueAsync(rule, commit, before: commit - 1);
-        (await History.Tags.ReserveAsync(run, rule.Overwrite, Token)).ShouldBeNull();
-        await History.Ledger.RecordBuiltAsync(run, image.Manifest.ConfigDigest!.Value, Token);
+        await BuildAsync(run, image, rule.Overwrite);
         foreach (var row in run.Release.Images)
         {
             await image.PushAsync(_registry.Host, Repository, row.Tag, Token);
-            await History.Tags.RecordMoveAsync(run, row, null, image.Manifest.Digest, TagVerdict.Created, "first", Token);
-            await History.Ledger.RecordImageAsync(run, row.Ordinal, ImageStatus.Pushed, image.Manifest.Digest, null, Token);
+            await RecordPushedAsync(run, row, image);
         }
 
         await History.Ledger.FinishAsync(run, ReleaseStatus.Published, null, [], Token);

@@ -14,10 +14,8 @@ using Xunit;
 namespace ReleaseBot.Integration.Worker;
 
 /// <summary>What a release that an operator cancels in its push still does, and what it says of it.</summary>
-public abstract class CancelInPushTests(IDatabases databases) : HistoryTest(databases)
+public abstract class CancelInPushTests(IDatabases databases) : WorkerTest(databases)
 {
-    private const string Repository = "acme/app-7";
-
     private readonly TestImage _image = TestImage.Create(64);
     private DockerRegistry _registry = null!;
     private RegistryClients _clients = null!;
@@ -26,7 +24,7 @@ public abstract class CancelInPushTests(IDatabases databases) : HistoryTest(data
     private ProjectRule Rule => new()
     {
         Path = new ProjectPathPattern("**"),
-        Images = [new ImageRule("main", _registry.Host, Template.Parse(Repository), [Template.Parse("{tag}"), Template.Parse("latest"), Template.Parse("{major}")])],
+        Images = [ImagesOf("main", _registry.Host, "{tag}", "latest", "{major}")],
     };
 
     private ImageSurvey Survey => new(_clients, History.Tags, History.Ledger, _engine);
@@ -36,9 +34,7 @@ public abstract class CancelInPushTests(IDatabases databases) : HistoryTest(data
         await base.InitializeAsync();
         _registry = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
         _engine = new DockerEngine(new EngineSettings(), TimeProvider.System, NullLogger<DockerEngine>.Instance);
-        _clients = new RegistryClients(
-            new Dictionary<string, RegistrySettings> { ["main"] = new() { Name = "main", Host = _registry.Host, Insecure = true } },
-            new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
+        _clients = ClientsOf(("main", _registry.Host));
     }
 
     public override async ValueTask DisposeAsync()
@@ -56,7 +52,7 @@ public abstract class CancelInPushTests(IDatabases databases) : HistoryTest(data
         var claimed = await PushVersionAsync();
         await History.Ledger.StartStageAsync(claimed, StageName.Tags, ReleaseStatus.Pushing, Token);
         await CancelAsync(claimed);
-        await using var run = RunOf(claimed);
+        await using var run = RunOf(claimed, Rule);
 
         // The lease hears of it up to a second later.
         await Should.ThrowAsync<CancelRequestedException>(
@@ -75,7 +71,7 @@ public abstract class CancelInPushTests(IDatabases databases) : HistoryTest(data
         var claimed = await PushVersionAsync();
         await _image.PushAsync(_registry.Host, Repository, "latest", Token);
         await CancelAsync(claimed);
-        await using var run = RunOf(claimed);
+        await using var run = RunOf(claimed, Rule);
         var latest = run.Followers.Single(image => image.Tag == "latest");
         var another = await QueueAsync("v2.0.0", 2);
         (await History.Tags.TryLockAsync(another, latest.Image, History.Lease, Token)).ShouldBeTrue();
@@ -95,21 +91,17 @@ public abstract class CancelInPushTests(IDatabases databases) : HistoryTest(data
     {
         var claimed = await QueueAsync("v1.0.0", 1);
         var version = claimed.Release.Images.Single(image => image.Kind == ImageTagKind.Version);
-        (await History.Tags.ReserveAsync(claimed, OverwritePolicy.Refuse, Token)).ShouldBeNull();
-        await History.Ledger.RecordBuiltAsync(claimed, _image.Manifest.ConfigDigest!.Value, Token);
+        await BuildAsync(claimed, _image);
         await _image.PushAsync(_registry.Host, Repository, version.Tag, Token);
-        await History.Tags.RecordMoveAsync(claimed, version, null, _image.Manifest.Digest, TagVerdict.Created, "first", Token);
-        await History.Ledger.RecordImageAsync(claimed, version.Ordinal, ImageStatus.Pushed, _image.Manifest.Digest, null, Token);
-        (claimed.Release.ImageId, claimed.Release.Digest, version.Status) = (_image.Manifest.ConfigDigest.Value, _image.Manifest.Digest.Value, ImageStatus.Pushed);
+        await RecordPushedAsync(claimed, version, _image);
+        (claimed.Release.ImageId, claimed.Release.Digest, version.Status) = (_image.Manifest.ConfigDigest!.Value, _image.Manifest.Digest.Value, ImageStatus.Pushed);
         return claimed;
     }
 
     private async Task<ClaimedRun> QueueAsync(string tag, int target)
     {
-        await AcceptAsync(7, GitRef.Tag(tag), Object(target));
-        var job = await ClaimVerificationAsync();
-        (await History.Verification.QueueAsync(job, Verified(job) with { Plan = PlanOf(job.Ref, job.Target) }, Token)).ShouldBeNull();
-        var id = job.ReleaseId;
+        var id = await AcceptAsync(7, GitRef.Tag(tag), Object(target));
+        await QueueAsync(Rule);
         // Of one repository, so the first would keep it from running.
         await History.Database.WriteAsync((context, token) => context.ResourceLocks.ExecuteDeleteAsync(token), Token);
         var claimed = await ClaimRunAsync();
@@ -121,13 +113,6 @@ public abstract class CancelInPushTests(IDatabases databases) : HistoryTest(data
         (await new ReleaseOperations(History.Database).CancelAsync(claimed.Release.Id, "ops", Token)).ShouldBe(OperationOutcome.Done);
 
     private async Task<Digest?> SeenAsync(string tag) => await _clients.Get("main").HeadManifestAsync(Repository, tag, Token);
-
-    private ReleasePlan PlanOf(GitRef gitRef, ObjectId commit) =>
-        ReleasePlanner.Plan(Rule, Repository, gitRef, commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
-
-    private ReleaseRun RunOf(ClaimedRun claimed) => new(
-        claimed, Rule, PlanOf(claimed.Release.Ref, ObjectId.Parse(claimed.Release.Commit!)),
-        new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance));
 }
 
 public sealed class CancelInPushOnSqlite() : CancelInPushTests(new SqliteDatabases());

@@ -14,10 +14,8 @@ using Xunit;
 namespace ReleaseBot.Integration.Worker;
 
 /// <summary>A worker that was thought dead, and whose put of a floating tag comes after the tag has moved on, at a real registry.</summary>
-public abstract class LatePutTests(IDatabases databases) : HistoryTest(databases)
+public abstract class LatePutTests(IDatabases databases) : WorkerTest(databases)
 {
-    private const string Repository = "acme/app-7";
-
     private DockerRegistry _registry = null!;
     private FaultProxy _proxy = null!;
     private RegistryClients _clients = null!;
@@ -27,7 +25,7 @@ public abstract class LatePutTests(IDatabases databases) : HistoryTest(databases
     private ProjectRule Rule => new()
     {
         Path = new ProjectPathPattern("**"),
-        Images = [new ImageRule("main", _proxy.Host, Template.Parse(Repository), [Template.Parse("{tag}"), Template.Parse("latest")])],
+        Images = [ImagesOf("main", _proxy.Host, "{tag}", "latest")],
         Notify = TellAll,
     };
 
@@ -36,9 +34,7 @@ public abstract class LatePutTests(IDatabases databases) : HistoryTest(databases
         await base.InitializeAsync();
         _registry = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
         _proxy = await FaultProxy.StartAsync(_registry.Host, Token);
-        _clients = new RegistryClients(
-            new Dictionary<string, RegistrySettings> { ["main"] = new() { Name = "main", Host = _proxy.Host, Insecure = true } },
-            new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
+        _clients = ClientsOf(("main", _proxy.Host));
     }
 
     public override async ValueTask DisposeAsync()
@@ -80,7 +76,7 @@ public abstract class LatePutTests(IDatabases databases) : HistoryTest(databases
         var owner = (await History.Queries.TagOwnerAsync(Latest, Token)).ShouldNotBeNull();
         (owner.NextCheckAt - owner.UpdatedAt).ShouldNotBeNull().ShouldBeLessThan(TimeSpan.FromMinutes(2), "what a dead worker began is looked for soon");
         await CheckAsync();
-        await CarryOutAsync();
+        await CarryOutAsync(_clients);
 
         (await DigestAsync()).ShouldBe(newest);
         var restored = (await History.Queries.MovesAsync(Latest, 1, Token)).ShouldHaveSingleItem();
@@ -98,24 +94,17 @@ public abstract class LatePutTests(IDatabases databases) : HistoryTest(databases
     private async Task QueueAsync(string tag, int target)
     {
         await AcceptAsync(7, GitRef.Tag(tag), Object(target));
-        var job = await ClaimVerificationAsync();
-        var verified = Verified(job) with { Plan = PlanOf(job.Ref, job.Target) };
-        (await History.Verification.QueueAsync(job, verified, Token)).ShouldBeNull();
+        await QueueAsync(Rule);
     }
-
-    private ReleasePlan PlanOf(GitRef gitRef, ObjectId commit) =>
-        ReleasePlanner.Plan(Rule, Repository, gitRef, commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
 
     /// <summary>Brings the version to the registry, as the stages before the tags do.</summary>
     private async Task<Digest> PushAsync(ClaimedRun run)
     {
         var image = TestImage.Create(64);
         var version = run.Release.Images.Single(row => row.Kind == ImageTagKind.Version);
-        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldBeNull();
-        await History.Ledger.RecordBuiltAsync(run, image.Manifest.ConfigDigest!.Value, Token);
+        await BuildAsync(run, image);
         await image.PushAsync(_registry.Host, Repository, version.Tag, Token);
-        await History.Tags.RecordMoveAsync(run, version, null, image.Manifest.Digest, TagVerdict.Created, "first", Token);
-        await History.Ledger.RecordImageAsync(run, version.Ordinal, ImageStatus.Pushed, image.Manifest.Digest, null, Token);
+        await RecordPushedAsync(run, version, image);
         await History.Ledger.StartStageAsync(run, StageName.Tags, ReleaseStatus.Pushing, Token);
         run.Release.Digest = image.Manifest.Digest.Value;
         return image.Manifest.Digest;
@@ -123,8 +112,7 @@ public abstract class LatePutTests(IDatabases databases) : HistoryTest(databases
 
     private async Task MoveAsync(ClaimedRun claimed)
     {
-        var log = new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance);
-        await using var run = new ReleaseRun(claimed, Rule, PlanOf(claimed.Release.Ref, ObjectId.Parse(claimed.Release.Commit!)), log);
+        await using var run = RunOf(claimed, Rule);
         var mover = new TagMover(_clients, History.Tags, History.Ledger, TimeProvider.System);
         (await mover.MoveAsync(run, run.Followers.Single(), Token)).ShouldBeTrue();
     }
@@ -138,12 +126,6 @@ public abstract class LatePutTests(IDatabases databases) : HistoryTest(databases
         using var wakeUps = new WorkerWakeUps(TimeProvider.System);
         var check = new DriftCheck(_clients, History.Drift, new PublishingSettings(), [Rule], wakeUps, TimeProvider.System, NullLogger<DriftCheck>.Instance);
         (await check.RunAsync(Token)).ShouldBe(3);
-    }
-
-    private async Task CarryOutAsync()
-    {
-        var runner = new TagChangeRunner(_clients, History.Changes, new PublishingSettings(), TimeProvider.System, NullLogger<TagChangeRunner>.Instance);
-        await runner.RunAsync((await History.Changes.ClaimAsync(TagChangeRunner.Lease, Token)).ShouldNotBeNull(), Token);
     }
 
     private async Task<Digest> DigestAsync() => (await _clients.Get("main").HeadManifestAsync(Repository, "latest", Token)).ShouldNotBeNull();

@@ -13,10 +13,8 @@ using Xunit;
 namespace ReleaseBot.Integration.Worker;
 
 /// <summary>Images that a registry has lost, with two real registries.</summary>
-public abstract class LostImageTests(IDatabases databases) : HistoryTest(databases)
+public abstract class LostImageTests(IDatabases databases) : WorkerTest(databases)
 {
-    private const string Repository = "acme/app-7";
-
     private DockerRegistry _holder = null!;
     private DockerRegistry _loser = null!;
     private RegistryClients _clients = null!;
@@ -24,8 +22,7 @@ public abstract class LostImageTests(IDatabases databases) : HistoryTest(databas
     private ProjectRule Rule => new()
     {
         Path = new ProjectPathPattern("**"),
-        Images = [.. new[] { ("holder", _holder), ("loser", _loser) }.Select(
-            registry => new ImageRule(registry.Item1, registry.Item2.Host, Template.Parse(Repository), [Template.Parse("{tag}")]))],
+        Images = [ImagesOf("holder", _holder.Host, "{tag}"), ImagesOf("loser", _loser.Host, "{tag}")],
     };
 
     public override async ValueTask InitializeAsync()
@@ -33,13 +30,7 @@ public abstract class LostImageTests(IDatabases databases) : HistoryTest(databas
         await base.InitializeAsync();
         _holder = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
         _loser = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _clients = new RegistryClients(
-            new Dictionary<string, RegistrySettings>
-            {
-                ["holder"] = new() { Name = "holder", Host = _holder.Host, Insecure = true },
-                ["loser"] = new() { Name = "loser", Host = _loser.Host, Insecure = true },
-            },
-            new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
+        _clients = ClientsOf(("holder", _holder.Host), ("loser", _loser.Host));
     }
 
     public override async ValueTask DisposeAsync()
@@ -59,7 +50,7 @@ public abstract class LostImageTests(IDatabases databases) : HistoryTest(databas
         await PublishAsync(image);
 
         await CheckAsync();
-        await CarryOutAsync();
+        await CarryOutAsync(_clients);
 
         (await _clients.Get("loser").HeadManifestAsync(Repository, "v1.0.0", Token)).ShouldBe(image.Manifest.Digest);
         var restored = (await History.Queries.MovesAsync(new ImageRef(new ImageRepository(_loser.Host, Repository), "v1.0.0"), 1, Token)).ShouldHaveSingleItem();
@@ -72,8 +63,8 @@ public abstract class LostImageTests(IDatabases databases) : HistoryTest(databas
         await PublishAsync(TestImage.Create(64));
 
         await CheckAsync();
-        await CarryOutAsync();
-        await CarryOutAsync();
+        await CarryOutAsync(_clients);
+        await CarryOutAsync(_clients);
 
         (await History.RowsAsync<TagChange>()).ShouldAllBe(change => change.Status == TagChangeStatus.Failed && change.Outcome!.Contains("nor does another"));
     }
@@ -82,16 +73,12 @@ public abstract class LostImageTests(IDatabases databases) : HistoryTest(databas
     private async Task PublishAsync(TestImage image)
     {
         await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
-        var job = await ClaimVerificationAsync();
-        var plan = ReleasePlanner.Plan(Rule, Repository, job.Ref, job.Target, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
-        (await History.Verification.QueueAsync(job, Verified(job) with { Plan = plan }, Token)).ShouldBeNull();
+        await QueueAsync(Rule);
         var run = await ClaimRunAsync();
-        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldBeNull();
-        await History.Ledger.RecordBuiltAsync(run, image.Manifest.ConfigDigest!.Value, Token);
+        await BuildAsync(run, image);
         foreach (var row in run.Release.Images)
         {
-            await History.Tags.RecordMoveAsync(run, row, null, image.Manifest.Digest, TagVerdict.Created, "first", Token);
-            await History.Ledger.RecordImageAsync(run, row.Ordinal, ImageStatus.Pushed, image.Manifest.Digest, null, Token);
+            await RecordPushedAsync(run, row, image);
         }
 
         await History.Ledger.FinishAsync(run, ReleaseStatus.Published, null, [], Token);
@@ -105,12 +92,6 @@ public abstract class LostImageTests(IDatabases databases) : HistoryTest(databas
         var check = new DriftCheck(
             _clients, History.Drift, new PublishingSettings { RestoreVersions = true }, [Rule], wakeUps, TimeProvider.System, NullLogger<DriftCheck>.Instance);
         (await check.RunAsync(Token)).ShouldBe(2);
-    }
-
-    private async Task CarryOutAsync()
-    {
-        var runner = new TagChangeRunner(_clients, History.Changes, new PublishingSettings(), TimeProvider.System, NullLogger<TagChangeRunner>.Instance);
-        await runner.RunAsync((await History.Changes.ClaimAsync(TagChangeRunner.Lease, Token)).ShouldNotBeNull(), Token);
     }
 }
 

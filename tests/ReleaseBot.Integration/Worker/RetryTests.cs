@@ -14,10 +14,8 @@ using Xunit;
 namespace ReleaseBot.Integration.Worker;
 
 /// <summary>A release that one registry took and another denied, tried again where no engine has its image any more, with two real registries.</summary>
-public abstract class RetryTests(IDatabases databases) : HistoryTest(databases)
+public abstract class RetryTests(IDatabases databases) : WorkerTest(databases)
 {
-    private const string Repository = "acme/app-7";
-
     private readonly DockerEngine _engine = new(
         new EngineSettings { Endpoint = new Uri("unix:///nonexistent/docker.sock") }, TimeProvider.System, NullLogger<DockerEngine>.Instance);
 
@@ -29,8 +27,7 @@ public abstract class RetryTests(IDatabases databases) : HistoryTest(databases)
     private ProjectRule Rule => new()
     {
         Path = new ProjectPathPattern("**"),
-        Images = [.. new[] { ("holder", _way.Host), ("other", _other.Host) }.Select(
-            registry => new ImageRule(registry.Item1, registry.Item2, Template.Parse(Repository), [Template.Parse("{tag}")]))],
+        Images = [ImagesOf("holder", _way.Host, "{tag}"), ImagesOf("other", _other.Host, "{tag}")],
     };
 
     private ImageSurvey Survey => new(_clients, History.Tags, History.Ledger, _engine);
@@ -41,13 +38,7 @@ public abstract class RetryTests(IDatabases databases) : HistoryTest(databases)
         _holder = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
         _other = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
         _way = await FaultProxy.StartAsync(_holder.Host, Token);
-        _clients = new RegistryClients(
-            new Dictionary<string, RegistrySettings>
-            {
-                ["holder"] = new() { Name = "holder", Host = _way.Host, Insecure = true },
-                ["other"] = new() { Name = "other", Host = _other.Host, Insecure = true },
-            },
-            new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
+        _clients = ClientsOf(("holder", _way.Host), ("other", _other.Host));
     }
 
     public override async ValueTask DisposeAsync()
@@ -88,33 +79,21 @@ public abstract class RetryTests(IDatabases databases) : HistoryTest(databases)
     private async Task<ReleaseRun> RetryAsync(TestImage image)
     {
         await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
-        await QueueAsync();
+        await QueueAsync(Rule);
         var first = await ClaimRunAsync();
         var (held, denied) = (first.Release.Images[0], first.Release.Images[1]);
-        (await History.Tags.ReserveAsync(first, OverwritePolicy.Refuse, Token)).ShouldBeNull();
-        await History.Ledger.RecordBuiltAsync(first, image.Manifest.ConfigDigest!.Value, Token);
+        await BuildAsync(first, image);
         await image.PushAsync(_holder.Host, Repository, "v1.0.0", Token);
-        await History.Tags.RecordMoveAsync(first, held, null, image.Manifest.Digest, TagVerdict.Created, "first", Token);
-        await History.Ledger.RecordImageAsync(first, held.Ordinal, ImageStatus.Pushed, image.Manifest.Digest, null, Token);
+        await RecordPushedAsync(first, held, image);
         var reason = new Reason(ReasonCode.PushDenied, "denied");
         await History.Ledger.FinishAsync(first, ReleaseStatus.Failed, reason, [new ImageFailure(denied.Ordinal, reason)], TellAll, Token);
 
         (await History.Operations.RetryAsync(first.Release.Id, Token)).ShouldBe(OperationOutcome.Done);
-        await QueueAsync();
+        await QueueAsync(Rule);
         var again = await ClaimRunAsync();
         again.Release.Images.ShouldAllBe(row => row.Status == ImageStatus.Pending);
-        var log = new RunLog(History.Logs, again.Release.Id, again.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance);
-        return new ReleaseRun(again, Rule, PlanOf(again.Release.Ref, ObjectId.Parse(again.Release.Commit!)), log);
+        return RunOf(again, Rule);
     }
-
-    private async Task QueueAsync()
-    {
-        var job = await ClaimVerificationAsync();
-        (await History.Verification.QueueAsync(job, Verified(job) with { Plan = PlanOf(job.Ref, job.Target) }, Token)).ShouldBeNull();
-    }
-
-    private ReleasePlan PlanOf(GitRef gitRef, ObjectId commit) =>
-        ReleasePlanner.Plan(Rule, Repository, gitRef, commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
 }
 
 public sealed class RetriesOnSqlite() : RetryTests(new SqliteDatabases());

@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+using ReleaseBot.Integration.History;
+using ReleaseBot.Integration.Registries;
+using ReleaseBot.Registries;
+using ReleaseBot.Worker;
+using Shouldly;
+
+namespace ReleaseBot.Integration.Worker;
+
+/// <summary>What a worker does with a release of <c>acme/app-7</c>, piece by piece, on a history of its own.</summary>
+public abstract class WorkerTest(IDatabases databases) : HistoryTest(databases)
+{
+    protected const string Repository = "acme/app-7";
+
+    private protected static RegistryClients ClientsOf(params (string Name, string Host)[] registries) => new(
+        registries.ToDictionary(registry => registry.Name, registry => new RegistrySettings { Name = registry.Name, Host = registry.Host, Insecure = true }),
+        new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
+
+    protected static ImageRule ImagesOf(string registry, string host, params string[] tags) =>
+        new(registry, host, Template.Parse(Repository), [.. tags.Select(Template.Parse)]);
+
+    /// <summary>Verifies what was accepted last, as this rule has it, so that it waits for a worker.</summary>
+    protected async Task QueueAsync(ProjectRule rule)
+    {
+        var job = await ClaimVerificationAsync();
+        (await History.Verification.QueueAsync(job, Verified(job, overwrite: rule.Overwrite) with { Plan = PlanOf(rule, job.Ref, job.Target) }, Token)).ShouldBeNull();
+    }
+
+    private protected ReleaseRun RunOf(ClaimedRun claimed, ProjectRule rule) => new(
+        claimed, rule, PlanOf(rule, claimed.Release.Ref, ObjectId.Parse(claimed.Release.Commit!)),
+        new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance));
+
+    /// <summary>Takes the release's names and writes down what it built.</summary>
+    private protected async Task BuildAsync(ClaimedRun run, TestImage image, OverwritePolicy overwrite = OverwritePolicy.Refuse)
+    {
+        (await History.Tags.ReserveAsync(run, overwrite, Token)).ShouldBeNull();
+        await History.Ledger.RecordBuiltAsync(run, image.Manifest.ConfigDigest!.Value, Token);
+    }
+
+    /// <summary>Writes down that an image tag holds what was built; what its registry holds is the test's.</summary>
+    private protected async Task RecordPushedAsync(ClaimedRun run, ReleaseImage row, TestImage image)
+    {
+        await History.Tags.RecordMoveAsync(run, row, null, image.Manifest.Digest, TagVerdict.Created, "first", Token);
+        await History.Ledger.RecordImageAsync(run, row.Ordinal, ImageStatus.Pushed, image.Manifest.Digest, null, Token);
+    }
+
+    /// <summary>Carries out the wish for a tag that is next.</summary>
+    private protected async Task CarryOutAsync(RegistryClients clients)
+    {
+        var runner = new TagChangeRunner(clients, History.Changes, new PublishingSettings(), TimeProvider.System, NullLogger<TagChangeRunner>.Instance);
+        await runner.RunAsync((await History.Changes.ClaimAsync(TagChangeRunner.Lease, Token)).ShouldNotBeNull(), Token);
+    }
+
+    private static ReleasePlan PlanOf(ProjectRule rule, GitRef gitRef, ObjectId commit) =>
+        ReleasePlanner.Plan(rule, Repository, gitRef, commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
+}
