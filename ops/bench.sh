@@ -22,6 +22,7 @@ PART, all of them where none is named:
   publish      from a tag to images on two registries: a CI job with a cold dind, the best script, ReleaseBot
   intake       hooks stored and answered in a second, against webhook, pgbench and a bare Kestrel
   overheads    hook to queued, queued to build start, last push to published; in-memory bus on SQLite, RabbitMQ and PostgreSQL
+  cancel       from an operator's cancel to the end of the step at the engine, with the same two
   history      every filter of the API, and every two of them, over a million releases, in SQLite and PostgreSQL
   context      GitLab's archive streamed into the engine's context, against tar; memory at 100 MB, 1 GB and 4 GB (needs 6 GB of disk)
   log          from a line that a build prints to everybody who follows its log, one and a hundred

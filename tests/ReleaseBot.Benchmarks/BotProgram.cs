@@ -127,6 +127,17 @@ internal sealed class BotProgram : IAsyncDisposable
         },
         cancellationToken);
 
+    /// <summary>Waits until the newest release of a tag has ended as canceled.</summary>
+    public Task<JsonNode> WaitForCanceledAsync(string project, string tag, CancellationToken cancellationToken) =>
+        WaitAsync(project, tag, release => release["status"]!.GetValue<string>() == "canceled", cancellationToken);
+
+    /// <summary>Asks for something to be done that needs no body.</summary>
+    public async Task PostAsync(string path, CancellationToken cancellationToken)
+    {
+        using var response = await _http.PostAsync(path, null, cancellationToken);
+        response.EnsureSuccessStatusCode();
+    }
+
     public Task<string> GetAsync(string path, CancellationToken cancellationToken) => _http.GetStringAsync(path, cancellationToken);
 
     /// <summary>Follows a log by server-sent events; the answer begins at once and ends with the release.</summary>

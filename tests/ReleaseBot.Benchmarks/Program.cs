@@ -26,6 +26,7 @@ BenchPart[] parts =
     new PublishPart(),
     new IntakePart(),
     new OverheadsPart(),
+    new CancelPart(),
     new HistoryPart(),
     new ContextPart(),
     new LogPart(),

@@ -7,7 +7,7 @@ namespace ReleaseBot.Benchmarks.Overheads;
 
 /// <param name="Api">Where hooks go and releases are looked up.</param>
 /// <param name="Commit">What every tag points to: the image is built once, and from the cache from then on.</param>
-internal sealed record OverheadSetup(string Name, BotProgram Api, StandInProject Project, string Commit);
+internal sealed record OverheadSetup(string Name, BotProgram Api, DockerDaemon Engine, StandInProject Project, string Commit);
 
 /// <summary>A GitLab and a registry for all; each set-up has an engine, a database and a project of its own. PostgreSQL syncs each commit.</summary>
 internal sealed class OverheadWorld : IAsyncDisposable
@@ -43,10 +43,26 @@ internal sealed class OverheadWorld : IAsyncDisposable
     public async Task<ReleaseTimes> ReleaseAsync(OverheadSetup setup, CancellationToken cancellationToken)
     {
         var version = string.Create(CultureInfo.InvariantCulture, $"v1.0.{++_versions}");
-        await _site.GitLab.UpdateRefAsync(setup.Project, $"refs/tags/{version}", setup.Commit, "jdoe", cancellationToken);
+        await TagAsync(setup.Project, version, setup.Commit, cancellationToken);
         var release = await setup.Api.WaitForPublishedAsync(setup.Project.Path, version, cancellationToken);
         var hook = _site.GitLab.Deliveries.Last(delivery => delivery.Ref == $"refs/tags/{version}" && delivery.Project == setup.Project.Path);
         return ReleaseTimes.Of(release, hook.SentAt);
+    }
+
+    public Task TagAsync(StandInProject project, string version, string commit, CancellationToken cancellationToken) =>
+        _site.GitLab.UpdateRefAsync(project, $"refs/tags/{version}", commit, "jdoe", cancellationToken);
+
+    /// <summary>Another project of a set-up, whose build does not end by itself.</summary>
+    public async Task<(StandInProject Project, string Commit)> AddEndlessAsync(OverheadSetup setup, CancellationToken cancellationToken)
+    {
+        var project = await _site.AddProjectAsync($"{setup.Project.Path}-endless", cancellationToken);
+        using var clone = await StandInRepository.CreateAsync(_site.GitLab, project, cancellationToken);
+        File.Copy("/bin/busybox", Path.Combine(clone.Directory, "busybox"));
+        var dockerfile = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"sleep\", \"3600\"]\n";
+        var commit = await clone.CommitAsync(new Dictionary<string, string?> { ["Dockerfile"] = dockerfile }, "The beginning", cancellationToken);
+        await clone.PushAsync(cancellationToken, "main");
+        _site.SendHooksTo(setup.Api, project.Path);
+        return (project, commit);
     }
 
     public ValueTask DisposeAsync() => _site.DisposeAsync();
@@ -55,7 +71,7 @@ internal sealed class OverheadWorld : IAsyncDisposable
     {
         var engine = _site.Own(await DockerDaemon.StartAsync(new DockerDaemonOptions()));
         var bot = _site.Own(await BotProgram.StartAsync(_program, Settings(engine), _site.Secrets(), cancellationToken));
-        await AddAsync("in-memory bus, SQLite", "bench/embedded", bot, cancellationToken);
+        await AddAsync("in-memory bus, SQLite", "bench/embedded", bot, engine, cancellationToken);
     }
 
     private async Task AddPlatformAsync(CancellationToken cancellationToken)
@@ -67,15 +83,15 @@ internal sealed class OverheadWorld : IAsyncDisposable
         await BotProgram.MigrateAsync(_program, OnPostgres(engine, database, rabbitMq), cancellationToken);
         var web = _site.Own(await BotProgram.StartAsync(_program, OnPostgres(engine, database, rabbitMq), _site.Secrets(), cancellationToken, roles: "web"));
         _site.Own(await BotProgram.StartAsync(_program, OnPostgres(engine, database, rabbitMq), _site.Secrets(), cancellationToken, roles: "worker"));
-        await AddAsync("RabbitMQ, PostgreSQL", "bench/platform", web, cancellationToken);
+        await AddAsync("RabbitMQ, PostgreSQL", "bench/platform", web, engine, cancellationToken);
     }
 
-    private async Task AddAsync(string name, string path, BotProgram api, CancellationToken cancellationToken)
+    private async Task AddAsync(string name, string path, BotProgram api, DockerDaemon engine, CancellationToken cancellationToken)
     {
         var (project, commit) = await _site.AddProjectAsync(
             path, new Dictionary<string, string?> { ["Dockerfile"] = "FROM scratch\nCOPY greeting /greeting\n", ["greeting"] = "hello\n" }, cancellationToken);
         _site.SendHooksTo(api, path);
-        _setups.Add(new OverheadSetup(name, api, project, commit));
+        _setups.Add(new OverheadSetup(name, api, engine, project, commit));
     }
 
     private JsonObject OnPostgres(DockerDaemon engine, string database, RabbitMqServer rabbitMq)

@@ -10,8 +10,10 @@ internal sealed class ScriptRun : IDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rb-bench-job-");
     private readonly Dictionary<string, string> _environment;
 
-    public ScriptRun(DockerDaemon engine, IReadOnlyDictionary<string, string> environment) =>
-        _environment = new(environment)
+    /// <param name="environment">Beside what names the engine, or in its place.</param>
+    public ScriptRun(DockerDaemon engine, IReadOnlyDictionary<string, string> environment)
+    {
+        _environment = new()
         {
             ["DOCKER_HOST"] = engine.Endpoint.ToString(),
             ["DOCKER_CONFIG"] = Path.Combine(_folder.FullName, ".docker"),
@@ -21,6 +23,11 @@ internal sealed class ScriptRun : IDisposable
             ["DOCKER_BUILDKIT"] = "1",
             ["GIT_TERMINAL_PROMPT"] = "0",
         };
+        foreach (var (name, value) in environment)
+        {
+            _environment[name] = value;
+        }
+    }
 
     public string Folder => _folder.FullName;
 
