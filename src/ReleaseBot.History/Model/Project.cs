@@ -58,4 +58,7 @@ public sealed class WorkerHeartbeat
 
     /// <summary>Since when it takes no more releases, by an operator's wish; null: it does.</summary>
     public DateTimeOffset? PausedAt { get; set; }
+
+    /// <summary>Since when its engine's disk has too little room for a build, though its cache was emptied; null: it has room, or can't be seen.</summary>
+    public DateTimeOffset? FullSince { get; set; }
 }

@@ -51,12 +51,25 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
            AND (p.last_engine IS NULL OR p.last_engine NOT IN (<idle>) OR (r.queued_at < {3} AND r.not_before < {3}))
         """;
 
-    // What is built and in no registry yet is built again nowhere else, and what an engine made room for is built there, while a worker of that
-    // engine lives. Asked for as a value: PostgreSQL may read a whole table for an EXISTS that stands beside an OR.
+    // What an engine made room for is built there, while a worker of that engine lives and the room is still there.
+    private const string NoRoomMadeElsewhere =
+        """
+
+           AND (r.room_engine IS NULL OR r.room_engine NOT IN (<roomy>))
+        """;
+
+    // Whose engine is full leaves what is to be built, or built again, to those that have room, or it would take one release after the other and build none.
+    private const string BuiltAlready =
+        """
+
+           AND (r.digest IS NOT NULL
+             OR COALESCE((SELECT b.engine FROM release_builds b WHERE b.release_id = r.id AND b.image_id = r.image_id), '') <> '')
+        """;
+
+    // What is built and in no registry yet is built again nowhere else, while a worker of the engine that has it lives. Asked for as a value: PostgreSQL may read a whole table for an EXISTS that stands beside an OR.
     private const string NotBoundElsewhere =
         """
 
-           AND (r.room_engine IS NULL OR r.room_engine NOT IN (<elsewhere>))
            AND (r.image_id IS NULL OR r.digest IS NOT NULL
              OR COALESCE((SELECT b.engine FROM release_builds b WHERE b.release_id = r.id AND b.image_id = r.image_id), '') NOT IN (<elsewhere>))
         """;
@@ -100,7 +113,8 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
         database.WriteAsync<ClaimedRun?>(
             async (context, token) =>
             {
-                if (await context.WorkerHeartbeats.AnyAsync(worker => worker.Name == owner && worker.PausedAt != null, token))
+                var own = await context.WorkerHeartbeats.SingleOrDefaultAsync(worker => worker.Name == owner, token);
+                if (own is { PausedAt: not null })
                 {
                     // It may not have heard of it yet: one that comes back under its name claims before it has shown itself.
                     return null;
@@ -110,7 +124,7 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
                 HashSet<string> lines = new(StringComparer.Ordinal);
                 for (var look = 0; look < Looks; look++)
                 {
-                    var ready = await ReadyAsync(context, owner, engine, now, lines, token);
+                    var ready = await ReadyAsync(context, owner, engine, own is { FullSince: not null }, now, lines, token);
                     foreach (var id in ready)
                     {
                         if (await TryTakeAsync(context, id, owner, engine, lease, now, lines, token) is { } run)
@@ -215,12 +229,12 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
 
     /// <param name="lines">Repositories for which an older release waits that can't run now: whoever stands in one of these lines is left out, not to hide the others.</param>
     private async Task<List<Guid>> ReadyAsync(
-        HistoryContext context, string owner, string? engine, DateTimeOffset now, IReadOnlyCollection<string> lines, CancellationToken cancellationToken)
+        HistoryContext context, string owner, string? engine, bool isFull, DateTimeOffset now, IReadOnlyCollection<string> lines, CancellationToken cancellationToken)
     {
         var alive = now - Alive;
         var others = await context.WorkerHeartbeats
             .Where(worker => worker.Name != owner && worker.Engine != null && worker.Engine != engine && worker.SeenAt >= alive && worker.PausedAt == null)
-            .Select(worker => new { Engine = worker.Engine!, IsIdle = worker.Running < worker.Slots }).ToListAsync(cancellationToken);
+            .Select(worker => new { Engine = worker.Engine!, IsIdle = worker.Running < worker.Slots, HasRoom = worker.FullSince == null }).ToListAsync(cancellationToken);
         if (engine is null && others.Count > 0)
         {
             // Who has no engine leaves everything to those that have one, or it would take one release after the other and build none.
@@ -236,12 +250,23 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
 
         values = [.. values, (now - Reserved).ForSql(database), LayersWorth.ForSql(database), TimeSpan.Zero.ForSql(database)];
         var elsewhere = others.Select(worker => worker.Engine).Distinct().ToList();
-        var idle = others.Where(worker => worker.IsIdle).Select(worker => worker.Engine).Distinct().ToList();
-        var behind = ArrivalOrder.LeavingOut(lines, values.Length + elsewhere.Count + idle.Count);
-        var sql = (Ready + (idle.Count > 0 ? NotReservedElsewhere : "") + NotBoundElsewhere + behind + InTurnByLayers)
+        var roomy = others.Where(worker => worker.HasRoom).Select(worker => worker.Engine).Distinct().ToList();
+        var idle = others.Where(worker => worker is { IsIdle: true, HasRoom: true }).Select(worker => worker.Engine).Distinct().ToList();
+        string[] conditions =
+        [
+            Ready,
+            idle.Count > 0 ? NotReservedElsewhere : "",
+            roomy.Count > 0 ? NoRoomMadeElsewhere : "",
+            roomy.Count > 0 && isFull ? BuiltAlready : "",
+            NotBoundElsewhere,
+            ArrivalOrder.LeavingOut(lines, values.Length + elsewhere.Count + roomy.Count + idle.Count),
+            InTurnByLayers,
+        ];
+        var sql = string.Concat(conditions)
             .Replace("<elsewhere>", SqlValues.Holes(values.Length, elsewhere), StringComparison.Ordinal)
-            .Replace("<idle>", SqlValues.Holes(values.Length + elsewhere.Count, idle), StringComparison.Ordinal);
-        return await context.Database.SqlQueryRaw<Guid>(sql, [.. values, .. elsewhere, .. idle, .. lines]).ToListAsync(cancellationToken);
+            .Replace("<roomy>", SqlValues.Holes(values.Length + elsewhere.Count, roomy), StringComparison.Ordinal)
+            .Replace("<idle>", SqlValues.Holes(values.Length + elsewhere.Count + roomy.Count, idle), StringComparison.Ordinal);
+        return await context.Database.SqlQueryRaw<Guid>(sql, [.. values, .. elsewhere, .. roomy, .. idle, .. lines]).ToListAsync(cancellationToken);
     }
 
     /// <summary>Takes one release with all its repositories, or nothing at all.</summary>

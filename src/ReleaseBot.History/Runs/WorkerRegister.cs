@@ -5,7 +5,8 @@ namespace ReleaseBot.History;
 /// <summary>What a worker shows of itself.</summary>
 /// <param name="Name">E.g. <c>build-3/4711</c>.</param>
 /// <param name="Engine">The id that its engine gives itself; null where it is not known.</param>
-public sealed record WorkerState(string Name, string? Engine, DateTimeOffset StartedAt, int Slots, int Running);
+/// <param name="IsFull">The engine's disk has no room for a build, though its cache was emptied.</param>
+public sealed record WorkerState(string Name, string? Engine, DateTimeOffset StartedAt, int Slots, int Running, bool IsFull = false);
 
 /// <summary>The workers there are, by what they say themselves every few seconds. Nothing that has to be right is decided by it: leases are.</summary>
 public sealed class WorkerRegister(HistoryDatabase database)
@@ -28,6 +29,14 @@ public sealed class WorkerRegister(HistoryDatabase database)
                 }
 
                 (row.Engine, row.StartedAt, row.SeenAt, row.Slots, row.Running) = (state.Engine, state.StartedAt, now, state.Slots, state.Running);
+                if (state.IsFull && row.FullSince is null && state.Engine is { } engine)
+                {
+                    // With its cache it lost the layers for which projects were sent there.
+                    await context.Projects.Where(project => project.LastEngine == engine)
+                        .ExecuteUpdateAsync(project => project.SetProperty(p => p.LastEngine, (string?)null), token);
+                }
+
+                row.FullSince = state.IsFull ? row.FullSince ?? now : null;
                 await context.SaveChangesAsync(token);
                 return row.PausedAt is not null;
             },

@@ -19,7 +19,8 @@ internal sealed record WorkerJson(
     string Name,
     [property: Description("The id that its Docker engine gives itself; workers of one engine share layers.")] string? Engine,
     DateTimeOffset StartedAt, DateTimeOffset SeenAt, bool IsAlive, int Slots, int Running,
-    [property: Description("Since when it takes no more releases, by an operator's wish.")] DateTimeOffset? PausedAt);
+    [property: Description("Since when it takes no more releases, by an operator's wish.")] DateTimeOffset? PausedAt,
+    [property: Description("Since when its engine's disk has no room for a build, though the build cache was emptied.")] DateTimeOffset? EngineFullSince);
 
 internal sealed record QueueJson(DateTimeOffset At, IReadOnlyList<QueuedReleaseJson> Waiting, IReadOnlyList<QueuedReleaseJson> Running, IReadOnlyList<WorkerJson> Workers);
 
@@ -62,7 +63,8 @@ internal static class QueueEndpoints
         }
 
         return new QueueJson(snapshot.At, waiting, running, [.. snapshot.Workers.Select(worker => new WorkerJson(
-            worker.Name, worker.Engine, worker.StartedAt, worker.SeenAt, IsAlive(worker, snapshot.At), worker.Slots, worker.Running, worker.PausedAt))]);
+            worker.Name, worker.Engine, worker.StartedAt, worker.SeenAt, IsAlive(worker, snapshot.At), worker.Slots, worker.Running, worker.PausedAt,
+            worker.FullSince))]);
     }
 
     internal static string WaitsFor(Release release, QueueSnapshot snapshot)
@@ -104,12 +106,13 @@ internal static class QueueEndpoints
             return "a Docker engine: no worker reaches its own";
         }
 
-        if (BoundTo(release, snapshot) is var (engine, why) && alive.FindAll(worker => worker.PausedAt is null && worker.Engine == engine) is { Count: > 0 } own)
+        if (BoundTo(release, snapshot) is var (engine, why)
+            && alive.FindAll(worker => worker.PausedAt is null && worker.Engine == engine && HasRoom(worker, release)) is { Count: > 0 } own)
         {
             return $"a free slot of {string.Join(" or ", own.Select(worker => worker.Name))}, whose engine {why}";
         }
 
-        return release.LeaseUntil is null ? FreeSlot(alive) : $"another worker to take it over: {release.Owner} was last heard of before {release.LeaseUntil:u}";
+        return release.LeaseUntil is null ? FreeSlot(release, alive) : $"another worker to take it over: {release.Owner} was last heard of before {release.LeaseUntil:u}";
     }
 
     /// <summary>The engine whose workers alone may take it, as long as one of them is there.</summary>
@@ -118,12 +121,20 @@ internal static class QueueEndpoints
         : snapshot.BuiltAt.TryGetValue(release.Id, out var engine) ? (engine, "alone has its image so far")
         : null;
 
-    private static string FreeSlot(List<WorkerHeartbeat> alive)
+    private static string FreeSlot(Release release, List<WorkerHeartbeat> alive)
     {
         var able = alive.FindAll(worker => worker.PausedAt is null && worker.Engine is not null);
+        if (able.Exists(worker => HasRoom(worker, release)))
+        {
+            able.RemoveAll(worker => !HasRoom(worker, release));
+        }
+
         var slots = able.Sum(worker => worker.Slots);
         return able.Sum(worker => worker.Running) < slots ? "a worker's free slot" : $"a worker's free slot: {(slots == 1 ? "the only one is" : $"all {slots} are")} taken";
     }
+
+    /// <summary>What is built already needs none.</summary>
+    private static bool HasRoom(WorkerHeartbeat worker, Release release) => worker.FullSince is null || release.ImageId is not null;
 
     /// <summary>The first of the release's repositories in which such another stands, with that one.</summary>
     private static (string Repository, Guid Release)? OtherIn(IReadOnlyDictionary<string, Guid> byRepository, Release release, Func<Guid, bool> isOther)

@@ -68,6 +68,7 @@ internal static class DeliveryPages
     {
         { IsAlive: false } => "gone",
         { PausedAt: not null } => "paused",
+        { EngineFullSince: not null } => "engine-full",
         _ => "alive",
     };
 

@@ -8,7 +8,8 @@ namespace ReleaseBot.Worker;
 
 /// <summary>Shows this worker to the others every few seconds and whenever a slot fills or empties, and learns whether an operator has paused it.</summary>
 internal sealed partial class WorkerPresence(
-    WorkerRegister register, WorkerIdentity identity, WorkerWakeUps wakeUps, DockerEngine engine, EngineSettings settings, TimeProvider time, ILogger<WorkerPresence> logger)
+    WorkerRegister register, WorkerIdentity identity, WorkerWakeUps wakeUps, DockerEngine engine, EngineRoom room, EngineSettings settings, TimeProvider time,
+    ILogger<WorkerPresence> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
@@ -22,9 +23,21 @@ internal sealed partial class WorkerPresence(
     private int _running;
     private volatile string? _engine;
     private volatile bool _isPaused;
+    private volatile bool _isShownFull;
+    private string? _shown;
+    private bool _wasMissed;
 
     /// <summary>True while no release may be claimed.</summary>
     public bool IsPaused => _isPaused;
+
+    /// <summary>Before a claim: that the engine is full has to be on record, since the claim goes by it.</summary>
+    public async Task ShowFullAsync(CancellationToken cancellationToken)
+    {
+        if (room.IsFull && !_isShownFull)
+        {
+            await ShowAsync(cancellationToken);
+        }
+    }
 
     /// <summary>Counts a slot as busy until it is disposed of.</summary>
     public IDisposable Busy()
@@ -85,9 +98,19 @@ internal sealed partial class WorkerPresence(
         try
         {
             var found = await FindEngineAsync(cancellationToken);
-            var wasPaused = _isPaused;
+            if (found is not null)
+            {
+                await room.LookAgainAsync(cancellationToken);
+            }
+
+            // One answer that comes late is no engine that is away: what is built there would be built again elsewhere.
+            _shown = found ?? (_wasMissed ? null : _shown);
+            _wasMissed = found is null;
+
+            var (wasPaused, isFull) = (_isPaused, room.IsFull);
             _isPaused = await register.ShowAsync(
-                new WorkerState(identity.Name, found, _startedAt, settings.Concurrency, Volatile.Read(ref _running)), cancellationToken);
+                new WorkerState(identity.Name, _shown, _startedAt, settings.Concurrency, Volatile.Read(ref _running), isFull), cancellationToken);
+            _isShownFull = isFull;
             if (_isPaused != wasPaused)
             {
                 Log.Paused(logger, _isPaused ? "paused" : "no longer paused");

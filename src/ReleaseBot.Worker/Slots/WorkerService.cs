@@ -67,8 +67,11 @@ internal sealed partial class WorkerService(
         }
     }
 
-    private async Task<ClaimedRun?> ClaimAsync(CancellationToken cancellationToken) =>
-        await queue.ClaimAsync(identity.Name, await presence.FindEngineAsync(cancellationToken), RunLease.Length, cancellationToken);
+    private async Task<ClaimedRun?> ClaimAsync(CancellationToken cancellationToken)
+    {
+        await presence.ShowFullAsync(cancellationToken);
+        return await queue.ClaimAsync(identity.Name, await presence.FindEngineAsync(cancellationToken), RunLease.Length, cancellationToken);
+    }
 
     private static partial class Log
     {

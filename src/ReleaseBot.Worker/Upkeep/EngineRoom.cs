@@ -13,6 +13,28 @@ namespace ReleaseBot.Worker;
 /// </summary>
 internal sealed partial class EngineRoom(DockerEngine engine, EngineUpkeep upkeep, EngineSettings settings, ILogger<EngineRoom> logger)
 {
+    private volatile bool _isFull;
+
+    /// <summary>True from a build that found no room, not even in an emptied cache, until <see cref="LookAgainAsync"/> finds some.</summary>
+    public bool IsFull => _isFull;
+
+    /// <summary>Whether a full engine has room again. Costs nothing where it was not full.</summary>
+    public async Task LookAgainAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (_isFull && await MissingAsync(cancellationToken) is null)
+            {
+                _isFull = false;
+                Log.RoomAgain(logger);
+            }
+        }
+        catch (EngineException)
+        {
+            // It stays full until it says otherwise.
+        }
+    }
+
     /// <summary>Before a build.</summary>
     /// <returns>Null where there is room, or the disk can't be seen from here.</returns>
     public async Task<StageResult.Wait?> FindLackAsync(RunLog log, CancellationToken cancellationToken)
@@ -21,14 +43,17 @@ internal sealed partial class EngineRoom(DockerEngine engine, EngineUpkeep upkee
         {
             if (await MissingAsync(cancellationToken) is not { } before)
             {
+                _isFull = false;
                 return null;
             }
 
             Log.TooLittle(logger, before);
             log.Say($"{before} Emptying the build cache.");
-            await upkeep.MakeRoomAsync(cancellationToken);
-            return await MissingAsync(cancellationToken) is { } after
-                ? new StageResult.Wait(new Reason(ReasonCode.EngineFull, $"{after} Its build cache is empty already."), null)
+            await MakeRoomAsync(log, cancellationToken);
+            var missing = await MissingAsync(cancellationToken);
+            _isFull = missing is not null;
+            return missing is { } after
+                ? new StageResult.Wait(new Reason(ReasonCode.EngineFull, $"{after} Its build cache was emptied already."), null)
                 : null;
         }
         catch (EngineUnavailableException exception)
@@ -47,21 +72,25 @@ internal sealed partial class EngineRoom(DockerEngine engine, EngineUpkeep upkee
         }
 
         run.Log.Say($"{exception.Message}: emptying the build cache, then trying once more");
-        try
-        {
-            await upkeep.MakeRoomAsync(cancellationToken);
-        }
-        catch (EngineException fault)
-        {
-            run.Log.Say($"the build cache could not be emptied: {fault.Message}");
-        }
-
+        await MakeRoomAsync(run.Log, cancellationToken);
         return new StageResult.Wait(new Reason(ReasonCode.EngineFull, exception.Message), TimeSpan.Zero) { ComesBack = true };
     }
 
     /// <summary>Whether this engine's cache was emptied for the release after an earlier try. One that does not tell its id is taken to be the same.</summary>
     internal static bool HasMadeRoomFor(ClaimedRun claimed) =>
         claimed.Release.ReasonCode == ReasonCode.EngineFull && claimed.Release.RoomEngine == claimed.Engine;
+
+    private async Task MakeRoomAsync(RunLog log, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await upkeep.MakeRoomAsync(cancellationToken);
+        }
+        catch (EngineException fault)
+        {
+            log.Say($"the build cache could not be emptied: {fault.Message}");
+        }
+    }
 
     /// <returns>A sentence that says what is free; null where that is enough.</returns>
     private async Task<string?> MissingAsync(CancellationToken cancellationToken) =>
@@ -77,5 +106,8 @@ internal sealed partial class EngineRoom(DockerEngine engine, EngineUpkeep upkee
 
         [LoggerMessage(EventId = 2, Level = LogLevel.Warning, Message = "The engine's disk was full in a build: {Message}")]
         public static partial void Full(ILogger logger, string message);
+
+        [LoggerMessage(EventId = 3, Level = LogLevel.Information, Message = "The engine's disk has room for builds again.")]
+        public static partial void RoomAgain(ILogger logger);
     }
 }

@@ -158,6 +158,51 @@ public abstract class WorkerTests(IDatabases databases) : HistoryTest(databases)
         (await ReadAsync(id)).RoomEngine.ShouldBeNull();
     }
 
+    [Fact]
+    public async Task A_Worker_Whose_Engine_Is_Full_Leaves_Builds_To_Those_With_Room()
+    {
+        await History.Workers.ShowAsync(State("full", "engine-1"), Token);
+        await History.Workers.ShowAsync(State("roomy", "engine-2", running: 2), Token);
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var built = (await History.Runs.ClaimAsync("full", "engine-1", History.Lease, Token)).ShouldNotBeNull();
+        await History.Ledger.RecordBuiltAsync(built, "sha256:built", Token);
+        await ParkAsync(built);
+        var id = await QueueTagAsync(8, "v1.0.0", 2);
+        await MarkAsync(7, "engine-1");
+        await MarkAsync(8, "engine-1");
+
+        await History.Workers.ShowAsync(State("full", "engine-1") with { IsFull = true }, Token);
+
+        (await History.RowsAsync<Project>()).ShouldAllBe(project => project.LastEngine == null, "with the cache it lost their layers");
+        (await History.Runs.ClaimAsync("full", "engine-1", History.Lease, Token)).ShouldNotBeNull().Release.Id.ShouldBe(built.Release.Id, "a push needs no room");
+        (await History.Runs.ClaimAsync("full", "engine-1", History.Lease, Token)).ShouldBeNull("however busy the other is");
+
+        // Where all are full, somebody has to say so of the release.
+        await History.Workers.ShowAsync(State("roomy", "engine-2") with { IsFull = true }, Token);
+        var run = (await History.Runs.ClaimAsync("full", "engine-1", History.Lease, Token)).ShouldNotBeNull();
+        run.Release.Id.ShouldBe(id);
+        await PutOffAsync(run, "engine-1");
+        await History.Workers.ShowAsync(State("roomy", "engine-2"), Token);
+
+        (await History.Runs.ClaimAsync("roomy", "engine-2", History.Lease, Token)).ShouldNotBeNull("the room that was made is gone").Release.Id.ShouldBe(id);
+    }
+
+    [Fact]
+    public async Task A_Release_Is_Not_Kept_For_An_Engine_That_Has_Its_Image_No_More()
+    {
+        await History.Workers.ShowAsync(State("builder", "engine-1"), Token);
+        await History.Workers.ShowAsync(State("other", "engine-2", running: 2), Token);
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var run = (await History.Runs.ClaimAsync("builder", "engine-1", History.Lease, Token)).ShouldNotBeNull();
+        await History.Ledger.RecordBuiltAsync(run, "sha256:built", Token);
+        await History.Ledger.RecordImageGoneAsync(run, Token);
+        await PutOffAsync(run, null);
+        await History.Workers.ShowAsync(State("builder", "engine-1") with { IsFull = true }, Token);
+
+        (await History.Runs.ClaimAsync("builder", "engine-1", History.Lease, Token)).ShouldBeNull("it has to be built again, which needs room");
+        (await History.Runs.ClaimAsync("other", "engine-2", History.Lease, Token)).ShouldNotBeNull().Release.ImageId.ShouldBe("sha256:built", "a registry may hold it yet");
+    }
+
     private async Task PublishedByAsync(string engine)
     {
         await QueueTagAsync(7, "v1.0.0", 1);
@@ -196,7 +241,6 @@ public sealed class WorkersOnPostgres(PostgresServer server) : WorkerTests(new P
         await WaitAsync(queued);
 
         var id = await QueueTagAsync(7, "v1.0.0", 1);
-        (await History.Dispatch.ClaimAsync(10, History.Lease, Token)).ShouldBe([id]);
         await WaitAsync(queued);
         var run = await ClaimRunAsync();
         await History.Logs.AppendAsync(run.Release.Id, run.Fence, "hello\n"u8.ToArray(), Token);
