@@ -8,31 +8,47 @@ using ReleaseBot.Core;
 namespace ReleaseBot.History;
 
 /// <summary>
-/// Tells the processes that share a PostgreSQL of what was committed, by <c>NOTIFY</c>: one a piece of a log and one a batch of queued
-/// releases, never one a hook, since a NOTIFY has commits wait for each other (PostgreSQL, async.c: the queue's lock is held until the commit).
-/// Whoever misses one finds out by looking, a little later.
+/// Tells the processes that share a PostgreSQL of what was committed, by <c>NOTIFY</c>: one a piece of a log and one a queued release, never
+/// one a hook, since a NOTIFY has commits wait for each other (PostgreSQL, async.c: the queue's lock is held until the commit). On SQLite there is
+/// one process, which is told after the commit. Whoever misses one finds out by looking, a little later.
 /// </summary>
 public sealed partial class HistorySignals(StorageSettings storage, TimeProvider time, ILogger<HistorySignals> logger) : BackgroundService
 {
     private const string LogChannel = "releasebot_log";
     private const string QueueChannel = "releasebot_queue";
+    private const string WishChannel = "releasebot_wish";
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(15);
 
     /// <summary>A piece of this release's log is on disk.</summary>
     public event Action<Guid>? LogAppended;
 
-    /// <summary>Releases were queued, or a tag's wish was handed back.</summary>
+    /// <summary>A release was queued or handed back.</summary>
     public event Action? Queued;
+
+    /// <summary>A tag's wish was handed back.</summary>
+    public event Action? WishHandedBack;
 
     /// <summary>Within the transaction of a piece of a log.</summary>
     internal Task SendLogAppendedAsync(HistoryContext context, Guid releaseId, CancellationToken cancellationToken) =>
         SendAsync(context, LogChannel, releaseId.ToString("N", CultureInfo.InvariantCulture), cancellationToken);
 
-    /// <summary>Within the transaction that dispatches a batch of releases, or hands a wish back.</summary>
+    /// <summary>Within the transaction that queues a release or hands one back.</summary>
     internal Task SendQueuedAsync(HistoryContext context, CancellationToken cancellationToken) => SendAsync(context, QueueChannel, "", cancellationToken);
 
-    /// <summary>In this process, after the commit; on SQLite there is no other.</summary>
+    /// <summary>Within the transaction that hands a wish back.</summary>
+    internal Task SendWishHandedBackAsync(HistoryContext context, CancellationToken cancellationToken) => SendAsync(context, WishChannel, "", cancellationToken);
+
+    /// <summary>After the commit, in this process alone where that is the only one.</summary>
+    internal void RaiseQueued()
+    {
+        if (storage.Provider == StorageProvider.Sqlite)
+        {
+            Queued?.Invoke();
+        }
+    }
+
+    /// <summary>The same of <see cref="LogAppended"/>.</summary>
     internal void RaiseLogAppended(Guid releaseId)
     {
         if (storage.Provider == StorageProvider.Sqlite)
@@ -75,7 +91,7 @@ public sealed partial class HistorySignals(StorageSettings storage, TimeProvider
         await using var connection = new NpgsqlConnection(settings.ConnectionString);
         connection.Notification += (_, notification) => Take(notification);
         await connection.OpenAsync(cancellationToken);
-        await using (var listen = new NpgsqlCommand($"LISTEN {LogChannel}; LISTEN {QueueChannel}", connection))
+        await using (var listen = new NpgsqlCommand($"LISTEN {LogChannel}; LISTEN {QueueChannel}; LISTEN {WishChannel}", connection))
         {
             await listen.ExecuteNonQueryAsync(cancellationToken);
         }
@@ -83,6 +99,7 @@ public sealed partial class HistorySignals(StorageSettings storage, TimeProvider
         heard();
         // What came while nobody listened: those who wait look once.
         Queued?.Invoke();
+        WishHandedBack?.Invoke();
         while (true)
         {
             await connection.WaitAsync(cancellationToken);
@@ -94,6 +111,10 @@ public sealed partial class HistorySignals(StorageSettings storage, TimeProvider
         if (notification.Channel == QueueChannel)
         {
             Queued?.Invoke();
+        }
+        else if (notification.Channel == WishChannel)
+        {
+            WishHandedBack?.Invoke();
         }
         else if (Guid.TryParseExact(notification.Payload, "N", out var releaseId))
         {

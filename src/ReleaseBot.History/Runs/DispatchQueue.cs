@@ -6,7 +6,7 @@ namespace ReleaseBot.History;
 /// Queued releases of which no worker has been told yet. They are held under a short lease while the message is sent and never by a row lock,
 /// which would hide them from the workers that claim.
 /// </summary>
-public sealed class DispatchQueue(HistoryDatabase database, HistorySignals signals)
+public sealed class DispatchQueue(HistoryDatabase database)
 {
     private const string DueSql =
         """
@@ -23,11 +23,6 @@ public sealed class DispatchQueue(HistoryDatabase database, HistorySignals signa
                 var claim = database.Claiming(DueSql, "releases");
                 var rows = await context.Releases.FromSqlRaw(claim, now.ForSql(database), limit).AsTracking().ToListAsync(token);
                 rows.ForEach(row => row.DispatchLeaseUntil = now + lease);
-                if (rows.Count > 0)
-                {
-                    await signals.SendQueuedAsync(context, token);
-                }
-
                 await context.SaveChangesAsync(token);
                 return rows.ConvertAll(row => row.Id);
             },
