@@ -45,6 +45,9 @@ public sealed class SecretMask
         return text;
     }
 
+    /// <summary>The same of a reason, whose sentence quotes what a builder, a registry or GitLab said.</summary>
+    public Reason Apply(Reason reason) => reason with { Message = Apply(reason.Message) };
+
     /// <summary>What is too short to be masked wherever it stands, and follows on this line where the line is part of a secret.</summary>
     internal IEnumerable<string> RestsAfter(string line) =>
         _rests.Where(rest => line.Contains(rest.Before, StringComparison.Ordinal)).Select(rest => rest.Tail);

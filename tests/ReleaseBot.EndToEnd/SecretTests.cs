@@ -28,18 +28,25 @@ public sealed class SecretTests(ServiceParts parts)
         await shop.PushTagAsync("unprotected");
         await shop.WaitForEndAsync("unprotected");
         await shop.WaitUntilToldAsync("v1.0.0");
+        // The builder's words for a step that fails have the step's command in them.
+        await ReleaseScenario.CommitAsync(shop.Clone, new() { ["Dockerfile"] = Dockerfiles.Plain + $"\nRUN [\"/bin/busybox\", \"sh\", \"-c\", \"echo {BuildSecret}; exit 3\"]\n" });
+        await shop.PushTagAsync("v1.1.0");
+        var failed = await shop.WaitForEndAsync("v1.1.0");
+        failed.Reason.ShouldNotBeNull().Message.ShouldContain("echo ***; exit 3");
+        await shop.WaitUntilToldAsync("v1.1.0");
         var log = await shop.Api.LogAsync(release.Id);
         var places = new Dictionary<string, string>
         {
             ["the release's log"] = log,
             ["the releases"] = await shop.Api.TextAsync("api/v1/releases"),
             ["the release"] = await shop.Api.TextAsync($"api/v1/releases/{release.Id}"),
+            ["the failed release's log"] = await shop.Api.LogAsync(failed.Id),
             ["the deliveries"] = await shop.Api.TextAsync("api/v1/deliveries"),
             ["the queue"] = await shop.Api.TextAsync("api/v1/queue"),
             ["the metrics"] = await shop.Api.TextAsync("metrics"),
-            ["the pages"] = await shop.Api.TextAsync("") + await shop.Api.TextAsync($"releases/{release.Id}"),
+            ["the pages"] = await shop.Api.TextAsync("") + await shop.Api.TextAsync($"releases/{release.Id}") + await shop.Api.TextAsync($"releases/{failed.Id}"),
             ["the image"] = await shop.SecondView.ConfigAsync(shop.Path, "v1.0.0"),
-            ["the chat"] = string.Concat(shop.Told("v1.0.0").Select(message => message.Body)),
+            ["the chat"] = string.Concat(shop.Told("v1.0.0").Concat(shop.Told("v1.1.0")).Select(message => message.Body)),
         };
         (await shop.Bot.StopAsync()).ShouldBe(0);
         places["the output"] = shop.Bot.Output;

@@ -21,7 +21,7 @@ public static class ApiHost
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Services
             .AddSingleton(TimeProvider.System).AddSingleton(settings).AddSingleton(settings.GitLab).AddSingleton(settings.GitLab.Webhook)
-            .AddSingleton(settings.Access).AddSingleton(settings.Storage).AddSingleton(settings.Retention)
+            .AddSingleton(settings.Access).AddSingleton(settings.Storage).AddSingleton(settings.Retention).AddSingleton(new SecretMask([]))
             .AddReleaseBotHistory().AddReleaseBotWeb();
         var app = builder.Build();
         app.UseReleaseBotWeb();

@@ -3,8 +3,8 @@ using ReleaseBot.Core;
 
 namespace ReleaseBot.History;
 
-/// <summary>What a run writes down as it goes. Every write carries the run's fence and is refused once another has taken over (<see cref="FencedOffException"/>).</summary>
-public sealed class RunLedger(HistoryDatabase database)
+/// <summary>What a run writes down as it goes, each reason without the secrets that a tool outside may have put into its words. Every write carries the run's fence and is refused once another has taken over (<see cref="FencedOffException"/>).</summary>
+public sealed class RunLedger(HistoryDatabase database, SecretMask mask)
 {
     /// <exception cref="CancelRequestedException">Nothing was begun.</exception>
     public Task StartStageAsync(ClaimedRun run, StageName stage, ReleaseStatus status, CancellationToken cancellationToken) =>
@@ -51,24 +51,36 @@ public sealed class RunLedger(HistoryDatabase database)
             },
             cancellationToken);
 
-    /// <summary>An image tag's end, or why it has none yet.</summary>
+    /// <summary>The engine that had what was built has it no more, so the release is not kept for it.</summary>
+    public Task RecordImageGoneAsync(ClaimedRun run, CancellationToken cancellationToken) =>
+        ChangeAsync(
+            run,
+            (context, release, _, token) => context.ReleaseBuilds
+                .Where(build => build.ReleaseId == release.Id && build.ImageId == release.ImageId && (build.Engine == run.Engine || run.Engine == null))
+                .ExecuteUpdateAsync(build => build.SetProperty(row => row.Engine, (string?)null), token),
+            cancellationToken);
+
+    /// <summary>Why an image has not been pushed yet, or that it need not be. What was pushed, <see cref="TagLedger"/> writes down with the move of its tag.</summary>
     public Task RecordImageAsync(ClaimedRun run, int ordinal, ImageStatus status, Digest? digest, Reason? reason, CancellationToken cancellationToken) =>
         ChangeAsync(
             run,
-            async (context, release, now, token) =>
-            {
-                var image = await context.ReleaseImages.AsTracking().SingleAsync(row => row.ReleaseId == release.Id && row.Ordinal == ordinal, token);
-                image.Status = status;
-                image.Digest = digest?.Value ?? image.Digest;
-                image.FinishedAt = status == ImageStatus.Pending ? null : now;
-                image.ReasonCode = reason?.Code;
-                image.ReasonMessage = reason?.Message;
-                if (status == ImageStatus.Pushed)
-                {
-                    release.Digest = digest?.Value;
-                }
-            },
+            (context, release, now, token) => WriteImageAsync(context, release, ordinal, status, digest, reason is null ? null : mask.Apply(reason), now, token),
             cancellationToken);
+
+    internal static async Task WriteImageAsync(
+        HistoryContext context, Release release, int ordinal, ImageStatus status, Digest? digest, Reason? reason, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var image = await context.ReleaseImages.AsTracking().SingleAsync(row => row.ReleaseId == release.Id && row.Ordinal == ordinal, cancellationToken);
+        image.Status = status;
+        image.Digest = digest?.Value ?? image.Digest;
+        image.FinishedAt = status == ImageStatus.Pending ? null : now;
+        image.ReasonCode = reason?.Code;
+        image.ReasonMessage = reason?.Message;
+        if (status == ImageStatus.Pushed)
+        {
+            release.Digest = digest?.Value;
+        }
+    }
 
     /// <summary>Lets go of the release until a time: a registry is away. It holds no slot and no repository meanwhile.</summary>
     public Task ParkAsync(ClaimedRun run, Reason reason, TimeSpan wait, CancellationToken cancellationToken) =>
@@ -77,7 +89,7 @@ public sealed class RunLedger(HistoryDatabase database)
             async (context, release, now, token) =>
             {
                 release.Status = ReleaseStatus.Pushing;
-                await LetGoAsync(context, release, reason, wait, now, token);
+                await LetGoAsync(context, release, mask.Apply(reason), wait, now, token);
             },
             cancellationToken);
 
@@ -91,7 +103,7 @@ public sealed class RunLedger(HistoryDatabase database)
                 await StageWrites.EndAllAsync(context, release, StageStatus.Failed, now, token);
                 release.Status = release.ImageId is null ? ReleaseStatus.Queued : ReleaseStatus.Pushing;
                 release.RoomEngine = roomEngine;
-                await LetGoAsync(context, release, reason, wait, now, token);
+                await LetGoAsync(context, release, mask.Apply(reason), wait, now, token);
             },
             cancellationToken);
 
@@ -129,10 +141,10 @@ public sealed class RunLedger(HistoryDatabase database)
                 await StageWrites.EndAllAsync(context, release, ended, now, token);
                 if (reason is not null && status is ReleaseStatus.Failed or ReleaseStatus.Rejected)
                 {
-                    await FailImagesAsync(context, release, reason!, images, now, token);
+                    await FailImagesAsync(context, release, mask.Apply(reason!), images, now, token);
                 }
 
-                await ReleaseEnding.ApplyAsync(context, release, status, reason, tellings, now, token);
+                await ReleaseEnding.ApplyAsync(context, release, status, reason is null ? null : mask.Apply(reason), tellings, now, token);
             },
             cancellationToken);
 
@@ -165,7 +177,8 @@ public sealed class RunLedger(HistoryDatabase database)
             .ToListAsync(cancellationToken);
         foreach (var image in pending)
         {
-            var own = failures?.FirstOrDefault(failure => failure.Ordinal == image.Ordinal)?.Reason ?? image.Reason;
+            var failure = failures?.FirstOrDefault(failure => failure.Ordinal == image.Ordinal);
+            var own = failure is null ? image.Reason : mask.Apply(failure.Reason);
             if ((own ?? (failures is null ? reason : null)) is { } why)
             {
                 image.Status = ImageStatus.Failed;
@@ -174,7 +187,7 @@ public sealed class RunLedger(HistoryDatabase database)
                 image.ReasonMessage = why.Message;
                 if (why.Code is ReasonCode.VersionExists or ReasonCode.TagTaken or ReasonCode.RepositoryTaken)
                 {
-                    context.TagMoves.Add(TagMove.Of(database.NewId(now), release, image, null, null, TagVerdict.Refused, why.Message, now));
+                    await TagConflicts.RecordAsync(database, context, release, image, failure?.Found, why, now, cancellationToken);
                 }
             }
         }
@@ -196,4 +209,5 @@ public sealed class RunLedger(HistoryDatabase database)
 
 /// <summary>Why one image of a release could not be published.</summary>
 /// <param name="Ordinal">Its place in the plan, from 0.</param>
-public sealed record ImageFailure(int Ordinal, Reason Reason);
+/// <param name="Found">What its registry was seen to hold under the name; null where that is empty or was not looked at.</param>
+public sealed record ImageFailure(int Ordinal, Reason Reason, Digest? Found = null);

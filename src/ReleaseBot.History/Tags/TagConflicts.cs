@@ -42,6 +42,20 @@ internal static class TagConflicts
             : reason;
     }
 
+    /// <summary>Writes down that a release may not have a tag, which stays where it is.</summary>
+    /// <param name="found">What the registry was seen to hold there; null: what we know to have put there.</param>
+    public static async Task RecordAsync(
+        HistoryDatabase database, HistoryContext context, Release release, ReleaseImage image, Digest? found, Reason reason, DateTimeOffset now,
+        CancellationToken cancellationToken)
+    {
+        if (found is null && (await TagLedger.OwnerAsync(context, image.Image, cancellationToken))?.Digest is { } known)
+        {
+            found = Digest.Parse(known);
+        }
+
+        context.TagMoves.Add(TagMove.Of(database.NewId(now), release, image, found, found, TagVerdict.Refused, reason.Message, now));
+    }
+
     /// <summary>A branch that comes back to a commit finds the tags of that commit published, by itself.</summary>
     private static Task<bool> IsOfCommitAsync(HistoryContext context, TagOwner owner, string? commit, CancellationToken cancellationToken) =>
         context.Releases.AnyAsync(release => release.Id == owner.ReleaseId && release.Commit == commit, cancellationToken);

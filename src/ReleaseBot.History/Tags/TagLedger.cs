@@ -164,7 +164,7 @@ public sealed class TagLedger(HistoryDatabase database)
             },
             cancellationToken);
 
-    /// <summary>Writes down that a tag was moved, kept or refused, and for a move whose it is now.</summary>
+    /// <summary>Writes down that a tag was moved, kept or refused; for a move also whose it is now, and that the image is pushed.</summary>
     public Task RecordMoveAsync(
         ClaimedRun run, ReleaseImage image, Digest? from, Digest? to, TagVerdict verdict, string reason, CancellationToken cancellationToken) =>
         RecordAsync(run, image, from, to, verdict, reason, isLocked: false, cancellationToken);
@@ -195,6 +195,7 @@ public sealed class TagLedger(HistoryDatabase database)
                 var verdict = isUnrecorded ? TagVerdict.Adopted : TagVerdict.Kept;
                 var reason = verdict == TagVerdict.Kept ? keep.Why : $"an attempt of this release that was killed had moved it; now {keep.Why}";
                 await WriteMoveAsync(context, release, image, current, current, verdict, reason, now, token);
+                await RunLedger.WriteImageAsync(context, release, image.Ordinal, ImageStatus.Kept, current, new Reason(keep.Code, keep.Why), now, token);
                 if (verdict == TagVerdict.Adopted && keep.Code == ReasonCode.Retracted)
                 {
                     context.TagChanges.Add(TagWishes.Change(
@@ -262,6 +263,11 @@ public sealed class TagLedger(HistoryDatabase database)
                 }
 
                 await WriteMoveAsync(context, release, image, from, to, verdict, reason, now, token);
+                if (to is not null && verdict is not (TagVerdict.Kept or TagVerdict.Refused))
+                {
+                    await RunLedger.WriteImageAsync(context, release, image.Ordinal, ImageStatus.Pushed, to, null, now, token);
+                }
+
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);

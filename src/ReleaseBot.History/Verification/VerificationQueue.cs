@@ -21,7 +21,7 @@ public sealed record VerifiedRelease
 }
 
 /// <summary>Releases in status <c>verifying</c>: claimed, and then queued, rejected, superseded or put off.</summary>
-public sealed class VerificationQueue(HistoryDatabase database)
+public sealed class VerificationQueue(HistoryDatabase database, HistorySignals signals, SecretMask mask)
 {
     // The project that was asked about longest ago goes first, so that a burst in one keeps no other waiting; within a project, the order of arrival.
     private const string ClaimSql =
@@ -83,8 +83,9 @@ public sealed class VerificationQueue(HistoryDatabase database)
 
     /// <summary>Queues the release, unless history says that a tag or repository of its plan is someone else's: then it is rejected.</summary>
     /// <returns>Why it was rejected or superseded, or null if it is queued.</returns>
-    public Task<Reason?> QueueAsync(VerificationJob job, VerifiedRelease verified, CancellationToken cancellationToken) =>
-        database.WriteAsync(
+    public async Task<Reason?> QueueAsync(VerificationJob job, VerifiedRelease verified, CancellationToken cancellationToken)
+    {
+        var conflict = await database.WriteAsync(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
@@ -103,7 +104,7 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 context.ReleaseImages.AddRange(images);
                 if (await TagConflicts.FindAsync(context, release, images, verified.Overwrite, token) is var (refused, conflict))
                 {
-                    context.TagMoves.Add(TagMove.Of(database.NewId(now), release, refused, null, null, TagVerdict.Refused, conflict.Message, now));
+                    await TagConflicts.RecordAsync(database, context, release, refused, null, conflict, now, token);
                     // The others were not tried, and stay pending.
                     (refused.Status, refused.FinishedAt, refused.ReasonCode, refused.ReasonMessage) = (ImageStatus.Failed, now, conflict.Code, conflict.Message);
                     await StageWrites.EndAsync(context, release, StageName.Verify, StageStatus.Failed, now, token);
@@ -123,9 +124,17 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 await StageWrites.StartAsync(context, release, StageName.Queue, now, token);
                 await context.SaveChangesAsync(token);
                 await SupersedeOlderAsync(context, release, now, token);
+                await signals.SendQueuedAsync(context, token);
                 return null;
             },
             cancellationToken);
+        if (conflict is null)
+        {
+            signals.RaiseQueued();
+        }
+
+        return conflict;
+    }
 
     /// <summary>Ends the release as rejected, or as superseded where a branch has moved on.</summary>
     public Task RejectAsync(VerificationJob job, ReleaseStatus status, Reason reason, IReadOnlyList<NotifyRule> tellings, CancellationToken cancellationToken) =>
@@ -135,7 +144,7 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 var now = await database.NowAsync(context, token);
                 var release = await database.HeldAsync(context, job.ReleaseId, job.Fence, token);
                 await StageWrites.EndAsync(context, release, StageName.Verify, StageStatus.Failed, now, token);
-                await ReleaseEnding.ApplyAsync(context, release, status, reason, tellings, now, token);
+                await ReleaseEnding.ApplyAsync(context, release, status, mask.Apply(reason), tellings, now, token);
                 return true;
             },
             cancellationToken);
@@ -152,7 +161,7 @@ public sealed class VerificationQueue(HistoryDatabase database)
                 release.NotBefore = now + wait;
                 release.Tries++;
                 release.ReasonCode = reason.Code;
-                release.ReasonMessage = reason.Message;
+                release.ReasonMessage = mask.Apply(reason).Message;
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);

@@ -9,7 +9,7 @@ namespace ReleaseBot.Worker;
 /// The one push that the engine makes. The engine compresses layers anew for each registry that lacks them, so a second push could get
 /// another digest; every other registry gets a copy instead.
 /// </summary>
-internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentials, RegistryClients registries, TagLedger tags, RunLedger ledger, TimeProvider time)
+internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentials, RegistryClients registries, TagLedger tags, TimeProvider time)
 {
     /// <summary>Between two looks whether a registry that is pushed to is still there.</summary>
     private static readonly TimeSpan Pulse = TimeSpan.FromSeconds(10);
@@ -52,7 +52,6 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
         }
 
         await tags.RecordMoveAsync(run.Claimed, image, before, digest, ImageSpread.VerdictOf(image, before, digest), ImageSpread.WhyOf(image, before, digest), cancellationToken);
-        await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, digest, null, cancellationToken);
         run.MarkPushed(image, digest);
         run.Log.Say($"pushed {image.Image} as {digest}");
         return null;

@@ -5,7 +5,7 @@ using ReleaseBot.Registries;
 namespace ReleaseBot.Worker;
 
 /// <summary>Brings an image that one registry holds to all the others, byte for byte, the registries side by side.</summary>
-internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey, TagLedger tags, RunLedger ledger)
+internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey, TagLedger tags)
 {
     /// <returns>Why the release ends here, or null. Registries that are away are added to <paramref name="troubles"/>.</returns>
     public async Task<StageResult.End?> RunAsync(ReleaseRun run, PushTroubles troubles, CancellationToken cancellationToken)
@@ -89,7 +89,6 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
         }
 
         await tags.RecordMoveAsync(run.Claimed, image, before, digest, VerdictOf(image, before, digest), WhyOf(image, before, digest), cancellationToken);
-        await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, digest, null, cancellationToken);
         run.MarkPushed(image, digest);
         run.Log.Say($"{image.Image} holds {digest}");
     }

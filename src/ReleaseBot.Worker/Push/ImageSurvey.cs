@@ -56,7 +56,7 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
         switch (NameFinding.Of(image.Image, image.Kind, run.Rule.Overwrite, standing, run.Release, found.Digest, found.ConfigDigest?.Value))
         {
             case NameFinding.Refused refused:
-                return (StageResult.Of(image, ReleaseStatus.Rejected, refused.Reason), found.Digest);
+                return (StageResult.Of(image, ReleaseStatus.Rejected, refused.Reason, found.Digest), found.Digest);
             case NameFinding.Stays:
                 run.Log.Say($"{image.Image} was published already, from this commit of this branch, as {found.Digest.Short}");
                 await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, found.Digest, null, cancellationToken);
@@ -82,12 +82,18 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
 
         try
         {
-            return await engine.HasImageAsync(run.ImageId, cancellationToken);
+            if (await engine.HasImageAsync(run.ImageId, cancellationToken))
+            {
+                return true;
+            }
         }
         catch (EngineUnavailableException)
         {
             return false;
         }
+
+        await ledger.RecordImageGoneAsync(run.Claimed, cancellationToken);
+        return false;
     }
 
     /// <summary>What a run that is told to end leaves behind: an image whose put was under way, and may have come to pass, is looked for once more.</summary>
@@ -146,7 +152,6 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
         await (isLocked
             ? tags.RecordLockedMoveAsync(run.Claimed, image, digest, digest, TagVerdict.Adopted, Why, cancellationToken)
             : tags.RecordMoveAsync(run.Claimed, image, digest, digest, TagVerdict.Adopted, Why, cancellationToken));
-        await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, digest, null, cancellationToken);
         run.MarkPushed(image, digest);
     }
 }

@@ -17,7 +17,9 @@ internal abstract record StageResult
     public static StageResult Reject(Reason reason) => new End(ReleaseStatus.Rejected, reason);
 
     /// <summary>An end that one image is the cause of.</summary>
-    public static End Of(ReleaseImage image, ReleaseStatus status, Reason reason) => new(status, reason) { Images = [new ImageFailure(image.Ordinal, reason)] };
+    /// <param name="found">What its registry holds under the name, where that is the cause.</param>
+    public static End Of(ReleaseImage image, ReleaseStatus status, Reason reason, Digest? found = null) =>
+        new(status, reason) { Images = [new ImageFailure(image.Ordinal, reason, found)] };
 
     /// <summary>On to the next stage.</summary>
     public sealed record Next : StageResult;

@@ -5,7 +5,7 @@ using ReleaseBot.Registries;
 namespace ReleaseBot.Worker;
 
 /// <summary>Moves one tag under its lock: reads what is published, decides, puts, reads back, records.</summary>
-internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLedger ledger, TimeProvider time)
+internal sealed class TagMover(RegistryClients registries, TagLedger tags, TimeProvider time)
 {
     /// <returns>False where another release holds the tag for longer than we wait.</returns>
     /// <exception cref="RegistryException">The registry is away, or will not have it.</exception>
@@ -46,7 +46,6 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
             case FloatingVerdict.Keep keep:
                 run.Log.Say($"{image.Image} stays: {keep.Why}");
                 await tags.RecordKeptAsync(run.Claimed, image, current, run.Digest!, keep, cancellationToken);
-                await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Kept, current, new Reason(keep.Code, keep.Why), cancellationToken);
                 image.Status = ImageStatus.Kept;
                 break;
             default:
@@ -74,7 +73,6 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, RunLe
         }
 
         await tags.RecordLockedMoveAsync(run.Claimed, image, current, digest, current is null ? TagVerdict.Created : TagVerdict.Moved, why, cancellationToken);
-        await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, digest, null, cancellationToken);
         run.MarkPushed(image, digest);
         run.Log.Say($"{image.Image} now points to {digest.Short}: {why}");
     }

@@ -39,12 +39,13 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
     public async Task An_Image_Tag_Belongs_To_The_Ref_That_First_Published_It()
     {
         await QueueTagAsync(7, "v1.0.0+a", 1);
-        await PublishAsync(await ClaimRunAsync());
+        var published = await ClaimRunAsync();
+        await PublishAsync(published);
 
         (await VerdictAsync(7, "v1.0.0_a", 2)).ShouldBe(ReasonCode.TagTaken);
 
         var refused = (await History.RowsAsync<TagMove>()).Single(move => move.Verdict == TagVerdict.Refused);
-        (refused.Tag, refused.By, refused.To).ShouldBe(("v1.0.0_a", "release", null));
+        (refused.Tag, refused.By, refused.To).ShouldBe(("v1.0.0_a", "release", DigestOf(published).Value));
         refused.Reason.ShouldContain("belongs to refs/tags/v1.0.0+a");
         var images = (await ReadAsync(refused.ReleaseId.ShouldNotBeNull())).Images;
         images.Select(image => (image.Tag, image.Status, image.ReasonCode)).ShouldBe(
@@ -69,9 +70,26 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
     public async Task A_Version_That_Was_Published_Is_Not_Published_Again_From_Another_Commit()
     {
         await QueueTagAsync(7, "v1.0.0", 1);
-        await PublishAsync(await ClaimRunAsync());
+        var published = await ClaimRunAsync();
+        await PublishAsync(published);
 
         (await VerdictAsync(7, "v1.0.0", 2)).ShouldBe(ReasonCode.VersionExists);
+
+        var refused = (await History.RowsAsync<TagMove>()).Single(move => move.Verdict == TagVerdict.Refused);
+        (refused.From, refused.To).ShouldBe((DigestOf(published).Value, DigestOf(published).Value), "it stays where it was");
+    }
+
+    [Fact]
+    public async Task A_Refusal_Tells_What_The_Registry_Was_Seen_To_Hold()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var run = await ClaimRunAsync();
+        var (stranger, reason) = (Digest.Of("a stranger's"u8), new Reason(ReasonCode.VersionExists, "It exists."));
+
+        await History.Ledger.FinishAsync(run, ReleaseStatus.Rejected, reason, [new ImageFailure(0, reason, stranger)], [], Token);
+
+        var refused = (await History.RowsAsync<TagMove>()).ShouldHaveSingleItem();
+        (refused.Tag, refused.Verdict, refused.From, refused.To).ShouldBe(("v1.0.0", TagVerdict.Refused, stranger.Value, stranger.Value));
     }
 
     [Fact]
@@ -155,7 +173,6 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
         foreach (var image in run.Release.Images)
         {
             await History.Tags.RecordMoveAsync(run, image, null, DigestOf(run), TagVerdict.Created, "first", Token);
-            await History.Ledger.RecordImageAsync(run, image.Ordinal, ImageStatus.Pushed, DigestOf(run), null, Token);
         }
 
         await FailAsync(run);

@@ -155,7 +155,6 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
         foreach (var image in run.Release.Images)
         {
             await History.Tags.RecordMoveAsync(run, image, null, DigestOf(run), TagVerdict.Moved, "the highest", Token);
-            await History.Ledger.RecordImageAsync(run, image.Ordinal, ImageStatus.Pushed, DigestOf(run), null, Token);
         }
 
         await (fails ? FailAsync(run) : History.Ledger.ParkAsync(run, new Reason(ReasonCode.RegistryUnavailable, "It is away."), TimeSpan.FromHours(1), Token));

@@ -55,8 +55,8 @@ internal sealed class GameWorker : IAsyncDisposable
         _engine = new DockerEngine(new EngineSettings(), clock, NullLogger<DockerEngine>.Instance);
         _wakeUps = new WorkerWakeUps(TimeProvider.System);
         _survey = new ImageSurvey(_registries, _history.Tags, _history.Ledger, _engine);
-        _spread = new ImageSpread(_registries, _survey, _history.Tags, _history.Ledger);
-        _tags = new TagsStage(new TagMover(_registries, _history.Tags, _history.Ledger, clock), _history.Ledger);
+        _spread = new ImageSpread(_registries, _survey, _history.Tags);
+        _tags = new TagsStage(new TagMover(_registries, _history.Tags, clock), _history.Ledger);
         _runner = new TagChangeRunner(_registries, _history.Changes, new PublishingSettings(), clock, NullLogger<TagChangeRunner>.Instance);
         _drift = new DriftCheck(_registries, _history.Drift, new PublishingSettings(), [], _wakeUps, clock, NullLogger<DriftCheck>.Instance);
         _storeGate.Recorded = move => _game?.Referee.Recorded(this, move);
@@ -267,7 +267,6 @@ internal sealed class GameWorker : IAsyncDisposable
             await _game!.Registries.PushAsync(image.Image, manifest.Digest, token);
             await _history.Tags.RecordMoveAsync(
                 run.Claimed, image, before, manifest.Digest, ImageSpread.VerdictOf(image, before, manifest.Digest), ImageSpread.WhyOf(image, before, manifest.Digest), token);
-            await _history.Ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pushed, manifest.Digest, null, token);
             run.MarkPushed(image, manifest.Digest);
         }
 

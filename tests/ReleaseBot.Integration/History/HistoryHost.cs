@@ -11,6 +11,9 @@ namespace ReleaseBot.Integration.History;
 /// <summary>The history's services on a database of a test's own, wired as the program wires them.</summary>
 public sealed class HistoryHost : IAsyncDisposable
 {
+    /// <summary>What must not get into a row.</summary>
+    public const string MaskedSecret = "secret-of-the-history";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly ServiceProvider _services;
@@ -27,6 +30,7 @@ public sealed class HistoryHost : IAsyncDisposable
             .AddSingleton<TimeProvider>(clock ?? TimeProvider.System)
             .AddSingleton(storage)
             .AddSingleton(new RetentionSettings())
+            .AddSingleton(new SecretMask([new Secret(MaskedSecret)]))
             .AddReleaseBotHistory();
         if (interceptor is not null)
         {

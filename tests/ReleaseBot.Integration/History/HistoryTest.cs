@@ -117,7 +117,6 @@ public abstract class HistoryTest(IDatabases databases) : IAsyncLifetime
         foreach (var image in run.Release.Images)
         {
             await History.Tags.RecordMoveAsync(run, image, null, digest, TagVerdict.Created, "first", Token);
-            await History.Ledger.RecordImageAsync(run, image.Ordinal, ImageStatus.Pushed, digest, null, Token);
         }
 
         await History.Ledger.FinishAsync(run, ReleaseStatus.Published, null, TellAll, Token);

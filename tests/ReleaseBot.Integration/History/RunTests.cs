@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using ReleaseBot.Core;
 using ReleaseBot.History;
@@ -65,6 +66,33 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         await History.Ledger.FinishAsync(run, ReleaseStatus.Failed, new Reason(Away.Code, "Given up."), images: [], [], Token);
 
         (await ReadAsync(id)).Images.Select(image => (image.Status, image.Reason)).ShouldBe([(ImageStatus.Failed, Away), (ImageStatus.Pending, null)]);
+    }
+
+    [Fact]
+    public async Task No_Reason_Holds_A_Secret_That_A_Tool_Outside_Has_Quoted()
+    {
+        var reason = new Reason(ReasonCode.BuildFailed, $"executor failed running echo {HistoryHost.MaskedSecret}");
+        const string Masked = "executor failed running echo ***";
+        await AcceptAsync(7, GitRef.Tag("v0.1.0"), Object(1));
+        await History.Verification.PostponeAsync(await ClaimVerificationAsync(), reason, TimeSpan.FromHours(1), Token);
+        (await History.RowsAsync<Release>()).ShouldHaveSingleItem().ReasonMessage.ShouldBe(Masked);
+
+        var id = await QueueTagAsync(8, "v1.0.0", 2);
+        var run = await ClaimRunAsync();
+        await History.Ledger.RecordImageAsync(run, 0, ImageStatus.Pending, null, reason, Token);
+        (await ReadAsync(id)).Images[0].ReasonMessage.ShouldBe(Masked);
+        await History.Ledger.PutOffAsync(run, reason, TimeSpan.Zero, null, Token);
+        (await ReadAsync(id)).ReasonMessage.ShouldBe(Masked);
+        run = await ClaimRunAsync();
+        await History.Ledger.ParkAsync(run, reason, TimeSpan.Zero, Token);
+        (await ReadAsync(id)).ReasonMessage.ShouldBe(Masked);
+        run = await ClaimRunAsync();
+        await History.Ledger.FinishAsync(run, ReleaseStatus.Failed, reason, [new ImageFailure(1, reason)], TellAll, Token);
+
+        var ended = await ReadAsync(id);
+        ended.Images.Select(image => image.ReasonMessage).Append(ended.ReasonMessage).ShouldAllBe(message => message == Masked);
+        (await History.RowsAsync<OutboxMessage>()).ShouldNotBeEmpty();
+        (await History.RowsAsync<OutboxMessage>()).ShouldAllBe(message => !JsonSerializer.Serialize(message, JsonSerializerOptions.Default).Contains(HistoryHost.MaskedSecret));
     }
 
     [Fact]

@@ -55,7 +55,6 @@ internal static class Steps
         foreach (var image in run.Release.Images)
         {
             await tags.RecordMoveAsync(run, image, null, digest, TagVerdict.Created, "first", WebFixture.Cancellation);
-            await ledger.RecordImageAsync(run, image.Ordinal, ImageStatus.Pushed, digest, null, WebFixture.Cancellation);
         }
 
         await ledger.FinishAsync(run, ReleaseStatus.Published, null, [], WebFixture.Cancellation);

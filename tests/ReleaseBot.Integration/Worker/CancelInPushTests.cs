@@ -56,7 +56,7 @@ public abstract class CancelInPushTests(IDatabases databases) : WorkerTest(datab
 
         // The lease hears of it up to a second later.
         await Should.ThrowAsync<CancelRequestedException>(
-            new TagsStage(new TagMover(_clients, History.Tags, History.Ledger, TimeProvider.System), History.Ledger).RunAsync(run, Token));
+            new TagsStage(new TagMover(_clients, History.Tags, TimeProvider.System), History.Ledger).RunAsync(run, Token));
         await Should.ThrowAsync<CancelRequestedException>(History.Ledger.StartStageAsync(claimed, StageName.Notify, ReleaseStatus.Pushing, Token));
         await Should.ThrowAsync<CancelRequestedException>(History.Tags.BeginPushAsync(claimed, run.Carriers.Single(), Token));
 

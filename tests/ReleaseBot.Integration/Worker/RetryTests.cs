@@ -69,7 +69,7 @@ public abstract class RetryTests(IDatabases databases) : WorkerTest(databases)
 
         (await Survey.ExamineAllAsync(run, Token)).ShouldBeNull();
         (await Survey.IsImageAvailableAsync(run, Token)).ShouldBeTrue();
-        var spread = new ImageSpread(_clients, Survey, History.Tags, History.Ledger);
+        var spread = new ImageSpread(_clients, Survey, History.Tags);
         (await spread.RunAsync(run, new PushTroubles(run, History.Ledger), Token)).ShouldBeNull();
 
         (await _clients.Get("other").HeadManifestAsync(Repository, "v1.0.0", Token)).ShouldBe(image.Manifest.Digest);
