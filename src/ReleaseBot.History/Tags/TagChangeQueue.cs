@@ -21,7 +21,7 @@ public abstract record ChangeDecision(string Why)
 }
 
 /// <summary>The wishes that wait for a worker: claimed under a lease, decided under the tag's lock, and written down with what they did.</summary>
-public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals signals)
+public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals signals, SecretMask mask)
 {
     // Wishes for one tag are carried out one after another, in the order in which they came.
     private const string ClaimSql =
@@ -31,15 +31,20 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
            AND NOT EXISTS (
                  SELECT 1 FROM tag_changes e
                   WHERE e.host = c.host AND e.repository = c.repository AND e.tag = c.tag AND e.id < c.id AND e.{{HistoryContext.IsPending}})
-         ORDER BY c.next_at LIMIT 1
         """;
 
-    public Task<ClaimedChange?> ClaimAsync(TimeSpan lease, CancellationToken cancellationToken) =>
+    public Task<ClaimedChange?> ClaimAsync(TimeSpan lease, CancellationToken cancellationToken) => ClaimAsync(lease, [], cancellationToken);
+
+    /// <summary>Takes the wish that has waited longest, and that none before it is for the same tag.</summary>
+    /// <param name="busyHosts">Registries whose wishes are left alone for now.</param>
+    public Task<ClaimedChange?> ClaimAsync(TimeSpan lease, IReadOnlyCollection<string> busyHosts, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                var rows = await context.TagChanges.FromSqlRaw(database.Claiming(ClaimSql, "c"), now.ForSql(database)).AsTracking().ToListAsync(token);
+                var elsewhere = busyHosts.Count == 0 ? "" : $" AND c.host NOT IN ({SqlValues.Holes(1, busyHosts)})";
+                var sql = database.Claiming($"{ClaimSql}{elsewhere} ORDER BY c.next_at LIMIT 1", "c");
+                var rows = await context.TagChanges.FromSqlRaw(sql, [now.ForSql(database), .. busyHosts]).AsTracking().ToListAsync(token);
                 if (rows is not [var change])
                 {
                     return null;
@@ -61,6 +66,18 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                 await HeldAsync(context, claimed, token);
                 return await ResourceLocking.TakeAsync(
                     database, context, ResourceLocking.Tag(claimed.Change.Image), claimed.Change.Id, claimed.Fence, now + lease, now, token);
+            },
+            cancellationToken);
+
+    /// <summary>Keeps a wish held while what it needs takes long.</summary>
+    /// <exception cref="FencedOffException">Another has it, or it has ended.</exception>
+    public Task RenewAsync(ClaimedChange claimed, TimeSpan lease, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                (await HeldAsync(context, claimed, token)).LeaseUntil = now + lease;
+                return await context.SaveChangesAsync(token);
             },
             cancellationToken);
 
@@ -146,7 +163,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                     ReleaseId = put?.ReleaseId,
                     Version = put?.Version,
                     Verdict = VerdictOf(change, decision, from),
-                    Reason = decision.Why,
+                    Reason = mask.Apply(decision.Why),
                     By = change.By,
                     ChangeId = change.Id,
                 });
@@ -163,7 +180,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                     ChangeDecision.Overtaken => TagChangeStatus.Overtaken,
                     _ => TagChangeStatus.Failed,
                 };
-                change.Outcome = decision.Why;
+                change.Outcome = mask.Apply(decision.Why);
                 change.FinishedAt = now;
                 change.LeaseUntil = null;
                 return await context.SaveChangesAsync(token);
@@ -180,7 +197,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                 change.NextAt = now + wait;
                 change.Tries++;
                 change.LeaseUntil = null;
-                change.Outcome = why;
+                change.Outcome = mask.Apply(why);
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);
@@ -194,7 +211,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                 await context.ResourceLocks.Where(held => held.ReleaseId == id && held.Fence == fence).ExecuteDeleteAsync(token);
                 await context.TagChanges.Where(row => row.Id == id && row.Fence == fence)
                     .ExecuteUpdateAsync(row => row.SetProperty(change => change.LeaseUntil, (DateTimeOffset?)null), token);
-                await signals.SendQueuedAsync(context, token);
+                await signals.SendWishHandedBackAsync(context, token);
                 return id;
             },
             cancellationToken);

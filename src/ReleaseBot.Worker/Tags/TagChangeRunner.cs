@@ -15,6 +15,9 @@ internal sealed partial class TagChangeRunner(
     /// <summary>Longer than all that is done under it.</summary>
     public static readonly TimeSpan Lease = TagLock.Lease + TimeSpan.FromSeconds(30);
 
+    /// <summary>Of what a registry has lost, copied from another. The next try copies what is still missing then; a single blob has to fit.</summary>
+    private static readonly TimeSpan CopyLimit = TimeSpan.FromMinutes(30);
+
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(5);
@@ -42,11 +45,9 @@ internal sealed partial class TagChangeRunner(
 
     private async Task TryOrWaitAsync(ClaimedChange claimed, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(TagLock.Lease, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            await TryAsync(claimed, either.Token);
+            await TryAsync(claimed, cancellationToken);
         }
         catch (RegistryException exception) when (exception.IsTransient)
         {
@@ -94,15 +95,37 @@ internal sealed partial class TagChangeRunner(
             return;
         }
 
-        if (!await TagLock.WaitAsync(token => queue.TryLockAsync(claimed, TagLock.Lease, token), time, cancellationToken))
+        if (await MoveAsync(claimed, client, cancellationToken) is not { } lost)
+        {
+            return;
+        }
+
+        if (!await BringBackAsync(claimed, lost, client, cancellationToken))
+        {
+            var why = $"the registry no longer holds {lost.Version ?? lost.Source} ({lost.Source}), nor does another that it was published to";
+            await EndAsync(claimed, new ChangeDecision.Refuse(why), null, null, cancellationToken);
+        }
+        else if (await MoveAsync(claimed, client, cancellationToken) is not null)
+        {
+            await WaitAsync(claimed, $"the registry lost {lost.Source} again", null, cancellationToken);
+        }
+    }
+
+    /// <summary>Decides under the tag's lock, and puts.</summary>
+    /// <returns>What is to be put and is not in the repository; null where the wish has ended or waits.</returns>
+    private async Task<ChangeDecision.Put?> MoveAsync(ClaimedChange claimed, RegistryClient client, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(TagLock.Lease, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        if (!await TagLock.WaitAsync(token => queue.TryLockAsync(claimed, TagLock.Lease, token), time, either.Token))
         {
             await WaitAsync(claimed, "a release is moving the tag", null, cancellationToken);
-            return;
+            return null;
         }
 
         try
         {
-            await DecideAsync(claimed, client, cancellationToken);
+            return await DecideAsync(claimed, client, either.Token);
         }
         finally
         {
@@ -110,28 +133,20 @@ internal sealed partial class TagChangeRunner(
         }
     }
 
-    private async Task DecideAsync(ClaimedChange claimed, RegistryClient client, CancellationToken cancellationToken)
+    private async Task<ChangeDecision.Put?> DecideAsync(ClaimedChange claimed, RegistryClient client, CancellationToken cancellationToken)
     {
         var change = claimed.Change;
         var current = await client.HeadManifestAsync(change.Repository, change.Tag, cancellationToken);
         var decision = await queue.DecideAsync(claimed, current, await ListAsync(change, client, cancellationToken), cancellationToken);
-        if (decision is not ChangeDecision.Put put)
+        if (decision is not ChangeDecision.Put put || current?.Value == put.Source)
         {
             await EndAsync(claimed, decision, current, current, cancellationToken);
-            return;
+            return null;
         }
 
-        if (current?.Value == put.Source)
+        if (await client.GetManifestAsync(change.Repository, put.Source, cancellationToken) is not { } manifest)
         {
-            await EndAsync(claimed, put, current, current, cancellationToken);
-            return;
-        }
-
-        var manifest = await client.GetManifestAsync(change.Repository, put.Source, cancellationToken) ?? await BringBackAsync(change, put, client, cancellationToken);
-        if (manifest is null)
-        {
-            await EndAsync(claimed, new ChangeDecision.Refuse($"the registry no longer holds {put.Version ?? put.Source} ({put.Source}), nor does another that it was published to"), current, current, cancellationToken);
-            return;
+            return put;
         }
 
         if (current != manifest.Digest)
@@ -141,14 +156,39 @@ internal sealed partial class TagChangeRunner(
         }
 
         await EndAsync(claimed, put, current, manifest.Digest, cancellationToken);
+        return null;
     }
 
     /// <summary>
-    /// What a registry has lost is copied from another that the release was pushed to, byte for byte and under its digest alone. Where that takes
-    /// longer than the tag may be locked, the next try copies what is still missing; a single blob has to fit.
+    /// What a registry has lost is copied from another that the release was pushed to, byte for byte and under its digest alone. That can take long,
+    /// so the tag is not locked meanwhile; the wish stays this worker's.
     /// </summary>
-    /// <returns>Null where none of them holds it.</returns>
-    private async Task<RegistryManifest?> BringBackAsync(TagChange change, ChangeDecision.Put put, RegistryClient client, CancellationToken cancellationToken)
+    /// <returns>False where none of them holds it.</returns>
+    private async Task<bool> BringBackAsync(ClaimedChange claimed, ChangeDecision.Put put, RegistryClient client, CancellationToken cancellationToken)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var limit = new CancellationTokenSource(CopyLimit, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, limit.Token);
+        var copy = CopyBackAsync(claimed.Change, put, client, either.Token);
+        try
+        {
+            while (await Task.WhenAny(copy, Task.Delay(Lease / 3, time, cancellationToken)) != copy)
+            {
+                await queue.RenewAsync(claimed, Lease, cancellationToken);
+            }
+        }
+        finally
+        {
+            // Else it would go on where the wish is another's.
+            await over.CancelAsync();
+            await ((Task)copy).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        await queue.RenewAsync(claimed, Lease, cancellationToken);
+        return await copy;
+    }
+
+    private async Task<bool> CopyBackAsync(TagChange change, ChangeDecision.Put put, RegistryClient client, CancellationToken cancellationToken)
     {
         RegistryException? fault = null;
         foreach (var holder in await queue.HoldersAsync(put, change.Image.Repository, cancellationToken))
@@ -164,7 +204,7 @@ internal sealed partial class TagChangeRunner(
                 {
                     await ImageCopy.CopyAsync(from, holder.Name, manifest, client, change.Repository, manifest.Digest.Value, progress: null, cancellationToken);
                     Log.BroughtBack(logger, change.Image.Repository.ToString(), manifest.Digest.Short, holder.ToString());
-                    return manifest;
+                    return true;
                 }
             }
             catch (RegistryException exception)
@@ -174,7 +214,7 @@ internal sealed partial class TagChangeRunner(
             }
         }
 
-        return fault is null ? null : throw fault;
+        return fault is null ? false : throw fault;
     }
 
     /// <summary>Only where the versions in the registry count.</summary>

@@ -113,7 +113,7 @@ public abstract class LatePutTests(IDatabases databases) : WorkerTest(databases)
     private async Task MoveAsync(ClaimedRun claimed)
     {
         await using var run = RunOf(claimed, Rule);
-        var mover = new TagMover(_clients, History.Tags, History.Ledger, TimeProvider.System);
+        var mover = new TagMover(_clients, History.Tags, TimeProvider.System);
         (await mover.MoveAsync(run, run.Followers.Single(), Token)).ShouldBeTrue();
     }
 
@@ -132,15 +132,6 @@ public abstract class LatePutTests(IDatabases databases) : WorkerTest(databases)
 
     private async Task<RegistryManifest> ManifestAsync(Digest digest) =>
         (await _clients.Get("main").GetManifestAsync(Repository, digest.Value, Token)).ShouldNotBeNull();
-
-    private static async Task UntilAsync(Func<Task<bool>> isTrue)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30), TimeProvider.System);
-        while (!await isTrue())
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, limit.Token);
-        }
-    }
 }
 
 public sealed class LatePutsOnSqlite() : LatePutTests(new SqliteDatabases());

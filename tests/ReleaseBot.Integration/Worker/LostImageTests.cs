@@ -6,6 +6,7 @@ using ReleaseBot.Integration.History;
 using ReleaseBot.Integration.Registries;
 using ReleaseBot.Parts;
 using ReleaseBot.Registries;
+using ReleaseBot.StandIns.Registry;
 using ReleaseBot.Worker;
 using Shouldly;
 using Xunit;
@@ -17,12 +18,15 @@ public abstract class LostImageTests(IDatabases databases) : WorkerTest(database
 {
     private DockerRegistry _holder = null!;
     private DockerRegistry _loser = null!;
+    private FaultProxy _way = null!;
     private RegistryClients _clients = null!;
+
+    private ImageRef Lost => new(new ImageRepository(_way.Host, Repository), "v1.0.0");
 
     private ProjectRule Rule => new()
     {
         Path = new ProjectPathPattern("**"),
-        Images = [ImagesOf("holder", _holder.Host, "{tag}"), ImagesOf("loser", _loser.Host, "{tag}")],
+        Images = [ImagesOf("holder", _holder.Host, "{tag}"), ImagesOf("loser", _way.Host, "{tag}")],
     };
 
     public override async ValueTask InitializeAsync()
@@ -30,13 +34,15 @@ public abstract class LostImageTests(IDatabases databases) : WorkerTest(database
         await base.InitializeAsync();
         _holder = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
         _loser = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _clients = ClientsOf(("holder", _holder.Host), ("loser", _loser.Host));
+        _way = await FaultProxy.StartAsync(_loser.Host, Token);
+        _clients = ClientsOf(("holder", _holder.Host), ("loser", _way.Host));
     }
 
     public override async ValueTask DisposeAsync()
     {
         _clients.Dispose();
         await _holder.DisposeAsync();
+        await _way.DisposeAsync();
         await _loser.DisposeAsync();
         await base.DisposeAsync();
         GC.SuppressFinalize(this);
@@ -53,7 +59,7 @@ public abstract class LostImageTests(IDatabases databases) : WorkerTest(database
         await CarryOutAsync(_clients);
 
         (await _clients.Get("loser").HeadManifestAsync(Repository, "v1.0.0", Token)).ShouldBe(image.Manifest.Digest);
-        var restored = (await History.Queries.MovesAsync(new ImageRef(new ImageRepository(_loser.Host, Repository), "v1.0.0"), 1, Token)).ShouldHaveSingleItem();
+        var restored = (await History.Queries.MovesAsync(Lost, 1, Token)).ShouldHaveSingleItem();
         (restored.Verdict, restored.From, restored.To).ShouldBe((TagVerdict.Restored, null, image.Manifest.Digest.Value));
     }
 
@@ -67,6 +73,29 @@ public abstract class LostImageTests(IDatabases databases) : WorkerTest(database
         await CarryOutAsync(_clients);
 
         (await History.RowsAsync<TagChange>()).ShouldAllBe(change => change.Status == TagChangeStatus.Failed && change.Outcome!.Contains("nor does another"));
+    }
+
+    [Fact]
+    public async Task A_Long_Copy_Back_Does_Not_Lock_The_Tag()
+    {
+        var goesOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _way.On(request => request.Is("POST", "/blobs/uploads/"), new ProxyFault.Hold(goesOn.Task), times: int.MaxValue);
+        var image = TestImage.Create(64, 1024);
+        await image.PushAsync(_holder.Host, Repository, "v1.0.0", Token);
+        await PublishAsync(image);
+        await CheckAsync();
+
+        var copy = CarryOutAsync(_clients);
+        await UntilAsync(() => Task.FromResult(_way.Count("POST", "/blobs/uploads/") > 0));
+        await AcceptAsync(7, GitRef.Tag("v1.1.0"), Object(2));
+        await QueueAsync(Rule);
+        var another = await ClaimRunAsync();
+        (await History.Tags.TryLockAsync(another, Lost, History.Lease, Token)).ShouldBeTrue();
+        await History.Tags.UnlockAsync(another, Lost, Token);
+        goesOn.SetResult();
+        await copy;
+
+        (await _clients.Get("loser").HeadManifestAsync(Repository, "v1.0.0", Token)).ShouldBe(image.Manifest.Digest);
     }
 
     /// <summary>As the history has it; what the registries hold is the test's.</summary>

@@ -40,17 +40,23 @@ public abstract class WorkerTest(IDatabases databases) : HistoryTest(databases)
     }
 
     /// <summary>Writes down that an image tag holds what was built; what its registry holds is the test's.</summary>
-    private protected async Task RecordPushedAsync(ClaimedRun run, ReleaseImage row, TestImage image)
-    {
-        await History.Tags.RecordMoveAsync(run, row, null, image.Manifest.Digest, TagVerdict.Created, "first", Token);
-        await History.Ledger.RecordImageAsync(run, row.Ordinal, ImageStatus.Pushed, image.Manifest.Digest, null, Token);
-    }
+    private protected Task RecordPushedAsync(ClaimedRun run, ReleaseImage row, TestImage image) =>
+        History.Tags.RecordMoveAsync(run, row, null, image.Manifest.Digest, TagVerdict.Created, "first", Token);
 
     /// <summary>Carries out the wish for a tag that is next.</summary>
     private protected async Task CarryOutAsync(RegistryClients clients)
     {
         var runner = new TagChangeRunner(clients, History.Changes, new PublishingSettings(), TimeProvider.System, NullLogger<TagChangeRunner>.Instance);
         await runner.RunAsync((await History.Changes.ClaimAsync(TagChangeRunner.Lease, Token)).ShouldNotBeNull(), Token);
+    }
+
+    protected static async Task UntilAsync(Func<Task<bool>> isTrue)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30), TimeProvider.System);
+        while (!await isTrue())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, limit.Token);
+        }
     }
 
     private static ReleasePlan PlanOf(ProjectRule rule, GitRef gitRef, ObjectId commit) =>
