@@ -57,7 +57,7 @@ internal sealed partial class Reconciler(
         {
             await lost.CancelAsync();
             await showing;
-            await EndAsync(report);
+            await EndAsync(report, cancellationToken.IsCancellationRequested);
         }
     }
 
@@ -196,12 +196,12 @@ internal sealed partial class Reconciler(
     }
 
     /// <summary>Also when the process stops: the next begins at once then.</summary>
-    private async Task EndAsync(RoundReport report)
+    private async Task EndAsync(RoundReport report, bool isStopped)
     {
         using var limit = new CancellationTokenSource(EndLimit, time);
         try
         {
-            await rounds.EndAsync(report.Number, Text(report.ToJson(_pace.Cost, time.GetUtcNow())), limit.Token);
+            await rounds.EndAsync(report.Number, Text(report.ToJson(_pace.Cost, time.GetUtcNow())), isStopped, limit.Token);
         }
         catch (Exception exception)
         {

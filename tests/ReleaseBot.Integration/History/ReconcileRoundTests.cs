@@ -15,7 +15,7 @@ public abstract class ReconcileRoundTests(IDatabases databases) : HistoryTest(da
             (await History.Rounds.BeginAsync("web/1", TimeSpan.Zero, Token)).ShouldNotBeNull().Number.ShouldBe(number);
             (await History.Rounds.ShowAsync(number, "{\"part\":1}", Token)).ShouldBeTrue();
             (await History.Rounds.LatestAsync(Token)).Running.ShouldNotBeNull().Report.ShouldBe("{\"part\":1}");
-            await History.Rounds.EndAsync(number, "{\"whole\":1}", Token);
+            await History.Rounds.EndAsync(number, "{\"whole\":1}", isStopped: false, Token);
         }
 
         var (running, last) = await History.Rounds.LatestAsync(Token);
@@ -56,7 +56,7 @@ public sealed class ReconcileRoundOnPostgres(PostgresServer server) : ReconcileR
             (process % 2 == 0 ? History : other).Rounds.BeginAsync($"web/{process}", pause, Token)));
 
         var round = begun.OfType<ReconcileRound>().ShouldHaveSingleItem();
-        await History.Rounds.EndAsync(round.Number, "{}", Token);
+        await History.Rounds.EndAsync(round.Number, "{}", isStopped: false, Token);
         (await other.Rounds.BeginAsync("web/9", pause, Token)).ShouldBeNull();
         (await other.Rounds.BeginAsync("web/9", TimeSpan.Zero, Token)).ShouldNotBeNull();
     }
