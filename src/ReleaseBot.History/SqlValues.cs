@@ -6,7 +6,7 @@ internal static class SqlValues
     public static object ForSql(this DateTimeOffset moment, HistoryDatabase database) => database.IsSqlite ? moment.UtcTicks : moment;
 
     /// <summary>E.g. <c>{6}, {7}</c>, where parameters go.</summary>
-    public static string Holes(int first, IReadOnlyCollection<string> values) => string.Join(", ", values.Select((_, i) => $"{{{first + i}}}"));
+    public static string Holes<T>(int first, IReadOnlyCollection<T> values) => string.Join(", ", values.Select((_, i) => $"{{{first + i}}}"));
 
     /// <summary>A span that raw SQL adds to such a time.</summary>
     public static object ForSql(this TimeSpan span, HistoryDatabase database) => database.IsSqlite ? span.Ticks : span;

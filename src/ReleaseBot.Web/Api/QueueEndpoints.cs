@@ -27,7 +27,7 @@ internal sealed record QueueJson(DateTimeOffset At, IReadOnlyList<QueuedReleaseJ
 /// <summary>What is not finished, and who works on it.</summary>
 internal static class QueueEndpoints
 {
-    private const int MaxReleases = 500;
+    private const int MaxWaiting = 500;
 
     /// <summary>Workers show themselves every few seconds.</summary>
     private static readonly TimeSpan AliveWithin = TimeSpan.FromMinutes(1);
@@ -39,12 +39,12 @@ internal static class QueueEndpoints
             .WithTags("Queue")
             .WithName("GetQueue")
             .WithSummary("List waiting and running releases, what each waits for, and the workers")
-            .WithDescription($"The first {MaxReleases} at the most, in the order in which they will be taken up: one of each project in turn, and last what was put off until later. "
+            .WithDescription($"What runs, and of what waits the first {MaxWaiting} at the most, in the order in which they will be taken up: one of each project in turn, and last what was put off until later. "
                 + "A worker whose engine has a project's layers may take it somewhat earlier.")
             .Produces<QueueJson>();
 
     private static async Task<IResult> GetAsync(QueueView queue, CancellationToken cancellationToken) =>
-        TypedResults.Json(Of(await queue.ReadAsync(MaxReleases, cancellationToken)), ApiJson.Default.QueueJson);
+        TypedResults.Json(Of(await queue.ReadAsync(MaxWaiting, cancellationToken)), ApiJson.Default.QueueJson);
 
     internal static QueueJson Of(QueueSnapshot snapshot)
     {

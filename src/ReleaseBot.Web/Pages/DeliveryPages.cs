@@ -7,7 +7,7 @@ namespace ReleaseBot.Web;
 /// <summary>What the hooks brought, and the queue.</summary>
 internal static class DeliveryPages
 {
-    private const int MaxReleases = 200;
+    private const int MaxWaiting = 200;
 
     public static async Task<IResult> ListAsync([FromQuery(Name = "cursor")] string? cursor, HttpContext context, HistoryQueries history)
     {
@@ -44,7 +44,7 @@ internal static class DeliveryPages
 
     public static async Task<IResult> QueueAsync(HttpContext context, QueueView view)
     {
-        var queue = QueueEndpoints.Of(await view.ReadAsync(MaxReleases, context.RequestAborted));
+        var queue = QueueEndpoints.Of(await view.ReadAsync(MaxWaiting, context.RequestAborted));
         return PageFrame.Of("Queue", Html.Of(
             $"""
             <div id="live" data-refresh="3">

@@ -1,11 +1,12 @@
+using System.Text.RegularExpressions;
 using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
 
 namespace ReleaseBot.Integration.History;
 
-/// <summary>The database's own plans for what a claim asks of the releases, one that takes a release: none reads a whole table.</summary>
-public abstract class ClaimPlanTests(IDatabases databases)
+/// <summary>The database's own plans for what a claim that takes a release, and a look at the queue, ask of the releases: none reads a whole table.</summary>
+public abstract partial class ClaimPlanTests(IDatabases databases)
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -14,15 +15,7 @@ public abstract class ClaimPlanTests(IDatabases databases)
     {
         var plans = new PlanRecorder();
         await using var history = await databases.CreateAsync(plans, Token);
-        await history.Database.WriteAsync(
-            async (context, token) =>
-            {
-                var row = Samples.Queued(1, 7, history.Time.GetUtcNow());
-                context.Releases.Add(row);
-                context.ReleaseImages.Add(Samples.Image(row.Id, 0, "app"));
-                return await context.SaveChangesAsync(token);
-            },
-            Token);
+        await SeedAsync(history);
         history.Tick();
         plans.Begin("releases", "release_images");
 
@@ -34,6 +27,35 @@ public abstract class ClaimPlanTests(IDatabases databases)
         older.ShouldMatch("ix_releases_(active_|status_id)");
         plans.Taken.SelectMany(plan => plan.Split('\n')).Where(IsWholeTable).ShouldBeEmpty();
     }
+
+    [Fact]
+    public async Task A_Look_At_The_Queue_Reads_What_Is_Active_By_Its_Index()
+    {
+        var plans = new PlanRecorder();
+        await using var history = await databases.CreateAsync(plans, Token);
+        await SeedAsync(history);
+        plans.Begin("releases", "release_images");
+
+        (await history.Queue.ReadAsync(10, Token)).FirstsInLine.ShouldHaveSingleItem();
+
+        // Of what is shown, and of who is the first of a line.
+        plans.Taken.Count(plan => Regex.IsMatch(plan, "ix_releases_(active_|status_id)", RegexOptions.None, TimeSpan.FromSeconds(1))).ShouldBe(2);
+        plans.Taken.SelectMany(plan => plan.Split('\n')).Where(line => IsWholeTable(line) && !Gathered().IsMatch(line)).ShouldBeEmpty();
+    }
+
+    /// <summary>What a statement has gathered itself is scanned on SQLite as a table is.</summary>
+    [GeneratedRegex(@"^SCAN ([ot]|\(subquery-\d+\))$")]
+    private static partial Regex Gathered();
+
+    private static Task SeedAsync(HistoryHost history) => history.Database.WriteAsync(
+        async (context, token) =>
+        {
+            var row = Samples.Queued(1, 7, history.Time.GetUtcNow());
+            context.Releases.Add(row);
+            context.ReleaseImages.Add(Samples.Image(row.Id, 0, "app"));
+            return await context.SaveChangesAsync(token);
+        },
+        Token);
 
     private static bool IsWholeTable(string line) =>
         line.Contains("Seq Scan on", StringComparison.Ordinal) || line.StartsWith("SCAN ", StringComparison.Ordinal) && !line.Contains("USING", StringComparison.Ordinal);

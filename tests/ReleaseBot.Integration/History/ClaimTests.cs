@@ -30,33 +30,6 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
-    public async Task The_Queue_Is_Shown_In_The_Order_In_Which_It_Is_Taken_Up()
-    {
-        List<Guid> burst = [];
-        for (var number = 0; number < 4; number++)
-        {
-            burst.Add(await QueueTagAsync(7, $"v1.0.{number}", number + 1, $"acme/part-{number}"));
-        }
-
-        (await ClaimRunAsync()).Release.Id.ShouldBe(burst[0]);
-        var single = await QueueTagAsync(8, "v1.0.0", 9);
-        var late = await QueueTagAsync(8, "v1.0.1", 10, "acme/late");
-
-        var shown = (await History.Queue.ReadAsync(100, Token)).Releases.Select(release => release.Id).Where(id => id != burst[0]).ToList();
-
-        shown.ShouldBe([single, burst[1], late, burst[2], burst[3]]);
-        List<Guid> taken = [];
-        for (var number = 0; number < shown.Count; number++)
-        {
-            taken.Add((await ClaimRunAsync()).Release.Id);
-            History.Tick();
-        }
-
-        taken.ShouldBe(shown);
-        (await History.Queue.ReadAsync(2, Token)).Releases.Count.ShouldBe(2);
-    }
-
-    [Fact]
     public async Task A_Lease_That_Ends_Gives_The_Release_To_Another()
     {
         await QueueTagAsync(7, "v1.0.0", 1);
@@ -219,24 +192,6 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
         await ChangeAsync<Release>(row => row.Id == next, row => row.QueuedAt -= RunQueue.OrderKept);
         History.Tick();
         (await ClaimRunAsync()).Release.Id.ShouldBe(next);
-    }
-
-    [Fact]
-    public async Task The_Queue_Shows_Last_What_Was_Put_Off()
-    {
-        var away = await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
-        var longer = await AcceptAsync(8, GitRef.Tag("v1.0.0"), Object(2));
-        var waits = new Reason(ReasonCode.GitlabUnavailable, "GitLab is away.");
-        foreach (var (id, minutes) in new[] { (away, 1), (longer, 2) })
-        {
-            var job = await ClaimVerificationAsync();
-            job.ReleaseId.ShouldBe(id);
-            await History.Verification.PostponeAsync(job, waits, TimeSpan.FromMinutes(minutes), Token);
-        }
-
-        var due = await QueueTagAsync(9, "v1.0.0", 3);
-
-        (await History.Queue.ReadAsync(100, Token)).Releases.Select(release => release.Id).ShouldBe([due, away, longer]);
     }
 
     [Fact]
