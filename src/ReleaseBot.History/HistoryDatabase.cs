@@ -125,6 +125,9 @@ public sealed partial class HistoryDatabase(
     /// <summary>Makes a SELECT lock its rows, waiting for whoever has them: what is decided on them must still be true when it is written.</summary>
     internal string Locking(string select) => IsSqlite ? select : $"{select} FOR UPDATE";
 
+    /// <summary>Makes a SELECT keep its rows as they are until the transaction ends: others may read them so side by side, whoever changes them waits.</summary>
+    internal string Keeping(string select) => IsSqlite ? select : $"{select} FOR SHARE";
+
     /// <summary>An id that sorts behind all that this process made before.</summary>
     internal Guid NewId(DateTimeOffset now) => _ids.Next(now);
 

@@ -14,13 +14,16 @@ public sealed class WorkerRegister(HistoryDatabase database)
     /// <summary>Rows of workers that ended without a word.</summary>
     private static readonly TimeSpan Forgotten = TimeSpan.FromDays(1);
 
+    private const string RowSql = "SELECT * FROM worker_heartbeats WHERE name = {0}";
+
     /// <summary>Writes down that the worker lives. Returns whether an operator has paused it.</summary>
     public Task<bool> ShowAsync(WorkerState state, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                var row = await context.WorkerHeartbeats.AsTracking().SingleOrDefaultAsync(worker => worker.Name == state.Name, token);
+                // Locked before the projects, as in a claim, or the two could wait for each other.
+                var row = await context.WorkerHeartbeats.FromSqlRaw(database.Locking(RowSql), state.Name).AsTracking().SingleOrDefaultAsync(token);
                 if (row is null)
                 {
                     row = new WorkerHeartbeat { Name = state.Name };
@@ -46,7 +49,7 @@ public sealed class WorkerRegister(HistoryDatabase database)
     public Task LeaveAsync(string name, CancellationToken cancellationToken) =>
         database.WriteAsync((context, token) => context.WorkerHeartbeats.Where(worker => worker.Name == name).ExecuteDeleteAsync(token), cancellationToken);
 
-    /// <summary>Has a worker take no more releases, or take them again. What it runs goes on to its end.</summary>
+    /// <summary>Has a worker take no more releases, or take them again. What it runs, or is taking at this moment, goes on to its end.</summary>
     /// <returns>False where there is no such worker.</returns>
     public async Task<bool> PauseAsync(string name, bool isPaused, CancellationToken cancellationToken) =>
         await database.WriteAsync(

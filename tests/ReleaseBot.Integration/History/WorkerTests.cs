@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Parts;
@@ -251,6 +252,86 @@ public sealed class WorkersOnPostgres(PostgresServer server) : WorkerTests(new P
         await WaitAsync(queued);
         await neighbour.Signals.StopAsync(Token);
     }
+
+    [Fact]
+    public async Task A_Pause_Is_Answered_After_The_Claim_That_Was_Under_Way()
+    {
+        await History.Workers.ShowAsync(State("one"), Token);
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await QueueTagAsync(8, "v1.0.0", 2);
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var letGo = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var neighbour = History.Neighbour();
+        // As another who takes the repository, and has not committed that yet.
+        var taking = neighbour.Database.WriteAsync(
+            async (context, token) =>
+            {
+                var past = History.Time.GetUtcNow() - TimeSpan.FromHours(1);
+                context.ResourceLocks.Add(new ResourceLock { Resource = "repository:registry.example/acme/app-7", ReleaseId = Guid.CreateVersion7(), Fence = 1, Until = past });
+                await context.SaveChangesAsync(token);
+                held.SetResult();
+                await letGo.Task;
+                return true;
+            },
+            Token);
+        await (await Task.WhenAny(held.Task, taking));
+
+        var claiming = History.Runs.ClaimAsync("one", engine: null, History.Lease, Token);
+        await UntilWaitingAsync(1);
+        var pausing = neighbour.Workers.PauseAsync("one", isPaused: true, Token);
+        await UntilWaitingAsync(2, pausing);
+        pausing.IsCompleted.ShouldBeFalse("the claim is not over");
+        letGo.SetResult();
+        await taking;
+
+        (await claiming).ShouldNotBeNull();
+        (await pausing).ShouldBeTrue();
+        (await History.Runs.ClaimAsync("one", engine: null, History.Lease, Token)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_Worker_Shows_That_Its_Engine_Is_Full_While_It_Claims_And_Neither_Waits_For_The_Other_For_Ever()
+    {
+        await History.Workers.ShowAsync(State("one", "engine"), Token);
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await History.Database.WriteAsync((context, token) => context.Projects.ExecuteUpdateAsync(row => row.SetProperty(p => p.LastEngine, "engine"), token), Token);
+        await using var neighbour = History.Neighbour();
+        var read = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        // As a claim that has read its own row, and starts its release afterwards.
+        var tries = 0;
+        var claiming = neighbour.Database.WriteAsync(
+            async (context, token) =>
+            {
+                tries++;
+                await context.Database.ExecuteSqlRawAsync("SELECT 1 FROM worker_heartbeats WHERE name = 'one' FOR SHARE", token);
+                read.TrySetResult();
+                await goOn.Task;
+                return await context.Projects.ExecuteUpdateAsync(row => row.SetProperty(p => p.LastStartedAt, History.Time.GetUtcNow()), token);
+            },
+            Token);
+        await (await Task.WhenAny(read.Task, claiming));
+
+        var showing = History.Workers.ShowAsync(State("one", "engine") with { IsFull = true }, Token);
+        await UntilWaitingAsync(1, showing);
+        goOn.SetResult();
+
+        (await claiming).ShouldBe(1);
+        (await showing).ShouldBeFalse();
+        tries.ShouldBe(1, "the database had to part them");
+        (await History.RowsAsync<Project>()).ShouldHaveSingleItem().LastEngine.ShouldBeNull();
+    }
+
+    /// <summary>Until so many wait for a lock of another, or one of them has come through.</summary>
+    private async Task UntilWaitingAsync(int number, Task? through = null) => await History.UntilAsync(
+        async () =>
+        {
+            var waiting = await History.Database.ReadAsync(
+                (context, token) => context.Database.SqlQueryRaw<int>(
+                    "SELECT count(*)::int AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").SingleAsync(token),
+                Token);
+            return through is { IsCompleted: true } || waiting >= number ? "so it is" : null;
+        });
 
     private static async Task WaitAsync(SemaphoreSlim signal) => (await signal.WaitAsync(TimeSpan.FromSeconds(30), Token)).ShouldBeTrue("nothing was heard");
 }
