@@ -86,6 +86,29 @@ public sealed partial class HistoryDatabase(
     public Task<T> WriteAsync<T>(Func<HistoryContext, CancellationToken, Task<T>> write, CancellationToken cancellationToken) =>
         RepeatAsync(() => WriteOnceAsync(write, cancellationToken), cancellationToken);
 
+    /// <summary>
+    /// A write that takes something under a lease. Where the answer to the commit was lost and it is still held, it is given back as taken: the next try
+    /// would find it in somebody's hands, its own, and it would lie until its lease has run out.
+    /// </summary>
+    /// <param name="isHeld">Whether the database has what an earlier try took as that try wrote it.</param>
+    internal Task<T?> TakeAsync<T>(
+        Func<HistoryContext, CancellationToken, Task<T?>> take, Func<HistoryContext, T, CancellationToken, Task<bool>> isHeld, CancellationToken cancellationToken)
+        where T : class
+    {
+        T? taken = null;
+        return WriteAsync(
+            async (context, token) =>
+            {
+                if (taken is null || !await isHeld(context, taken, token))
+                {
+                    taken = await take(context, token);
+                }
+
+                return taken;
+            },
+            cancellationToken);
+    }
+
     /// <summary>The clock that leases are measured by: the database's where several machines share it, ours where there is but one.</summary>
     internal async Task<DateTimeOffset> NowAsync(HistoryContext context, CancellationToken cancellationToken)
     {

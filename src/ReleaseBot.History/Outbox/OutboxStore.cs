@@ -26,7 +26,7 @@ public sealed class OutboxStore(HistoryDatabase database)
     /// <summary>Takes messages that are due for as long as <paramref name="lease"/>, within which they must be told or put off.</summary>
     public async Task<IReadOnlyList<DueMessage>> ClaimAsync(int limit, TimeSpan lease, CancellationToken cancellationToken)
     {
-        var due = await database.WriteAsync(
+        var due = await database.TakeAsync<List<OutboxMessage>>(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
@@ -34,10 +34,15 @@ public sealed class OutboxStore(HistoryDatabase database)
                 var rows = await context.OutboxMessages.FromSqlRaw(claim, now.ForSql(database), limit).AsTracking().ToListAsync(token);
                 rows.ForEach(row => row.LeaseUntil = now + lease);
                 await context.SaveChangesAsync(token);
-                return rows;
+                return rows.Count == 0 ? null : rows;
+            },
+            async (context, rows, token) =>
+            {
+                var (ids, until) = (rows.ConvertAll(row => row.Id), rows[0].LeaseUntil);
+                return await context.OutboxMessages.CountAsync(row => ids.Contains(row.Id) && row.LeaseUntil == until, token) == rows.Count;
             },
             cancellationToken);
-        if (due.Count == 0)
+        if (due is null)
         {
             return [];
         }

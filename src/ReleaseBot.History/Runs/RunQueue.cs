@@ -112,7 +112,7 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
     /// <summary>Takes the next release that is ready and whose repositories no running release uses; null if there is none, or the worker is paused.</summary>
     /// <param name="engine">The worker's engine, by the id it gives itself: releases whose layers it has come first. Null: it does not answer.</param>
     public Task<ClaimedRun?> ClaimAsync(string owner, string? engine, TimeSpan lease, CancellationToken cancellationToken) =>
-        database.WriteAsync<ClaimedRun?>(
+        database.TakeAsync<ClaimedRun>(
             async (context, token) =>
             {
                 // A pause waits for a claim under way: once it is answered, nothing more is taken. Locked before all else, as in the worker's own showing.
@@ -144,6 +144,7 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
 
                 return null;
             },
+            (context, run, token) => IsHeldAsync(context, run.Release, token),
             cancellationToken);
 
     /// <summary>Keeps a release held, if its lease has not ended. The repositories' locks live as long as the lease.</summary>
@@ -304,6 +305,13 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
         await transaction.RollbackToSavepointAsync(Savepoint, cancellationToken);
         context.ChangeTracker.Clear();
         return null;
+    }
+
+    /// <summary>Another slot of the same worker may have come to the same fence, and not to the same lease.</summary>
+    internal static Task<bool> IsHeldAsync(HistoryContext context, Release taken, CancellationToken cancellationToken)
+    {
+        var (id, fence, owner, until) = (taken.Id, taken.Fence, taken.Owner, taken.LeaseUntil);
+        return context.Releases.AnyAsync(row => row.Id == id && row.Fence == fence && row.Owner == owner && row.LeaseUntil == until, cancellationToken);
     }
 
     private static async Task StartAsync(

@@ -39,8 +39,9 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
          ORDER BY id DESC
         """;
 
-    public Task<VerificationJob?> ClaimAsync(string owner, TimeSpan lease, CancellationToken cancellationToken) =>
-        database.WriteAsync(
+    public async Task<VerificationJob?> ClaimAsync(string owner, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        var taken = await database.TakeAsync<TakenVerification>(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
@@ -58,10 +59,14 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
                 await context.SaveChangesAsync(token);
                 await context.Projects.Where(project => project.Id == release.ProjectId)
                     .ExecuteUpdateAsync(project => project.SetProperty(row => row.LastVerifiedAt, now), token);
-                return new VerificationJob(release.Id, release.Fence, release.ProjectId, release.ProjectPath, release.Ref,
-                    ObjectId.Parse(release.Target), release.Tries, stage.StartedAt);
+                return new TakenVerification(release, stage.StartedAt);
             },
+            (context, taken, token) => RunQueue.IsHeldAsync(context, taken.Release, token),
             cancellationToken);
+        return taken is not ({ } release, var askedSince)
+            ? null
+            : new VerificationJob(release.Id, release.Fence, release.ProjectId, release.ProjectPath, release.Ref, ObjectId.Parse(release.Target), release.Tries, askedSince);
+    }
 
     /// <summary>Keeps a release held while it is asked about.</summary>
     /// <returns>False once another has it, or it has ended.</returns>
@@ -196,4 +201,6 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
             await ReleaseEnding.ApplyAsync(context, row, ReleaseStatus.Superseded, reason, [], now, cancellationToken);
         }
     }
+
+    private sealed record TakenVerification(Release Release, DateTimeOffset AskedSince);
 }
