@@ -66,7 +66,8 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
              OR COALESCE((SELECT b.engine FROM release_builds b WHERE b.release_id = r.id AND b.image_id = r.image_id), '') <> '')
         """;
 
-    // What is built and in no registry yet is built again nowhere else, while a worker of the engine that has it lives. Asked for as a value: PostgreSQL may read a whole table for an EXISTS that stands beside an OR.
+    // What is built and in no registry yet is built again nowhere else, while a worker of the engine that has it lives. Asked for as a value:
+    // PostgreSQL may read a whole table for an EXISTS that stands beside an OR.
     private const string NotBoundElsewhere =
         """
 

@@ -11,7 +11,7 @@ public sealed record WorkerState(string Name, string? Engine, DateTimeOffset Sta
 /// <summary>The workers there are, by what they say themselves every few seconds. Nothing that has to be right is decided by it: leases are.</summary>
 public sealed class WorkerRegister(HistoryDatabase database)
 {
-    /// <summary>Rows of workers that ended without a word.</summary>
+    /// <summary>After which a worker that ended without a word counts as never seen, also if its name comes back.</summary>
     private static readonly TimeSpan Forgotten = TimeSpan.FromDays(1);
 
     private const string RowSql = "SELECT * FROM worker_heartbeats WHERE name = {0}";
@@ -24,11 +24,16 @@ public sealed class WorkerRegister(HistoryDatabase database)
                 var now = await database.NowAsync(context, token);
                 // Locked before the projects, as in a claim, or the two could wait for each other.
                 var row = await context.WorkerHeartbeats.FromSqlRaw(database.Locking(RowSql), state.Name).AsTracking().SingleOrDefaultAsync(token);
+                var forgotten = now - Forgotten;
                 if (row is null)
                 {
                     row = new WorkerHeartbeat { Name = state.Name };
                     context.WorkerHeartbeats.Add(row);
-                    await context.WorkerHeartbeats.Where(worker => worker.SeenAt < now - Forgotten).ExecuteDeleteAsync(token);
+                    await context.WorkerHeartbeats.Where(worker => worker.SeenAt < forgotten).ExecuteDeleteAsync(token);
+                }
+                else if (row.SeenAt < forgotten)
+                {
+                    (row.PausedAt, row.FullSince) = (null, null);
                 }
 
                 (row.Engine, row.StartedAt, row.SeenAt, row.Slots, row.Running) = (state.Engine, state.StartedAt, now, state.Slots, state.Running);
@@ -50,13 +55,15 @@ public sealed class WorkerRegister(HistoryDatabase database)
         database.WriteAsync((context, token) => context.WorkerHeartbeats.Where(worker => worker.Name == name).ExecuteDeleteAsync(token), cancellationToken);
 
     /// <summary>Has a worker take no more releases, or take them again. What it runs, or is taking at this moment, goes on to its end.</summary>
-    /// <returns>False where there is no such worker.</returns>
+    /// <returns>False where there is no such worker, or none was seen for a day.</returns>
     public async Task<bool> PauseAsync(string name, bool isPaused, CancellationToken cancellationToken) =>
         await database.WriteAsync(
             async (context, token) =>
             {
-                DateTimeOffset? since = isPaused ? await database.NowAsync(context, token) : null;
-                return await context.WorkerHeartbeats.Where(worker => worker.Name == name)
+                var now = await database.NowAsync(context, token);
+                var forgotten = now - Forgotten;
+                DateTimeOffset? since = isPaused ? now : null;
+                return await context.WorkerHeartbeats.Where(worker => worker.Name == name && worker.SeenAt >= forgotten)
                     .ExecuteUpdateAsync(worker => worker.SetProperty(row => row.PausedAt, row => isPaused ? row.PausedAt ?? since : null), token);
             },
             cancellationToken) == 1;

@@ -29,6 +29,22 @@ public abstract class WorkerTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task A_Name_That_Was_Not_Seen_For_A_Day_Is_Forgotten_With_Its_Pause()
+    {
+        await History.Workers.ShowAsync(State("one"), Token);
+        (await History.Workers.PauseAsync("one", isPaused: true, Token)).ShouldBeTrue();
+        await SeeLastAsync("one", TimeSpan.FromHours(23));
+        (await History.Workers.ShowAsync(State("one"), Token)).ShouldBeTrue();
+
+        await SeeLastAsync("one", TimeSpan.FromHours(25));
+
+        (await History.Workers.PauseAsync("one", isPaused: true, Token)).ShouldBeFalse("it would not hold");
+        (await History.Workers.ShowAsync(State("one"), Token)).ShouldBeFalse();
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        (await History.Runs.ClaimAsync("one", engine: null, History.Lease, Token)).ShouldNotBeNull().Release.Id.ShouldBe(id);
+    }
+
+    [Fact]
     public async Task A_Release_Is_Left_To_The_Engine_That_Has_Its_Layers_For_A_Moment_And_No_Longer()
     {
         await PublishedByAsync("warm");
@@ -202,6 +218,13 @@ public abstract class WorkerTests(IDatabases databases) : HistoryTest(databases)
 
         (await History.Runs.ClaimAsync("builder", "engine-1", History.Lease, Token)).ShouldBeNull("it has to be built again, which needs room");
         (await History.Runs.ClaimAsync("other", "engine-2", History.Lease, Token)).ShouldNotBeNull().Release.ImageId.ShouldBe("sha256:built", "a registry may hold it yet");
+    }
+
+    private Task SeeLastAsync(string name, TimeSpan ago)
+    {
+        var at = History.Time.GetUtcNow() - ago;
+        return History.Database.WriteAsync(
+            (context, token) => context.WorkerHeartbeats.Where(row => row.Name == name).ExecuteUpdateAsync(row => row.SetProperty(r => r.SeenAt, at), token), Token);
     }
 
     private async Task PublishedByAsync(string engine)
