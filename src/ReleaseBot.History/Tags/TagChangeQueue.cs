@@ -38,7 +38,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
     /// <summary>Takes the wish that has waited longest, and that none before it is for the same tag.</summary>
     /// <param name="busyHosts">Registries whose wishes are left alone for now.</param>
     public Task<ClaimedChange?> ClaimAsync(TimeSpan lease, IReadOnlyCollection<string> busyHosts, CancellationToken cancellationToken) =>
-        database.WriteAsync(
+        database.TakeAsync<ClaimedChange>(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
@@ -55,6 +55,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                 await context.SaveChangesAsync(token);
                 return new ClaimedChange(change, change.Fence);
             },
+            (context, taken, token) => context.TagChanges.AnyAsync(row => row.Id == taken.Change.Id && row.Fence == taken.Fence && row.LeaseUntil != null, token),
             cancellationToken);
 
     /// <summary>Takes the lock that releases move the tag under; false while another has it.</summary>

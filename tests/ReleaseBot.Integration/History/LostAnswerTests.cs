@@ -48,6 +48,20 @@ public abstract class LostAnswerTests(IDatabases databases) : HistoryTest(databa
         (await LosingAsync(() => neighbour.Outbox.ClaimAsync(10, History.Lease, Token))).ShouldHaveSingleItem();
     }
 
+    [Fact]
+    public async Task A_Wish_Whose_Claim_Was_Not_Answered_Is_In_The_Claimers_Hand()
+    {
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync(await ClaimRunAsync());
+        (await History.Wishes.RetractAsync(id, "ops", "broken", Token)).ShouldBeOfType<WishResult.Accepted>();
+        await using var neighbour = History.Neighbour(_answers);
+
+        var claimed = (await LosingAsync(() => neighbour.Changes.ClaimAsync(History.Lease, Token))).ShouldNotBeNull();
+
+        await History.Changes.RenewAsync(claimed, History.Lease, Token);
+        (await History.RowsAsync<TagChange>()).ShouldAllBe(change => change.Fence <= claimed.Fence);
+    }
+
     /// <summary>Loses the answer to the next commit, and lets the time pass after which it is tried again.</summary>
     private async Task<T> LosingAsync<T>(Func<Task<T>> claim)
     {
