@@ -91,8 +91,6 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
          LIMIT {1}
         """;
 
-    private const string OwnSql = "SELECT * FROM worker_heartbeats WHERE name = {0}";
-
     private const string TakeSql = $"SELECT * FROM releases r WHERE r.id = {{1}} AND {IsReady}";
 
     /// <summary>
@@ -117,7 +115,7 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
             async (context, token) =>
             {
                 // A pause waits for a claim under way: once it is answered, nothing more is taken. Locked before all else, as in the worker's own showing.
-                var own = await context.WorkerHeartbeats.FromSqlRaw(database.Keeping(OwnSql), owner).AsNoTracking().SingleOrDefaultAsync(token);
+                var own = await context.WorkerHeartbeats.FromSqlRaw(database.Keeping(WorkerRegister.RowSql), owner).AsNoTracking().SingleOrDefaultAsync(token);
                 if (own is { PausedAt: not null })
                 {
                     // It may not have heard of it yet: one that comes back under its name claims before it has shown itself.

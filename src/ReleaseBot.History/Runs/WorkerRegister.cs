@@ -14,7 +14,7 @@ public sealed class WorkerRegister(HistoryDatabase database)
     /// <summary>After which a worker that ended without a word counts as never seen, also if its name comes back.</summary>
     private static readonly TimeSpan Forgotten = TimeSpan.FromDays(1);
 
-    private const string RowSql = "SELECT * FROM worker_heartbeats WHERE name = {0}";
+    internal const string RowSql = "SELECT * FROM worker_heartbeats WHERE name = {0}";
 
     /// <summary>Writes down that the worker lives. Returns whether an operator has paused it.</summary>
     public Task<bool> ShowAsync(WorkerState state, CancellationToken cancellationToken) =>

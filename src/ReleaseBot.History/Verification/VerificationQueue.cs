@@ -63,9 +63,9 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
             },
             (context, taken, token) => RunQueue.IsHeldAsync(context, taken.Release, token),
             cancellationToken);
-        return taken is not ({ } release, var askedSince)
-            ? null
-            : new VerificationJob(release.Id, release.Fence, release.ProjectId, release.ProjectPath, release.Ref, ObjectId.Parse(release.Target), release.Tries, askedSince);
+        return taken is ({ } release, var askedSince)
+            ? new VerificationJob(release.Id, release.Fence, release.ProjectId, release.ProjectPath, release.Ref, ObjectId.Parse(release.Target), release.Tries, askedSince)
+            : null;
     }
 
     /// <summary>Keeps a release held while it is asked about.</summary>
