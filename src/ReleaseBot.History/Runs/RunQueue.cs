@@ -235,9 +235,12 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
         HistoryContext context, string owner, string? engine, bool isFull, DateTimeOffset now, IReadOnlyCollection<string> lines, CancellationToken cancellationToken)
     {
         var alive = now - Alive;
-        var others = await context.WorkerHeartbeats
-            .Where(worker => worker.Name != owner && worker.Engine != null && worker.Engine != engine && worker.SeenAt >= alive && worker.PausedAt == null)
+        var workers = await context.WorkerHeartbeats
+            .Where(worker => worker.Name != owner && worker.Engine != null && worker.SeenAt >= alive && worker.PausedAt == null)
             .Select(worker => new { Engine = worker.Engine!, IsIdle = worker.Running < worker.Slots, HasRoom = worker.FullSince == null }).ToListAsync(cancellationToken);
+        var others = workers.FindAll(worker => worker.Engine != engine);
+        // Workers of one engine need not each find out by themselves.
+        isFull |= workers.Exists(worker => worker.Engine == engine && !worker.HasRoom);
         if (engine is null && others.Count > 0)
         {
             // Who has no engine leaves everything to those that have one, or it would take one release after the other and build none.

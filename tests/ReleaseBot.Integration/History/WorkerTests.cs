@@ -193,6 +193,7 @@ public abstract class WorkerTests(IDatabases databases) : HistoryTest(databases)
         (await History.RowsAsync<Project>()).ShouldAllBe(project => project.LastEngine == null, "with the cache it lost their layers");
         (await History.Runs.ClaimAsync("full", "engine-1", History.Lease, Token)).ShouldNotBeNull().Release.Id.ShouldBe(built.Release.Id, "a push needs no room");
         (await History.Runs.ClaimAsync("full", "engine-1", History.Lease, Token)).ShouldBeNull("however busy the other is");
+        (await History.Runs.ClaimAsync("twin", "engine-1", History.Lease, Token)).ShouldBeNull("its engine is the same");
 
         // Where all are full, somebody has to say so of the release.
         await History.Workers.ShowAsync(State("roomy", "engine-2") with { IsFull = true }, Token);
