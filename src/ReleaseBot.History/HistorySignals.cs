@@ -9,8 +9,9 @@ namespace ReleaseBot.History;
 
 /// <summary>
 /// Tells the processes that share a PostgreSQL of what was committed, by <c>NOTIFY</c>: one a piece of a log and one a queued release, never
-/// one a hook, since a NOTIFY has commits wait for each other (PostgreSQL, async.c: the queue's lock is held until the commit). On SQLite there is
-/// one process, which is told after the commit. Whoever misses one finds out by looking, a little later.
+/// one a hook, since a NOTIFY has commits wait for each other (PostgreSQL, async.c: the queue's lock is held until the commit). Whoever misses one
+/// finds out by looking, a little later. On SQLite the one process hears of queued releases by the bus: told at once, its worker and its dispatch
+/// would both write, and wait for each other for longer than that takes.
 /// </summary>
 public sealed partial class HistorySignals(StorageSettings storage, TimeProvider time, ILogger<HistorySignals> logger) : BackgroundService
 {
@@ -39,16 +40,7 @@ public sealed partial class HistorySignals(StorageSettings storage, TimeProvider
     /// <summary>Within the transaction that hands a wish back.</summary>
     internal Task SendWishHandedBackAsync(HistoryContext context, CancellationToken cancellationToken) => SendAsync(context, WishChannel, "", cancellationToken);
 
-    /// <summary>After the commit, in this process alone where that is the only one.</summary>
-    internal void RaiseQueued()
-    {
-        if (storage.Provider == StorageProvider.Sqlite)
-        {
-            Queued?.Invoke();
-        }
-    }
-
-    /// <summary>The same of <see cref="LogAppended"/>.</summary>
+    /// <summary>In this process, after the commit; on SQLite there is no other.</summary>
     internal void RaiseLogAppended(Guid releaseId)
     {
         if (storage.Provider == StorageProvider.Sqlite)

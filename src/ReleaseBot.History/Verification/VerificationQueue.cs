@@ -88,9 +88,8 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
 
     /// <summary>Queues the release, unless history says that a tag or repository of its plan is someone else's: then it is rejected.</summary>
     /// <returns>Why it was rejected or superseded, or null if it is queued.</returns>
-    public async Task<Reason?> QueueAsync(VerificationJob job, VerifiedRelease verified, CancellationToken cancellationToken)
-    {
-        var conflict = await database.WriteAsync(
+    public Task<Reason?> QueueAsync(VerificationJob job, VerifiedRelease verified, CancellationToken cancellationToken) =>
+        database.WriteAsync<Reason?>(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
@@ -133,13 +132,6 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
                 return null;
             },
             cancellationToken);
-        if (conflict is null)
-        {
-            signals.RaiseQueued();
-        }
-
-        return conflict;
-    }
 
     /// <summary>Ends the release as rejected, or as superseded where a branch has moved on.</summary>
     public Task RejectAsync(VerificationJob job, ReleaseStatus status, Reason reason, IReadOnlyList<NotifyRule> tellings, CancellationToken cancellationToken) =>
