@@ -31,7 +31,7 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
             return end;
         }
 
-        return troubles.Result() is StageResult.Wait wait ? wait : null;
+        return troubles.Result() as StageResult.Wait;
     }
 
     /// <summary>One name: adopts what is there if it is this release's own image, refuses if it is a version that somebody published.</summary>

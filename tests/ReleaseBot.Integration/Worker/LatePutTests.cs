@@ -1,5 +1,3 @@
-using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Integration.History;
@@ -75,7 +73,7 @@ public abstract class LatePutTests(IDatabases databases) : WorkerTest(databases)
 
         var owner = (await History.Queries.TagOwnerAsync(Latest, Token)).ShouldNotBeNull();
         (owner.NextCheckAt - owner.UpdatedAt).ShouldNotBeNull().ShouldBeLessThan(TimeSpan.FromMinutes(2), "what a dead worker began is looked for soon");
-        await CheckAsync();
+        await CheckDriftAsync(_clients, Rule, isRestoring: false, tags: 3);
         await CarryOutAsync(_clients);
 
         (await DigestAsync()).ShouldBe(newest);
@@ -85,7 +83,7 @@ public abstract class LatePutTests(IDatabases databases) : WorkerTest(databases)
         (await History.RowsAsync<OpenPut>()).ShouldBeEmpty();
 
         await TestImage.PutAsync(_registry.Host, Repository, "latest", await ManifestAsync(first), Token);
-        await CheckAsync();
+        await CheckDriftAsync(_clients, Rule, isRestoring: false, tags: 3);
         (await History.RowsAsync<TagChange>()).ShouldHaveSingleItem();
         (await History.Queries.MovesAsync(Latest, 1, Token)).ShouldHaveSingleItem().Reason.ShouldContain("somebody pushed past us");
         (await DigestAsync()).ShouldBe(first);
@@ -115,17 +113,6 @@ public abstract class LatePutTests(IDatabases databases) : WorkerTest(databases)
         await using var run = RunOf(claimed, Rule);
         var mover = new TagMover(_clients, History.Tags, TimeProvider.System);
         (await mover.MoveAsync(run, run.Followers.Single(), Token)).ShouldBeTrue();
-    }
-
-    private async Task CheckAsync()
-    {
-        await History.Database.WriteAsync(
-            (context, token) => context.TagOwners.Where(owner => owner.NextCheckAt != null).ExecuteUpdateAsync(
-                owner => owner.SetProperty(row => row.NextCheckAt, DateTimeOffset.UnixEpoch), token),
-            Token);
-        using var wakeUps = new WorkerWakeUps(TimeProvider.System);
-        var check = new DriftCheck(_clients, History.Drift, new PublishingSettings(), [Rule], wakeUps, TimeProvider.System, NullLogger<DriftCheck>.Instance);
-        (await check.RunAsync(Token)).ShouldBe(3);
     }
 
     private async Task<Digest> DigestAsync() => (await _clients.Get("main").HeadManifestAsync(Repository, "latest", Token)).ShouldNotBeNull();

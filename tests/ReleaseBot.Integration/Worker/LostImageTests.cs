@@ -1,5 +1,3 @@
-using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Integration.History;
@@ -7,7 +5,6 @@ using ReleaseBot.Integration.Registries;
 using ReleaseBot.Parts;
 using ReleaseBot.Registries;
 using ReleaseBot.StandIns.Registry;
-using ReleaseBot.Worker;
 using Shouldly;
 using Xunit;
 
@@ -53,9 +50,9 @@ public abstract class LostImageTests(IDatabases databases) : WorkerTest(database
     {
         var image = TestImage.Create(64, 1024);
         await image.PushAsync(_holder.Host, Repository, "v1.0.0", Token);
-        await PublishAsync(image);
+        await PublishAsync(Rule, "v1.0.0", 1, image);
 
-        await CheckAsync();
+        await CheckDriftAsync(_clients, Rule, isRestoring: true, tags: 2);
         await CarryOutAsync(_clients);
 
         (await _clients.Get("loser").HeadManifestAsync(Repository, "v1.0.0", Token)).ShouldBe(image.Manifest.Digest);
@@ -66,9 +63,9 @@ public abstract class LostImageTests(IDatabases databases) : WorkerTest(database
     [Fact]
     public async Task A_Version_That_All_Registries_Have_Lost_Is_Told_To_Be_Lost()
     {
-        await PublishAsync(TestImage.Create(64));
+        await PublishAsync(Rule, "v1.0.0", 1, TestImage.Create(64));
 
-        await CheckAsync();
+        await CheckDriftAsync(_clients, Rule, isRestoring: true, tags: 2);
         await CarryOutAsync(_clients);
         await CarryOutAsync(_clients);
 
@@ -82,8 +79,8 @@ public abstract class LostImageTests(IDatabases databases) : WorkerTest(database
         _way.On(request => request.Is("POST", "/blobs/uploads/"), new ProxyFault.Hold(goesOn.Task), times: int.MaxValue);
         var image = TestImage.Create(64, 1024);
         await image.PushAsync(_holder.Host, Repository, "v1.0.0", Token);
-        await PublishAsync(image);
-        await CheckAsync();
+        await PublishAsync(Rule, "v1.0.0", 1, image);
+        await CheckDriftAsync(_clients, Rule, isRestoring: true, tags: 2);
 
         var copy = CarryOutAsync(_clients);
         await UntilAsync(() => Task.FromResult(_way.Count("POST", "/blobs/uploads/") > 0));
@@ -96,31 +93,6 @@ public abstract class LostImageTests(IDatabases databases) : WorkerTest(database
         await copy;
 
         (await _clients.Get("loser").HeadManifestAsync(Repository, "v1.0.0", Token)).ShouldBe(image.Manifest.Digest);
-    }
-
-    /// <summary>As the history has it; what the registries hold is the test's.</summary>
-    private async Task PublishAsync(TestImage image)
-    {
-        await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
-        await QueueAsync(Rule);
-        var run = await ClaimRunAsync();
-        await BuildAsync(run, image);
-        foreach (var row in run.Release.Images)
-        {
-            await RecordPushedAsync(run, row, image);
-        }
-
-        await History.Ledger.FinishAsync(run, ReleaseStatus.Published, null, [], Token);
-    }
-
-    private async Task CheckAsync()
-    {
-        await History.Database.WriteAsync(
-            (context, token) => context.TagOwners.ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, DateTimeOffset.UnixEpoch), token), Token);
-        using var wakeUps = new WorkerWakeUps(TimeProvider.System);
-        var check = new DriftCheck(
-            _clients, History.Drift, new PublishingSettings { RestoreVersions = true }, [Rule], wakeUps, TimeProvider.System, NullLogger<DriftCheck>.Instance);
-        (await check.RunAsync(Token)).ShouldBe(2);
     }
 }
 

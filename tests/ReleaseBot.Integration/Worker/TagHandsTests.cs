@@ -55,12 +55,12 @@ public abstract class TagHandsTests(IDatabases databases) : WorkerTest(databases
         foreach (var (version, number) in Versions.Split(' ').Select((version, number) => (version, number)))
         {
             await image.PushAsync(_sound.Host, Repository, version, Token);
-            await PublishAsync(version, number + 1, image);
+            await PublishAsync(Rule, version, number + 1, image);
         }
 
         // A stranger's image in the place of one version; the other registry has lost all of them, and has been waited for longer.
         await TestImage.Create(32).PushAsync(_sound.Host, Repository, "v1.4.0", Token);
-        await CheckAsync();
+        await CheckDriftAsync(_clients, Rule, isRestoring: true, tags: 10);
         await History.Database.WriteAsync(
             (context, token) => context.TagChanges.Where(change => change.Host == _silent.Host)
                 .ExecuteUpdateAsync(change => change.SetProperty(row => row.NextAt, DateTimeOffset.UnixEpoch), token), Token);
@@ -76,30 +76,6 @@ public abstract class TagHandsTests(IDatabases databases) : WorkerTest(databases
 
         waiting.Count.ShouldBe(5);
         waiting.Count(change => change.Tries > 0).ShouldBeLessThanOrEqualTo(2, "no more hands than that may have waited for it in vain");
-    }
-
-    private async Task PublishAsync(string version, int commit, TestImage image)
-    {
-        await AcceptAsync(7, GitRef.Tag(version), Object(commit));
-        await QueueAsync(Rule);
-        var run = await ClaimRunAsync();
-        await BuildAsync(run, image);
-        foreach (var row in run.Release.Images)
-        {
-            await RecordPushedAsync(run, row, image);
-        }
-
-        await History.Ledger.FinishAsync(run, ReleaseStatus.Published, null, [], Token);
-    }
-
-    private async Task CheckAsync()
-    {
-        await History.Database.WriteAsync(
-            (context, token) => context.TagOwners.ExecuteUpdateAsync(owner => owner.SetProperty(row => row.NextCheckAt, DateTimeOffset.UnixEpoch), token), Token);
-        using var wakeUps = new WorkerWakeUps(TimeProvider.System);
-        var check = new DriftCheck(
-            _clients, History.Drift, new PublishingSettings { RestoreVersions = true }, [Rule], wakeUps, TimeProvider.System, NullLogger<DriftCheck>.Instance);
-        (await check.RunAsync(Token)).ShouldBe(10);
     }
 }
 

@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.History;
@@ -42,6 +43,36 @@ public abstract class WorkerTest(IDatabases databases) : HistoryTest(databases)
     /// <summary>Writes down that an image tag holds what was built; what its registry holds is the test's.</summary>
     private protected Task RecordPushedAsync(ClaimedRun run, ReleaseImage row, TestImage image) =>
         History.Tags.RecordMoveAsync(run, row, null, image.Manifest.Digest, TagVerdict.Created, "first", Token);
+
+    /// <summary>Publishes a version as the history has it; what the registries hold is the test's.</summary>
+    private protected async Task PublishAsync(ProjectRule rule, string tag, int commit, TestImage image)
+    {
+        await AcceptAsync(7, GitRef.Tag(tag), Object(commit));
+        await QueueAsync(rule);
+        var run = await ClaimRunAsync();
+        await BuildAsync(run, image);
+        foreach (var row in run.Release.Images)
+        {
+            await RecordPushedAsync(run, row, image);
+        }
+
+        await History.Ledger.FinishAsync(run, ReleaseStatus.Published, null, [], Token);
+    }
+
+    /// <summary>Compares every tag that is ever compared with its registry, now.</summary>
+    /// <param name="isRestoring">Whether versions are put back, whoever moved them.</param>
+    /// <param name="tags">How many there are.</param>
+    private protected async Task CheckDriftAsync(RegistryClients clients, ProjectRule rule, bool isRestoring, int tags)
+    {
+        await History.Database.WriteAsync(
+            (context, token) => context.TagOwners.Where(owner => owner.NextCheckAt != null).ExecuteUpdateAsync(
+                owner => owner.SetProperty(row => row.NextCheckAt, DateTimeOffset.UnixEpoch), token),
+            Token);
+        using var wakeUps = new WorkerWakeUps(TimeProvider.System);
+        var check = new DriftCheck(
+            clients, History.Drift, new PublishingSettings { RestoreVersions = isRestoring }, [rule], wakeUps, TimeProvider.System, NullLogger<DriftCheck>.Instance);
+        (await check.RunAsync(Token)).ShouldBe(tags);
+    }
 
     /// <summary>Carries out the wish for a tag that is next.</summary>
     private protected async Task CarryOutAsync(RegistryClients clients)
