@@ -14,7 +14,7 @@ internal sealed partial class ImageBuilder(
     EngineClient engine, Func<CancellationToken, Task<EngineVersion>> version, BuilderKind builder, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     private static readonly TimeSpan ProbeLimit = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan CancelLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan CancelLimit = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AdriftPause = TimeSpan.FromMilliseconds(100);
 
     private readonly SemaphoreSlim _starting = new(1);
@@ -87,32 +87,33 @@ internal sealed partial class ImageBuilder(
 
     private async Task EndInOrderAsync(string buildId, Task running)
     {
+        using var limit = new CancellationTokenSource(CancelLimit, time);
         try
         {
             await CancelAsync(buildId, CancelLimit, CancellationToken.None);
-            await running.WaitAsync(CancelLimit, time, CancellationToken.None);
-        }
-        catch (Exception fault) when (fault is EngineException or TimeoutException)
-        {
-            Log.NotEndedInOrder(logger, buildId, fault);
+            await running.WaitAsync(limit.Token);
         }
         catch (Exception fault) when (running.IsCompleted)
         {
             Log.EndedBy(logger, buildId, fault);
         }
+        catch (Exception fault) when (fault is EngineException or OperationCanceledException)
+        {
+            Log.NotEndedInOrder(logger, buildId, fault);
+        }
     }
 
     private async Task<BuiltImage> RunAsync(BuildRequest request, IBuildLog log, CancellationToken cancellationToken)
     {
-        var about = await version(cancellationToken);
-        if (builder == BuilderKind.Classic || (builder == BuilderKind.Auto && _withoutBuildKit == about.Version))
+        if (builder == BuilderKind.Classic
+            || (builder == BuilderKind.Auto && _withoutBuildKit is { } known && known == (await version(cancellationToken)).Version))
         {
-            return await BuildClassicAsync(request, about, log, cancellationToken);
+            return await BuildClassicAsync(request, log, cancellationToken);
         }
 
         try
         {
-            return await BuildWithBuildKitAsync(request, about, log, cancellationToken);
+            return await BuildWithBuildKitAsync(request, log, cancellationToken);
         }
         catch (EngineRefusedException fault) when (SaysNoBuildKit(fault))
         {
@@ -121,18 +122,19 @@ internal sealed partial class ImageBuilder(
                 throw new BuildFailedException($"The engine has no BuildKit, and Engine:Builder asks for it: {fault.Message}");
             }
 
+            var about = await version(cancellationToken);
             Log.FallsBack(logger, about.Version, fault.Message);
             _withoutBuildKit = about.Version;
             log.WriteLine("The engine has no BuildKit; building with the classic builder.");
-            return await BuildClassicAsync(request, about, log, cancellationToken);
+            return await BuildClassicAsync(request, log, cancellationToken);
         }
         catch (EngineRefusedException fault)
         {
-            throw BuildFaults.Sort(fault.Message, LacksHeredocs(about));
+            throw BuildFaults.Sort(fault.Message, await LacksHeredocsAsync(cancellationToken));
         }
     }
 
-    private async Task<BuiltImage> BuildWithBuildKitAsync(BuildRequest request, EngineVersion about, IBuildLog log, CancellationToken cancellationToken)
+    private async Task<BuiltImage> BuildWithBuildKitAsync(BuildRequest request, IBuildLog log, CancellationToken cancellationToken)
     {
         var sessions = await SessionsAsync(cancellationToken);
         var session = new BuildSession(request.PullCredentials, request.Secrets);
@@ -142,7 +144,7 @@ internal sealed partial class ImageBuilder(
         if (!isSmall && request.HiddenFiles.Count == 0)
         {
             var streamed = request with { WriteContext = start.ContinueAsync };
-            return await SendAsync(BuildQuery.BuildKit(request, session.Id, isSynced: false), streamed, [], about, log, cancellationToken);
+            return await SendAsync(BuildQuery.BuildKit(request, session.Id, isSynced: false), streamed, [], log, cancellationToken);
         }
 
         await using var context = isSmall
@@ -150,10 +152,10 @@ internal sealed partial class ImageBuilder(
             : await SpooledContext.CreateAsync(start.ContinueAsync, cancellationToken);
         session.Context = new SyncedContext(context, request.Dockerfile, request.HiddenFiles);
         var bodiless = request with { WriteContext = (_, _) => Task.CompletedTask };
-        return await SendAsync(BuildQuery.BuildKit(request, session.Id, isSynced: true), bodiless, [], about, log, cancellationToken);
+        return await SendAsync(BuildQuery.BuildKit(request, session.Id, isSynced: true), bodiless, [], log, cancellationToken);
     }
 
-    private async Task<BuiltImage> BuildClassicAsync(BuildRequest request, EngineVersion about, IBuildLog log, CancellationToken cancellationToken)
+    private async Task<BuiltImage> BuildClassicAsync(BuildRequest request, IBuildLog log, CancellationToken cancellationToken)
     {
         if (request.Secrets.Count > 0)
         {
@@ -161,6 +163,7 @@ internal sealed partial class ImageBuilder(
                 "The rule has BuildSecrets, which need BuildKit, and this engine builds with the classic builder. Take an engine with BuildKit, and Engine:Builder Auto or BuildKit.");
         }
 
+        var about = await version(cancellationToken);
         if (!string.Equals(request.Platform, about.Platform, StringComparison.OrdinalIgnoreCase))
         {
             // It would take layers of its own platform for the asked one without a word.
@@ -170,16 +173,16 @@ internal sealed partial class ImageBuilder(
 
         try
         {
-            return await SendAsync(BuildQuery.Classic(request), request, [RegistryHeaders.Config(request.PullCredentials)], about, log, cancellationToken);
+            return await SendAsync(BuildQuery.Classic(request), request, [RegistryHeaders.Config(request.PullCredentials)], log, cancellationToken);
         }
         catch (EngineRefusedException fault)
         {
-            throw BuildFaults.Sort(fault.Message, LacksHeredocs(about));
+            throw BuildFaults.Sort(fault.Message, await LacksHeredocsAsync(cancellationToken));
         }
     }
 
     private async Task<BuiltImage> SendAsync(
-        string path, BuildRequest request, IReadOnlyList<KeyValuePair<string, string>> headers, EngineVersion about, IBuildLog log, CancellationToken cancellationToken)
+        string path, BuildRequest request, IReadOnlyList<KeyValuePair<string, string>> headers, IBuildLog log, CancellationToken cancellationToken)
     {
         using var content = new StreamedContent(request.WriteContext);
         HttpResponseMessage response;
@@ -200,7 +203,7 @@ internal sealed partial class ImageBuilder(
 
         using (response)
         {
-            return await ReadAsync(response, about, log, cancellationToken);
+            return await ReadAsync(response, log, cancellationToken);
         }
     }
 
@@ -216,7 +219,7 @@ internal sealed partial class ImageBuilder(
             ProbeLimit, token => engine.SendAsync(HttpMethod.Post, path, nothing, headers, token), cancellationToken);
     }
 
-    private async Task<BuiltImage> ReadAsync(HttpResponseMessage response, EngineVersion about, IBuildLog log, CancellationToken cancellationToken)
+    private async Task<BuiltImage> ReadAsync(HttpResponseMessage response, IBuildLog log, CancellationToken cancellationToken)
     {
         var stream = new BuildStream(log);
         try
@@ -243,7 +246,7 @@ internal sealed partial class ImageBuilder(
 
         if (stream.Error is { } error)
         {
-            throw SaysNoBuildKit(error) ? new EngineRefusedException(501, error) : BuildFaults.Sort(error, LacksHeredocs(about), stream.FoundNoSpace);
+            throw SaysNoBuildKit(error) ? new EngineRefusedException(501, error) : BuildFaults.Sort(error, await LacksHeredocsAsync(cancellationToken), stream.FoundNoSpace);
         }
 
         return stream.ImageId is { } id
@@ -272,8 +275,18 @@ internal sealed partial class ImageBuilder(
             && (message.Contains("not supported", StringComparison.OrdinalIgnoreCase) || message.Contains("not enabled", StringComparison.OrdinalIgnoreCase)
                 || message.Contains("not available", StringComparison.OrdinalIgnoreCase));
 
-    private static bool LacksHeredocs(EngineVersion about) =>
-        int.TryParse(about.Version.Split('.')[0], out var major) && major < 23;
+    /// <summary>For the words of a failure alone, so an engine that has gone meanwhile is no other fault.</summary>
+    private async Task<bool> LacksHeredocsAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return int.TryParse((await version(cancellationToken)).Version.Split('.')[0], out var major) && major < 23;
+        }
+        catch (EngineException)
+        {
+            return false;
+        }
+    }
 
     private static partial class Log
     {

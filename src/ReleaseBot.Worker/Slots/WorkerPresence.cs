@@ -60,7 +60,7 @@ internal sealed partial class WorkerPresence(
             }
             else
             {
-                await engine.GetVersionAsync(either.Token);
+                await engine.PingAsync(either.Token);
             }
         }
         catch (Exception exception) when (exception is EngineException || limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)

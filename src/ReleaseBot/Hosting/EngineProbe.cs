@@ -14,7 +14,7 @@ internal sealed class EngineProbe(DockerEngine engine, bool isEssential) : IRead
     {
         try
         {
-            await engine.GetVersionAsync(cancellationToken);
+            await engine.PingAsync(cancellationToken);
             return null;
         }
         catch (EngineException)
