@@ -8,16 +8,17 @@ using ReleaseBot.Core;
 namespace ReleaseBot.History;
 
 /// <summary>
-/// Tells the processes that share a PostgreSQL of what was committed, by <c>NOTIFY</c>: one a piece of a log and one a queued release, never
-/// one a hook, since a NOTIFY has commits wait for each other (PostgreSQL, async.c: the queue's lock is held until the commit). Whoever misses one
-/// finds out by looking, a little later. On SQLite the one process hears of queued releases by the bus: told at once, its worker and its dispatch
-/// would both write, and wait for each other for longer than that takes.
+/// Tells the processes that share a PostgreSQL of what was committed, by <c>NOTIFY</c>: one a piece of a log, one a queued release and one a
+/// cancel, never one a hook, since a NOTIFY has commits wait for each other (PostgreSQL, async.c: the queue's lock is held until the commit).
+/// Whoever misses one finds out by looking, a little later. On SQLite the one process hears of queued releases by the bus: told at once, its
+/// worker and its dispatch would both write, and wait for each other for longer than that takes.
 /// </summary>
 public sealed partial class HistorySignals(StorageSettings storage, TimeProvider time, ILogger<HistorySignals> logger) : BackgroundService
 {
     private const string LogChannel = "releasebot_log";
     private const string QueueChannel = "releasebot_queue";
     private const string WishChannel = "releasebot_wish";
+    private const string CancelChannel = "releasebot_cancel";
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(15);
 
@@ -30,9 +31,12 @@ public sealed partial class HistorySignals(StorageSettings storage, TimeProvider
     /// <summary>A tag's wish was handed back.</summary>
     public event Action? WishHandedBack;
 
+    /// <summary>The end of this running release was asked for.</summary>
+    public event Action<Guid>? CancelRequested;
+
     /// <summary>Within the transaction of a piece of a log.</summary>
     internal Task SendLogAppendedAsync(HistoryContext context, Guid releaseId, CancellationToken cancellationToken) =>
-        SendAsync(context, LogChannel, releaseId.ToString("N", CultureInfo.InvariantCulture), cancellationToken);
+        SendAsync(context, LogChannel, Payload(releaseId), cancellationToken);
 
     /// <summary>Within the transaction that queues a release or hands one back.</summary>
     internal Task SendQueuedAsync(HistoryContext context, CancellationToken cancellationToken) => SendAsync(context, QueueChannel, "", cancellationToken);
@@ -40,7 +44,20 @@ public sealed partial class HistorySignals(StorageSettings storage, TimeProvider
     /// <summary>Within the transaction that hands a wish back.</summary>
     internal Task SendWishHandedBackAsync(HistoryContext context, CancellationToken cancellationToken) => SendAsync(context, WishChannel, "", cancellationToken);
 
+    /// <summary>Within the transaction that asks for a running release's end.</summary>
+    internal Task SendCancelRequestedAsync(HistoryContext context, Guid releaseId, CancellationToken cancellationToken) =>
+        SendAsync(context, CancelChannel, Payload(releaseId), cancellationToken);
+
     /// <summary>In this process, after the commit; on SQLite there is no other.</summary>
+    internal void RaiseCancelRequested(Guid releaseId)
+    {
+        if (storage.Provider == StorageProvider.Sqlite)
+        {
+            CancelRequested?.Invoke(releaseId);
+        }
+    }
+
+    /// <summary>The same for a piece of a log.</summary>
     internal void RaiseLogAppended(Guid releaseId)
     {
         if (storage.Provider == StorageProvider.Sqlite)
@@ -83,7 +100,7 @@ public sealed partial class HistorySignals(StorageSettings storage, TimeProvider
         await using var connection = new NpgsqlConnection(settings.ConnectionString);
         connection.Notification += (_, notification) => Take(notification);
         await connection.OpenAsync(cancellationToken);
-        await using (var listen = new NpgsqlCommand($"LISTEN {LogChannel}; LISTEN {QueueChannel}; LISTEN {WishChannel}", connection))
+        await using (var listen = new NpgsqlCommand($"LISTEN {LogChannel}; LISTEN {QueueChannel}; LISTEN {WishChannel}; LISTEN {CancelChannel}", connection))
         {
             await listen.ExecuteNonQueryAsync(cancellationToken);
         }
@@ -100,19 +117,24 @@ public sealed partial class HistorySignals(StorageSettings storage, TimeProvider
 
     private void Take(NpgsqlNotificationEventArgs notification)
     {
-        if (notification.Channel == QueueChannel)
+        switch (notification.Channel)
         {
-            Queued?.Invoke();
-        }
-        else if (notification.Channel == WishChannel)
-        {
-            WishHandedBack?.Invoke();
-        }
-        else if (Guid.TryParseExact(notification.Payload, "N", out var releaseId))
-        {
-            LogAppended?.Invoke(releaseId);
+            case QueueChannel:
+                Queued?.Invoke();
+                break;
+            case WishChannel:
+                WishHandedBack?.Invoke();
+                break;
+            case CancelChannel when Guid.TryParseExact(notification.Payload, "N", out var releaseId):
+                CancelRequested?.Invoke(releaseId);
+                break;
+            case LogChannel when Guid.TryParseExact(notification.Payload, "N", out var releaseId):
+                LogAppended?.Invoke(releaseId);
+                break;
         }
     }
+
+    private static string Payload(Guid releaseId) => releaseId.ToString("N", CultureInfo.InvariantCulture);
 
     private static partial class Log
     {

@@ -13,7 +13,7 @@ public enum OperationOutcome
 }
 
 /// <summary>What operators, and the reconciler, do to releases.</summary>
-public sealed class ReleaseOperations(HistoryDatabase database)
+public sealed class ReleaseOperations(HistoryDatabase database, HistorySignals signals)
 {
     /// <summary>Makes a release that no hook announced, or has an earlier one of the same ref and object judged again. An existing release that may not be retried is returned as it is.</summary>
     public Task<(Guid ReleaseId, bool IsNew)> CreateAsync(NewRelease release, CancellationToken cancellationToken) =>
@@ -56,8 +56,9 @@ public sealed class ReleaseOperations(HistoryDatabase database)
             cancellationToken);
 
     /// <summary>Until published. What nobody runs ends here and now; a running release is told to end, and its worker ends it.</summary>
-    public Task<OperationOutcome> CancelAsync(Guid id, string by, CancellationToken cancellationToken) =>
-        database.WriteAsync(
+    public async Task<OperationOutcome> CancelAsync(Guid id, string by, CancellationToken cancellationToken)
+    {
+        var outcome = await database.WriteAsync(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
@@ -80,6 +81,7 @@ public sealed class ReleaseOperations(HistoryDatabase database)
                     }
 
                     await context.SaveChangesAsync(token);
+                    await signals.SendCancelRequestedAsync(context, id, token);
                     return OperationOutcome.Done;
                 }
 
@@ -88,6 +90,9 @@ public sealed class ReleaseOperations(HistoryDatabase database)
                 return OperationOutcome.Done;
             },
             cancellationToken);
+        signals.RaiseCancelRequested(id);
+        return outcome;
+    }
 
     private static string CanceledBy(string by) => $"Canceled by {by}.";
 

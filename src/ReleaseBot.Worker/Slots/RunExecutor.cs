@@ -8,8 +8,8 @@ namespace ReleaseBot.Worker;
 
 /// <summary>Runs one claimed release under its lease, and answers for every way in which that can end.</summary>
 internal sealed partial class RunExecutor(
-    RunQueue queue, RunLedger ledger, ReleaseLogStore logs, ReleasePipeline pipeline, ImageSurvey survey, DockerEngine engine, EngineUpkeep upkeep,
-    IReadOnlyList<ProjectRule> rules, SecretMask mask, TimeProvider time, ILogger<RunExecutor> logger)
+    RunQueue queue, RunLedger ledger, ReleaseLogStore logs, HistorySignals signals, ReleasePipeline pipeline, ImageSurvey survey, DockerEngine engine,
+    EngineUpkeep upkeep, IReadOnlyList<ProjectRule> rules, SecretMask mask, TimeProvider time, ILogger<RunExecutor> logger)
 {
     private static readonly Func<ILogger, Guid, IDisposable?> ReleaseScope = LoggerMessage.DefineScope<Guid>("release {ReleaseId}");
 
@@ -23,7 +23,7 @@ internal sealed partial class RunExecutor(
     {
         using var scope = ReleaseScope(logger, claimed.Release.Id);
         await using var log = new RunLog(logs, claimed.Release.Id, claimed.Fence, mask, time, logger);
-        await using var lease = new RunLease(queue, claimed, time, logger);
+        await using var lease = new RunLease(queue, signals, claimed, time, logger);
         await using var stop = stopping.Register(lease.Stop);
         lease.Start();
         try

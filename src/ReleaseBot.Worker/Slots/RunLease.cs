@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using ReleaseBot.Core;
 using ReleaseBot.History;
 
 namespace ReleaseBot.Worker;
@@ -16,7 +17,7 @@ internal enum RunEnd
 /// Keeps a release held while it runs. A fault of the database is borne for as long as the lease lasts; then the run ends itself, before
 /// another may begin it.
 /// </summary>
-internal sealed partial class RunLease(RunQueue queue, ClaimedRun claimed, TimeProvider time, ILogger logger) : IAsyncDisposable
+internal sealed partial class RunLease(RunQueue queue, HistorySignals signals, ClaimedRun claimed, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     public static readonly TimeSpan Length = TimeSpan.FromSeconds(30);
 
@@ -27,6 +28,7 @@ internal sealed partial class RunLease(RunQueue queue, ClaimedRun claimed, TimeP
 
     private readonly CancellationTokenSource _run = new();
     private readonly CancellationTokenSource _done = new();
+    private readonly WakeUp _asked = new(time);
     private Task _keeper = Task.CompletedTask;
 
     /// <summary>Canceled when the run has to end; <see cref="End"/> tells why.</summary>
@@ -34,16 +36,29 @@ internal sealed partial class RunLease(RunQueue queue, ClaimedRun claimed, TimeP
 
     public RunEnd End { get; private set; }
 
-    public void Start() => _keeper = Task.Run(KeepAsync);
+    public void Start()
+    {
+        signals.CancelRequested += Hear;
+        _keeper = Task.Run(KeepAsync);
+    }
 
     public void Stop() => Abort(RunEnd.Stopping);
 
     public async ValueTask DisposeAsync()
     {
+        signals.CancelRequested -= Hear;
         await _done.CancelAsync();
         await _keeper;
         _run.Dispose();
         _done.Dispose();
+    }
+
+    private void Hear(Guid releaseId)
+    {
+        if (releaseId == claimed.Release.Id)
+        {
+            _asked.Set();
+        }
     }
 
     private async Task KeepAsync()
@@ -53,7 +68,7 @@ internal sealed partial class RunLease(RunQueue queue, ClaimedRun claimed, TimeP
         {
             while (true)
             {
-                await Task.Delay(Heartbeat, time, _done.Token);
+                await _asked.WaitAsync(Heartbeat, _done.Token);
                 var age = time.GetElapsedTime(renewedAt);
                 var beat = time.GetTimestamp();
                 switch (await BeatAsync(isDue: age >= RenewEvery, _done.Token))
