@@ -207,6 +207,8 @@ public sealed partial class HistoryDatabase(
         try
         {
             await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+            // What fails is run again from the start, so nobody goes back to before a save; each would cost PostgreSQL two answers more.
+            context.Database.AutoSavepointsEnabled = false;
             await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
             var result = await write(context, cancellationToken);
             await transaction.CommitAsync(cancellationToken);

@@ -9,7 +9,7 @@ public static class BackgroundServices
     /// <summary>Adds them beside <see cref="ReleaseBotWeb.AddReleaseBotWeb"/>. The bus (<see cref="IWorkSignal"/>) and the notifications are the host's to register.</summary>
     public static IServiceCollection AddReleaseBotBackground(this IServiceCollection services)
     {
-        services.AddKeyedSingleton<WakeUp>(WakeUps.Dispatch, (provider, _) => new WakeUp(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<QueuedReleases>();
         services.AddSingleton<Verifier>();
         services.AddHostedService<VerificationService>();
         services.AddHostedService<DispatchService>();

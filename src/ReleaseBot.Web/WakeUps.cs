@@ -5,7 +5,4 @@ public static class WakeUps
 {
     /// <summary>A release was accepted and waits to be verified.</summary>
     public const string Verify = "verify";
-
-    /// <summary>A release was queued and a worker should hear of it.</summary>
-    public const string Dispatch = "dispatch";
 }

@@ -118,6 +118,8 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
 
                 release.Status = ReleaseStatus.Queued;
                 release.QueuedAt = now;
+                // Its message is this process's to send.
+                release.DispatchLeaseUntil = now + DispatchQueue.Lease;
                 release.NotBefore = now;
                 release.Tries = 0;
                 release.Owner = null;

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using ReleaseBot.Core;
 using ReleaseBot.GitLab;
@@ -12,7 +11,7 @@ namespace ReleaseBot.Web;
 /// </summary>
 internal sealed partial class Verifier(
     GitLabClient gitLab, VerificationQueue queue, ProjectCatalog projects, TagBaseline baseline, IReadOnlyList<ProjectRule> rules, TimeProvider time,
-    [FromKeyedServices(WakeUps.Dispatch)] WakeUp dispatch, ILogger<Verifier> logger)
+    QueuedReleases queued, ILogger<Verifier> logger)
 {
     /// <summary>A hook may be faster than GitLab's own replicas: a ref it does not know is asked for again this long.</summary>
     private static readonly TimeSpan UnknownRefLimit = TimeSpan.FromMinutes(2);
@@ -106,7 +105,7 @@ internal sealed partial class Verifier(
                 if (conflict is null)
                 {
                     Log.Queued(logger, project.Path, job.Ref.Name, verified.Commit.Short);
-                    dispatch.Set();
+                    queued.Add(job.ReleaseId);
                 }
                 else
                 {

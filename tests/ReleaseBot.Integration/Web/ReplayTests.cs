@@ -111,8 +111,8 @@ public abstract class ReplayTests(IDatabases databases) : IAsyncLifetime
     {
         var job = (await web.Get<VerificationQueue>().ClaimAsync("web", TimeSpan.FromMinutes(1), WebFixture.Cancellation)).ShouldNotBeNull();
         job.ReleaseId.ShouldBe(id);
-        using var dispatch = new WakeUp(TimeProvider.System);
-        await web.Create<Verifier>(web.Create<TagBaseline>(), web.Get<ReleaseBotSettings>().Projects, dispatch).VerifyAsync(job, WebFixture.Cancellation);
+        using var queued = new QueuedReleases(TimeProvider.System);
+        await web.Create<Verifier>(web.Create<TagBaseline>(), web.Get<ReleaseBotSettings>().Projects, queued).VerifyAsync(job, WebFixture.Cancellation);
     }
 
     private Task<WebFixture> StartAsync(ProjectRule rule) => WebFixture.StartAsync(gitLab: _gitLab.Settings, storage: _history.Storage, rules: [rule]);
