@@ -15,14 +15,18 @@ internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext co
         // Ids in the order of arrival, rows in the order of their keys: two processes with the same events then never wait for each other.
         var drafts = deliveries.Select(packed => new Draft(packed, database.NewId(packed.Delivery.ReceivedAt), database.NewId(now))).ToList();
         var byKey = drafts.OrderBy(draft => draft.Delivery.Key, StringComparer.Ordinal).ToList();
-        Mark(byKey, await commands.InsertAsync(IntakeTable.Deliveries, [.. byKey.Select(DeliveryRow)], cancellationToken), (draft, wrote) => draft.IsNew = wrote);
-        var accepted = drafts.Where(draft => draft is { IsNew: true, Delivery.Release: not null })
-            .OrderBy(draft => draft.Delivery.Release!.Key, StringComparer.Ordinal).ToList();
-        var projects = accepted.Select(draft => draft.Delivery.Release!).DistinctBy(release => release.ProjectId).OrderBy(release => release.ProjectId);
-        await commands.InsertAsync(IntakeTable.Projects, [.. projects.Select(ProjectRow)], cancellationToken);
-        var releases = await commands.InsertAsync(
-            IntakeTable.Releases, [.. accepted.Select(draft => ReleaseRow(draft.ReleaseId, draft.DeliveryId, draft.Delivery.Release!, draft.Delivery.Release!.Key))], cancellationToken);
-        Mark(accepted, releases, (draft, wrote) => draft.HasNewRelease = wrote);
+        // Of a delivery that is known nothing more is written here: the database leaves its release out.
+        var releases = drafts.Where(draft => draft.Delivery.Release is not null).OrderBy(draft => draft.Delivery.Release!.Key, StringComparer.Ordinal).ToList();
+        var projects = releases.Select(draft => draft.Delivery.Release!).DistinctBy(release => release.ProjectId).OrderBy(release => release.ProjectId);
+        var wrote = await commands.InsertAsync(
+            [
+                new(IntakeTable.Deliveries, byKey.ConvertAll(DeliveryRow)),
+                new(IntakeTable.Projects, [.. projects.Select(ProjectRow)]),
+                new(IntakeTable.Releases, releases.ConvertAll(draft => ReleaseRow(draft.ReleaseId, draft.DeliveryId, draft.Delivery.Release!, draft.Delivery.Release!.Key))),
+            ],
+            cancellationToken);
+        Mark(byKey, wrote[0], (draft, isNew) => draft.IsNew = isNew);
+        Mark(releases, wrote[2], (draft, isNew) => draft.HasNewRelease = isNew);
 
         List<StoredDelivery> stored = new(drafts.Count);
         foreach (var draft in drafts)
@@ -60,7 +64,7 @@ internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext co
             return new StoredDelivery(id, DeliveryOutcome.Duplicate, reason ?? delivery.Ignored, null);
         }
 
-        await commands.InsertAsync(IntakeTable.Projects, [ProjectRow(release)], cancellationToken);
+        await commands.InsertAsync(IntakeTable.Projects, ProjectRow(release), cancellationToken);
         var accepted = await JudgeAgainAsync(id, release, await ReleaseStanding.OfResentAsync(context, delivery, releaseId, cancellationToken), cancellationToken);
         return accepted.Outcome == DeliveryOutcome.Accepted || outcome == DeliveryOutcome.Ignored
             ? await SettleAsync(accepted, cancellationToken)
@@ -73,7 +77,7 @@ internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext co
         if (standing.Id is null)
         {
             var id = database.NewId(now);
-            if ((await commands.InsertAsync(IntakeTable.Releases, [ReleaseRow(id, deliveryId, release, standing.Key)], cancellationToken))[0])
+            if (await commands.InsertAsync(IntakeTable.Releases, ReleaseRow(id, deliveryId, release, standing.Key), cancellationToken))
             {
                 return new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, id);
             }

@@ -10,7 +10,7 @@ using NpgsqlTypes;
 namespace ReleaseBot.History;
 
 /// <summary>
-/// Inserts many rows within a transaction: by one statement on PostgreSQL, where each costs a parse and a plan, and by one prepared statement run
+/// Inserts many rows within a transaction: by one statement a table on PostgreSQL, where each costs a parse and a plan, and by one prepared statement run
 /// again and again on SQLite. And runs the statements for the few rows that are there already.
 /// </summary>
 internal sealed class IntakeCommands(HistoryDatabase database, HistoryContext context)
@@ -18,19 +18,16 @@ internal sealed class IntakeCommands(HistoryDatabase database, HistoryContext co
     private readonly DbConnection _connection = context.Database.GetDbConnection();
     private readonly DbTransaction _transaction = context.Database.CurrentTransaction!.GetDbTransaction();
 
-    /// <param name="rows">The values of the table's columns. Of rows with the same key the first is written.</param>
-    /// <returns>For each row, in order, whether it was written; it is not where one with its key was there.</returns>
-    public async Task<IReadOnlyList<bool>> InsertAsync(IntakeTable table, IReadOnlyList<object?[]> rows, CancellationToken cancellationToken)
-    {
-        if (rows.Count == 0)
-        {
-            return [];
-        }
+    /// <summary>Writes the rows of one table after the other; on PostgreSQL in one exchange with it.</summary>
+    /// <returns>For each table, and of it for each row, in order, whether it was written; of rows with the same key the first is, if none was there.</returns>
+    public Task<IReadOnlyList<IReadOnlyList<bool>>> InsertAsync(IReadOnlyList<IntakeRows> tables, CancellationToken cancellationToken) =>
+        _connection is NpgsqlConnection postgres
+            ? InsertAllAsync(postgres, tables, cancellationToken)
+            : InsertEachAsync((SqliteConnection)_connection, tables, cancellationToken);
 
-        return _connection is NpgsqlConnection postgres
-            ? await InsertAllAsync(postgres, table, rows, cancellationToken)
-            : await InsertEachAsync((SqliteConnection)_connection, table, rows, cancellationToken);
-    }
+    /// <returns>Whether the row was written.</returns>
+    public async Task<bool> InsertAsync(IntakeTable table, object?[] row, CancellationToken cancellationToken) =>
+        (await InsertAsync([new IntakeRows(table, [row])], cancellationToken))[0][0];
 
     /// <returns>Whether the statement wrote something.</returns>
     public async Task<bool> WriteAsync(string sql, IntakeParameters parameters, CancellationToken cancellationToken)
@@ -47,23 +44,54 @@ internal sealed class IntakeCommands(HistoryDatabase database, HistoryContext co
         return await reader.ReadAsync(cancellationToken) ? read(reader) : throw new InvalidOperationException("A row that was there a moment ago is not.");
     }
 
-    private async Task<IReadOnlyList<bool>> InsertAllAsync(
-        NpgsqlConnection connection, IntakeTable table, IReadOnlyList<object?[]> rows, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<IReadOnlyList<bool>>> InsertAllAsync(
+        NpgsqlConnection connection, IReadOnlyList<IntakeRows> tables, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(table.InsertRows, connection, (NpgsqlTransaction)_transaction);
-        for (var i = 0; i < table.Columns.Count; i++)
+        await using var batch = new NpgsqlBatch(connection, (NpgsqlTransaction)_transaction);
+        foreach (var (table, rows) in tables.Where(table => table.Rows.Count > 0))
         {
-            command.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | table.Columns[i].Type, Value = Column(rows, i, table.Columns[i].Type) });
+            var command = new NpgsqlBatchCommand(table.InsertRows);
+            for (var i = 0; i < table.Columns.Count; i++)
+            {
+                command.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | table.Columns[i].Type, Value = Column(rows, i, table.Columns[i].Type) });
+            }
+
+            batch.BatchCommands.Add(command);
         }
 
-        HashSet<object> written = [];
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        while (await reader.ReadAsync(cancellationToken))
+        List<IReadOnlyList<bool>> wrote = new(tables.Count);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        foreach (var (table, rows) in tables)
         {
-            written.Add(reader.GetValue(0));
+            if (rows.Count == 0)
+            {
+                wrote.Add([]);
+                continue;
+            }
+
+            HashSet<object> written = [];
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                written.Add(reader.GetValue(0));
+            }
+
+            wrote.Add([.. rows.Select(row => written.Remove(ForText(row[table.KeyOrdinal])!))]);
+            await reader.NextResultAsync(cancellationToken);
         }
 
-        return [.. rows.Select(row => written.Remove(ForText(row[table.KeyOrdinal])!))];
+        return wrote;
+    }
+
+    private async Task<IReadOnlyList<IReadOnlyList<bool>>> InsertEachAsync(
+        SqliteConnection connection, IReadOnlyList<IntakeRows> tables, CancellationToken cancellationToken)
+    {
+        List<IReadOnlyList<bool>> wrote = new(tables.Count);
+        foreach (var (table, rows) in tables)
+        {
+            wrote.Add(await InsertEachAsync(connection, table, rows, cancellationToken));
+        }
+
+        return wrote;
     }
 
     private async Task<IReadOnlyList<bool>> InsertEachAsync(
@@ -136,6 +164,9 @@ internal sealed class IntakeCommands(HistoryDatabase database, HistoryContext co
 
     private static object ForSqlite(object? value) => value is DateTimeOffset moment ? moment.UtcTicks : ForText(value) ?? DBNull.Value;
 }
+
+/// <param name="Rows">The values of the table's columns.</param>
+internal readonly record struct IntakeRows(IntakeTable Table, IReadOnlyList<object?[]> Rows);
 
 /// <summary>The values of a statement's parameters.</summary>
 internal readonly record struct IntakeParameters(params (string Name, object? Value)[] Values);

@@ -29,7 +29,8 @@ internal sealed class IntakeTable
             new("trigger_kind", NpgsqlDbType.Text), new("delivery_id", NpgsqlDbType.Uuid), new("trigger_user", NpgsqlDbType.Text),
             new("not_before", NpgsqlDbType.TimestampTz), new("created_at", NpgsqlDbType.TimestampTz),
         ],
-        [("status", "'verifying'"), ("attempt", "1"), ("fence", "0"), ("tries", "0")]);
+        [("status", "'verifying'"), ("attempt", "1"), ("fence", "0"), ("tries", "0")],
+        delivery: "delivery_id");
 
     public static readonly IntakeTable Projects = new(
         "projects",
@@ -37,16 +38,18 @@ internal sealed class IntakeTable
         [new("id", NpgsqlDbType.Bigint), new("path", NpgsqlDbType.Text), new("url", NpgsqlDbType.Text), new("first_seen_at", NpgsqlDbType.TimestampTz)],
         []);
 
-    private IntakeTable(string name, string key, IReadOnlyList<IntakeColumn> columns, IReadOnlyList<(string Name, string Value)> constants)
+    /// <param name="delivery">The column with the delivery's id, if a row of this table is written only where the one of its delivery was.</param>
+    private IntakeTable(
+        string name, string key, IReadOnlyList<IntakeColumn> columns, IReadOnlyList<(string Name, string Value)> constants, string? delivery = null)
     {
         Columns = columns;
-        KeyOrdinal = columns.ToList().FindIndex(column => column.Name == key);
-        var names = string.Join(", ", [.. columns.Select(column => column.Name), .. constants.Select(constant => constant.Name)]);
-        var values = string.Join(", ", [.. columns.Select((_, i) => $"${i + 1}"), .. constants.Select(constant => constant.Value)]);
-        var rows = string.Join(", ", ["*", .. constants.Select(constant => constant.Value)]);
-        var arrays = string.Join(", ", columns.Select((_, i) => $"${i + 1}"));
-        InsertRow = $"INSERT INTO {name} ({names}) VALUES ({values}) ON CONFLICT ({key}) DO NOTHING";
-        InsertRows = $"INSERT INTO {name} ({names}) SELECT {rows} FROM unnest({arrays}) ON CONFLICT ({key}) DO NOTHING RETURNING {key}";
+        KeyOrdinal = OrdinalOf(key);
+        var own = string.Join(", ", columns.Select(column => column.Name));
+        var holes = string.Join(", ", columns.Select((_, i) => $"${i + 1}"));
+        var names = string.Concat([own, .. constants.Select(constant => $", {constant.Name}")]);
+        var added = string.Concat(constants.Select(constant => $", {constant.Value}"));
+        InsertRow = $"INSERT INTO {name} ({names}) SELECT {holes}{added} WHERE {HasDelivery(delivery is null ? null : $"${OrdinalOf(delivery) + 1}")} ON CONFLICT ({key}) DO NOTHING";
+        InsertRows = $"INSERT INTO {name} ({names}) SELECT r.*{added} FROM unnest({holes}) AS r ({own}) WHERE {HasDelivery(delivery)} ON CONFLICT ({key}) DO NOTHING RETURNING {key}";
     }
 
     /// <summary>What a row gives, in this order.</summary>
@@ -60,6 +63,12 @@ internal sealed class IntakeTable
 
     /// <summary>For PostgreSQL: returns the key of each row that was written.</summary>
     public string InsertRows { get; }
+
+    // Asked for as a value, and so row by row: PostgreSQL may turn an EXISTS into a join, which has an order of its own. SQLite wants a WHERE
+    // between a SELECT and its ON CONFLICT.
+    private static string HasDelivery(string? id) => id is null ? "true" : $"(SELECT d.id FROM deliveries d WHERE d.id = {id}) IS NOT NULL";
+
+    private int OrdinalOf(string column) => Columns.ToList().FindIndex(own => own.Name == column);
 }
 
 /// <param name="Name">As SQL has it.</param>
