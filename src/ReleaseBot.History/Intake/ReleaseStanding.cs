@@ -10,6 +10,11 @@ namespace ReleaseBot.History;
 /// <param name="IsJudgedAgain">The one that is there ended so that the event has it judged again, as its next attempt.</param>
 public sealed record ReleaseStanding(Guid? Id, ReleaseStatus? Status, string Key, bool IsJudgedAgain)
 {
+    /// <summary>Why nothing comes of the event; null where it makes a release, or has one judged again.</summary>
+    public Reason? Duplicate => this is { Id: { } id, Status: { } status, IsJudgedAgain: false }
+        ? new Reason(ReasonCode.AlreadyAccepted, $"Nothing more would be published: this ref at this object is a release already, {id}, which is {status.ToText()}.")
+        : null;
+
     /// <summary>
     /// A branch may go from A to B and back any number of times, and GitLab names each of these pushes alike. An event whose release is known is a new push if
     /// the branch has been elsewhere since: then it is a release of its own, whose key names the one that it came after. GitLab is asked in any case,

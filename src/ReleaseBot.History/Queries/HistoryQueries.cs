@@ -46,6 +46,10 @@ public sealed class HistoryQueries(HistoryDatabase database)
     public Task<ReleaseStanding> StandingAsync(NewDelivery judged, Guid? made, CancellationToken cancellationToken) =>
         database.ReadAsync((context, token) => ReleaseStanding.OfResentAsync(context, judged, made, token), cancellationToken);
 
+    /// <summary>What publishing a ref would be about.</summary>
+    public Task<ReleaseStanding> StandingAsync(NewRelease release, CancellationToken cancellationToken) =>
+        database.ReadAsync((context, token) => ReleaseStanding.OfAsync(context, release, token), cancellationToken);
+
     /// <summary>Whether a release has ended; null if there is none.</summary>
     public Task<ReleaseStatus?> StatusAsync(Guid id, CancellationToken cancellationToken) =>
         database.ReadAsync(

@@ -53,18 +53,7 @@ internal static partial class OperationEndpoints
         }
 
         var caller = context.CallerName();
-        var (id, isJudged) = await operations.CreateAsync(
-            new NewRelease
-            {
-                ProjectId = found.Project.Id,
-                ProjectPath = found.Project.Path,
-                ProjectUrl = found.Project.WebUrl.AbsoluteUri,
-                Ref = found.Ref,
-                Target = found.State.Target,
-                Trigger = TriggerKind.Manual,
-                User = caller,
-            },
-            context.RequestAborted);
+        var (id, isJudged) = await operations.CreateAsync(found.ToRelease(caller), context.RequestAborted);
         Log.Published(logger, caller, found.Project.Path, found.Ref.FullName, id);
         if (isJudged)
         {

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using ReleaseBot.Core;
+using ReleaseBot.History;
 
 namespace ReleaseBot.Web;
 
@@ -27,8 +28,9 @@ internal sealed record PlanJson(
     string Commit,
     string? Version,
     [property: Description("The path pattern of the rule that counts.")] string Rule,
-    [property: Description("publish or reject.")] string Verdict,
-    [property: Description("Why it would be rejected.")] ReasonJson? Reason,
+    [property: Description("publish, reject, or duplicate: the ref at this object is a release already, so nothing more comes of a hook of it.")] string Verdict,
+    [property: Description("Why it would not be published.")] ReasonJson? Reason,
+    [property: Description("The release that is there already, or would be judged again as its next attempt; null where one would be made.")] Guid? Release,
     IReadOnlyList<PlannedImageJson> Images,
     [property: Description("Tag entries that this ref has no value for.")] IReadOnlyList<SkippedTagJson> Skipped,
     string Note);
@@ -51,9 +53,16 @@ internal static class PlanEndpoints
             .ProducesProblem(StatusCodes.Status502BadGateway)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 
-    private static async Task<IResult> PlanAsync(PlanRequest request, RefLookup lookup, PlanForecast forecast, CancellationToken cancellationToken)
+    private static async Task<IResult> PlanAsync(
+        PlanRequest request, RefLookup lookup, PlanForecast forecast, HistoryQueries history, CancellationToken cancellationToken)
     {
         var (found, problem) = await lookup.FindAsync(request, cancellationToken);
-        return found is null ? problem! : TypedResults.Json(await forecast.OfAsync(found, found.State.Target, cancellationToken), ApiJson.Default.PlanJson);
+        if (found is null)
+        {
+            return problem!;
+        }
+
+        var standing = await history.StandingAsync(found.ToRelease(user: null), cancellationToken);
+        return TypedResults.Json(await forecast.OfAsync(found, found.State.Target, standing, cancellationToken), ApiJson.Default.PlanJson);
     }
 }

@@ -2,11 +2,25 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using ReleaseBot.Core;
 using ReleaseBot.GitLab;
+using ReleaseBot.History;
 
 namespace ReleaseBot.Web;
 
 /// <summary>A ref that somebody named, as GitLab knows it, with the rule that publishes it.</summary>
-internal sealed record FoundRef(GitLabProject Project, GitRef Ref, GitLabRef State, ProjectRule Rule);
+internal sealed record FoundRef(GitLabProject Project, GitRef Ref, GitLabRef State, ProjectRule Rule)
+{
+    /// <summary>The release that comes of it by hand.</summary>
+    public NewRelease ToRelease(string? user) => new()
+    {
+        ProjectId = Project.Id,
+        ProjectPath = Project.Path,
+        ProjectUrl = Project.WebUrl.AbsoluteUri,
+        Ref = Ref,
+        Target = State.Target,
+        Trigger = TriggerKind.Manual,
+        User = user,
+    };
+}
 
 /// <summary>Asks GitLab for a project and a ref, within a time that a caller will wait for.</summary>
 internal sealed class RefLookup(GitLabClient gitLab, ReleaseBotSettings settings, TimeProvider time)

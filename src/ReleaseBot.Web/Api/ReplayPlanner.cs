@@ -18,9 +18,8 @@ internal sealed class ReplayPlanner(HistoryQueries history, RefLookup lookup, Pl
         }
 
         var existing = await history.StandingAsync(judged, made, cancellationToken);
-        if (existing is { Id: not null, IsJudgedAgain: false })
+        if (existing.Duplicate is { } reason)
         {
-            var reason = new Reason(ReasonCode.AlreadyAccepted, $"This ref at this object is a release already: {existing.Id}, {existing.Status?.ToText()}.");
             return Answer(new ReplayPlanJson(deliveryId, DeliveryOutcome.Duplicate.ToText(), ReasonJson.Of(reason), existing.Id, null));
         }
 
@@ -30,7 +29,7 @@ internal sealed class ReplayPlanner(HistoryQueries history, RefLookup lookup, Pl
         return found is null
             ? problem!
             : Answer(new ReplayPlanJson(
-                deliveryId, DeliveryOutcome.Accepted.ToText(), null, existing.Id, await forecast.OfAsync(found, release.Target, cancellationToken)));
+                deliveryId, DeliveryOutcome.Accepted.ToText(), null, existing.Id, await forecast.OfAsync(found, release.Target, existing, cancellationToken)));
     }
 
     private static IResult Answer(ReplayPlanJson plan) => TypedResults.Json(plan, ApiJson.Default.ReplayPlanJson);

@@ -14,7 +14,7 @@ internal static class PlanCommand
         Option<string?> commit = new("--assume-commit") { HelpName = "COMMIT", Description = "For a tag that does not exist yet: the commit that it would be put on, in full." };
         Option<bool> json = new("--json") { Description = "Print the API's answer." };
         ClientOptions client = new();
-        Command command = new("plan", "Say what a release of a ref would do now, and change nothing. Ends with 1 where it would be rejected.") { project, gitRef, commit, json };
+        Command command = new("plan", "Say what a release of a ref would do now, and change nothing. Ends with 1 where it would be rejected, and with 0 where it is a release already.") { project, gitRef, commit, json };
         client.AddTo(command);
         command.SetAction((parsed, cancellationToken) => client.RunAsync(parsed, environment, async api =>
         {
@@ -29,7 +29,7 @@ internal static class PlanCommand
                 Print(plan, environment.Out);
             }
 
-            return plan.Verdict == "publish" ? ExitCode.Ok : ExitCode.Failed;
+            return plan.Verdict == "reject" ? ExitCode.Failed : ExitCode.Ok;
         }));
         return command;
     }

@@ -134,6 +134,44 @@ public sealed class PublishTests : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData("verifying", "duplicate")]
+    [InlineData("queued", "duplicate")]
+    [InlineData("pushing", "duplicate")]
+    [InlineData("published", "duplicate")]
+    [InlineData("failed", "accepted")]
+    [InlineData("canceled", "accepted")]
+    [InlineData("rejected", "accepted")]
+    public async Task A_Plan_Of_A_Release_That_Is_There_Says_What_A_Hook_Would_Get(string status, string outcome)
+    {
+        _gitLab.Project.ProtectedTags.Add("v*");
+        var tag = (await _gitLab.Clone.GitAsync(WebFixture.Cancellation, "rev-parse", "v1.2.3")).Trim();
+        var sent = await _web.HookAsync(Hooks.Tag("v1.2.3", projectId: 42, after: tag));
+        await _web.SqlAsync($"UPDATE releases SET status = '{status}'");
+
+        var plan = (await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json;
+
+        plan.GetProperty("release").GetGuid().ShouldBe(sent.Release);
+        plan.GetProperty("verdict").GetString().ShouldBe(outcome == "duplicate" ? "duplicate" : "publish");
+        var why = outcome == "duplicate" ? plan.GetProperty("reason").GetProperty("message") : plan.GetProperty("note");
+        why.GetString().ShouldNotBeNull().ShouldContain($"{sent.Release}, which is {status}.");
+        var next = await _web.HookAsync(Hooks.Tag("v1.2.3", projectId: 42, after: tag));
+        (next.Outcome, next.Release).ShouldBe((outcome, sent.Release));
+    }
+
+    [Fact]
+    public async Task What_Is_Published_Is_A_Duplicate_Also_Where_It_Would_Be_Rejected_By_Now()
+    {
+        var tag = (await _gitLab.Clone.GitAsync(WebFixture.Cancellation, "rev-parse", "v1.2.3")).Trim();
+        await _web.HookAsync(Hooks.Tag("v1.2.3", projectId: 42, after: tag));
+        await _web.SqlAsync("UPDATE releases SET status = 'published'");
+
+        var plan = (await _web.PostAsync("/api/v1/plan", """{"project":"acme/shop","ref":"v1.2.3"}""")).Json;
+
+        plan.GetProperty("ref").GetProperty("protected").GetBoolean().ShouldBeFalse();
+        (plan.GetProperty("verdict").GetString(), plan.GetProperty("reason").GetProperty("code").GetString()).ShouldBe(("duplicate", "already-accepted"));
+    }
+
     [Fact]
     public async Task Plan_Tells_The_Verdict_Of_Each_Tag_And_Changes_Nothing()
     {

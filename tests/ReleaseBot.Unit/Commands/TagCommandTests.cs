@@ -57,15 +57,16 @@ public sealed class TagCommandTests
     }
 
     [Theory]
-    [InlineData("publish", 0)]
-    [InlineData("reject", 1)]
-    public async Task A_Plan_Is_Told_Line_By_Line(string verdict, int code)
+    [InlineData("publish", null, 0)]
+    [InlineData("reject", "tag-taken", 1)]
+    [InlineData("duplicate", "already-accepted", 0)]
+    public async Task A_Plan_Is_Told_Line_By_Line(string verdict, string? reason, int code)
     {
         await using var api = (await StandInApi.StartAsync()).On("POST /api/v1/plan", $$"""
             {
               "project": { "id": 7, "path": "acme/shop", "url": null }, "ref": { "kind": "tag", "name": "v1.2.3", "protected": true },
               "commit": "0123", "version": "1.2.3", "rule": "acme/**", "verdict": "{{verdict}}",
-              "reason": {{(code == 0 ? "null" : """{ "code": "tag-taken", "message": "It is another's." }""")}},
+              "reason": {{(reason is null ? "null" : $$"""{ "code": "{{reason}}", "message": "It is another's." }""")}},
               "images": [ { "registry": "main", "reference": "{{Latest}}", "kind": "floating", "verdict": "keep", "current": null, "code": "not-newest", "reason": "2.0.0 is newer" } ],
               "skipped": [ { "registry": "main", "tag": "{major}", "reason": "0.x" } ], "note": "By history alone."
             }
@@ -74,7 +75,7 @@ public sealed class TagCommandTests
 
         (await run.InvokeAsync("plan", "acme/shop", "v1.2.3", "--assume-commit", "0123", "--server", api.Address.ToString())).ShouldBe(code);
 
-        run.Out.ShouldStartWith($"{verdict} acme/shop v1.2.3 (1.2.3) at 0123, by the rule acme/**\n");
+        run.Out.ShouldStartWith($"{verdict} acme/shop v1.2.3 (1.2.3) at 0123, by the rule acme/**\n{(reason is null ? "" : $"  because: It is another's. ({reason})\n")}");
         run.Out.ShouldContain($"  keep    {Latest}  floating  2.0.0 is newer\n");
         run.Out.ShouldEndWith("  skip    {major} in main: 0.x\nBy history alone.\n");
         api.Requests.ShouldHaveSingleItem().Body.ShouldBe("""{"project":"acme/shop","ref":"v1.2.3","assume":{"commit":"0123"}}""");
