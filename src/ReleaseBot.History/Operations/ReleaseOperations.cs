@@ -15,6 +15,9 @@ public enum OperationOutcome
 /// <summary>What operators, and the reconciler, do to releases.</summary>
 public sealed class ReleaseOperations(HistoryDatabase database, HistorySignals signals)
 {
+    /// <summary>How long a worker may take to look at what the registries hold of a canceled release. Who asks again after that has it ended without a look.</summary>
+    private static readonly TimeSpan LookPatience = TimeSpan.FromSeconds(30);
+
     /// <summary>Makes a release that no hook announced, or has an earlier one of the same ref and object judged again. An existing release that may not be retried is returned as it is.</summary>
     public Task<(Guid ReleaseId, bool IsNew)> CreateAsync(NewRelease release, CancellationToken cancellationToken) =>
         database.WriteAsync(
@@ -55,7 +58,10 @@ public sealed class ReleaseOperations(HistoryDatabase database, HistorySignals s
             },
             cancellationToken);
 
-    /// <summary>Until published. What nobody runs ends here and now; a running release is told to end, and its worker ends it.</summary>
+    /// <summary>
+    /// Until published. A running release is told to end, and its worker ends it. What nobody runs ends here and now, unless an answer to a put of it was lost:
+    /// then the next free worker asks the registries what they hold, and ends it.
+    /// </summary>
     public async Task<OperationOutcome> CancelAsync(Guid id, string by, CancellationToken cancellationToken)
     {
         var outcome = await database.WriteAsync(
@@ -73,25 +79,56 @@ public sealed class ReleaseOperations(HistoryDatabase database, HistorySignals s
                     return OperationOutcome.Forbidden;
                 }
 
-                if (release.Status is ReleaseStatus.Building or ReleaseStatus.Pushing && release.LeaseUntil >= now)
+                var isHeld = release.Status is ReleaseStatus.Building or ReleaseStatus.Pushing && release.LeaseUntil >= now;
+                IReadOnlyList<ReleaseImage> unknown = isHeld || release.Status == ReleaseStatus.Verifying ? [] : await PossiblePuts.OfAsync(context, release, token);
+                var isOverdue = release.CancelRequestedAt + LookPatience < now;
+                if (isHeld || unknown.Count > 0 && !isOverdue)
                 {
-                    if (release.CancelRequestedAt is null)
-                    {
-                        (release.CancelRequestedAt, release.ReasonCode, release.ReasonMessage) = (now, ReasonCode.Canceled, CanceledBy(by));
-                    }
-
-                    await context.SaveChangesAsync(token);
-                    await signals.SendCancelRequestedAsync(context, id, token);
+                    await AskForEndAsync(context, release, by, isHeld, now, token);
                     return OperationOutcome.Done;
                 }
 
+                var reason = new Reason(ReasonCode.Canceled, release is { CancelRequestedAt: not null, ReasonMessage: { } asked } ? asked : CanceledBy(by));
+                if (unknown.Count > 0)
+                {
+                    await TellUnknownAsync(context, release, unknown, now, token);
+                    reason = reason with { Message = $"{reason.Message} What was pushed already stays. No worker has looked at what the registries hold; see the images." };
+                }
+
                 await StageWrites.EndAllAsync(context, release, StageStatus.Failed, now, token);
-                await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Canceled, new Reason(ReasonCode.Canceled, CanceledBy(by)), [], now, token);
+                await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Canceled, reason, [], now, token);
                 return OperationOutcome.Done;
             },
             cancellationToken);
         signals.RaiseCancelRequested(id);
         return outcome;
+    }
+
+    private async Task AskForEndAsync(HistoryContext context, Release release, string by, bool isHeld, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (release.CancelRequestedAt is not null)
+        {
+            return;
+        }
+
+        (release.CancelRequestedAt, release.ReasonCode, release.ReasonMessage) = (now, ReasonCode.Canceled, CanceledBy(by));
+        if (!isHeld)
+        {
+            (release.NotBefore, release.DispatchedAt) = (now, null);
+        }
+
+        await context.SaveChangesAsync(cancellationToken);
+        await (isHeld ? signals.SendCancelRequestedAsync(context, release.Id, cancellationToken) : signals.SendQueuedAsync(context, cancellationToken));
+    }
+
+    private static async Task TellUnknownAsync(
+        HistoryContext context, Release release, IReadOnlyList<ReleaseImage> unknown, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        foreach (var image in unknown)
+        {
+            await RunLedger.WriteImageAsync(
+                context, release, image.Ordinal, ImageStatus.Pending, null, PossiblePuts.NotKnown("no worker has asked its registry"), now, cancellationToken);
+        }
     }
 
     private static string CanceledBy(string by) => $"Canceled by {by}.";

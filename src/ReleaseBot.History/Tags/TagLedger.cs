@@ -198,14 +198,56 @@ public sealed class TagLedger(HistoryDatabase database)
                 await RunLedger.WriteImageAsync(context, release, image.Ordinal, ImageStatus.Kept, current, new Reason(keep.Code, keep.Why), now, token);
                 if (verdict == TagVerdict.Adopted && keep.Code == ReasonCode.Retracted)
                 {
-                    context.TagChanges.Add(TagWishes.Change(
-                        database.NewId(now), image.Image, TagChangeKind.Settle, release.RetractedBy ?? "release", release.RetractedReason ?? keep.Why, now, scope: image.Scope));
+                    SettleRetracted(context, release, image, keep.Why, now);
                 }
 
                 await context.SaveChangesAsync(token);
                 return verdict;
             },
             cancellationToken);
+
+    /// <summary>
+    /// Writes down, under the tag's lock, that a floating or branch tag was found on the release's image, put there by an attempt that did not hear of it. Not where a higher version
+    /// passed it meanwhile: then the put came late, and whoever compares the tag with the history puts it back.
+    /// </summary>
+    /// <returns>Whether it was written down.</returns>
+    /// <exception cref="FencedOffException">The lock is not the run's own any more.</exception>
+    public Task<bool> TryAdoptAsync(ClaimedRun run, ReleaseImage image, Digest digest, string reason, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var now = await database.NowAsync(context, token);
+                var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
+                await ResourceLocking.EnsureHeldAsync(database, context, ResourceLocking.Tag(image.Image), run.Release.Id, run.Fence, token);
+                if (await IsPassedAsync(context, release, image, await OwnerAsync(context, image.Image, token), token))
+                {
+                    return false;
+                }
+
+                await WriteMoveAsync(context, release, image, digest, digest, TagVerdict.Adopted, reason, now, token);
+                await RunLedger.WriteImageAsync(context, release, image.Ordinal, ImageStatus.Pushed, digest, null, now, token);
+                if (release.RetractedAt is not null)
+                {
+                    SettleRetracted(context, release, image, reason, now);
+                }
+
+                await context.SaveChangesAsync(token);
+                return true;
+            },
+            cancellationToken);
+
+    /// <summary>Which images of the release may be in their registry, though they count as pending.</summary>
+    public Task<IReadOnlyList<ReleaseImage>> PossiblePutsAsync(ClaimedRun run, CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            async (context, token) => await context.Releases.SingleOrDefaultAsync(row => row.Id == run.Release.Id, token) is { } release
+                ? await PossiblePuts.OfAsync(context, release, token)
+                : [],
+            cancellationToken);
+
+    /// <summary>Somebody has to take the tag off a version that was retracted.</summary>
+    private void SettleRetracted(HistoryContext context, Release release, ReleaseImage image, string why, DateTimeOffset now) =>
+        context.TagChanges.Add(TagWishes.Change(
+            database.NewId(now), image.Image, TagChangeKind.Settle, release.RetractedBy ?? "release", release.RetractedReason ?? why, now, scope: image.Scope));
 
     /// <summary>A higher version was put there meanwhile, so that the put of the release's own came late: it is nothing to go by.</summary>
     private static async Task<bool> IsPassedAsync(HistoryContext context, Release release, ReleaseImage image, TagOwner? owner, CancellationToken cancellationToken)

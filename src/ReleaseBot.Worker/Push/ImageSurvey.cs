@@ -8,6 +8,8 @@ namespace ReleaseBot.Worker;
 /// <summary>Looks at what the registries hold under a release's names, and decides what that means for it.</summary>
 internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, RunLedger ledger, DockerEngine engine)
 {
+    private const string PushedEarlier = "an earlier attempt of this release pushed it";
+
     /// <summary>
     /// Before the build, the registries side by side: every name is free or ours, and we may push. A registry that is away is noted on its images, and
     /// is no obstacle yet, unless it may be the one that holds what an earlier attempt pushed: what is built again could get another digest.
@@ -48,7 +50,7 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
 
         if (IsOwn(run, found))
         {
-            await AdoptAsync(run, image, found.Digest, isLocked: false, cancellationToken);
+            await AdoptAsync(run, image, found.Digest, cancellationToken);
             return (null, found.Digest);
         }
 
@@ -96,51 +98,87 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
         return false;
     }
 
-    /// <summary>What a run that is told to end leaves behind: an image whose put was under way, and may have come to pass, is looked for once more.</summary>
-    public async Task AdoptPutsAsync(ReleaseRun run, CancellationToken cancellationToken)
+    /// <summary>
+    /// What a run that is told to end, or an attempt before it, leaves behind: an image whose put was under way, and may have come to pass, is looked for once more,
+    /// the registries side by side.
+    /// </summary>
+    /// <returns>The images of which it stays unknown, and why.</returns>
+    public async Task<IReadOnlyList<(ReleaseImage Image, string Why)>> AdoptPutsAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
         if (run.ImageId is null)
+        {
+            return [];
+        }
+
+        var possible = (await tags.PossiblePutsAsync(run.Claimed, cancellationToken)).Select(image => image.Ordinal).ToHashSet();
+        var pending = run.Carriers.Concat(run.Followers).Where(image => image.Status == ImageStatus.Pending).ToList();
+        var silences = await Task.WhenAll(pending.GroupBy(image => image.Registry).Select(group => AdoptPutsAsync(run, [.. group], cancellationToken)));
+        return [.. silences.OfType<Silence>().SelectMany(silence => silence.Images.Where(image => possible.Contains(image.Ordinal)).Select(image => (image, silence.Why)))];
+    }
+
+    /// <summary>The images of one registry, until it does not answer.</summary>
+    private async Task<Silence?> AdoptPutsAsync(ReleaseRun run, IReadOnlyList<ReleaseImage> images, CancellationToken cancellationToken)
+    {
+        foreach (var image in images)
+        {
+            try
+            {
+                await AdoptPutAsync(run, image, cancellationToken);
+            }
+            catch (RegistryException exception)
+            {
+                return new Silence(LeftOver(), exception.Message);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return new Silence(LeftOver(), $"{image.Registry} did not answer in time.");
+            }
+        }
+
+        return null;
+
+        IReadOnlyList<ReleaseImage> LeftOver() => [.. images.Where(image => image.Status == ImageStatus.Pending)];
+    }
+
+    private async Task AdoptPutAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    {
+        if (run.Carriers.Contains(image))
+        {
+            if (await FindOwnAsync(run, image, cancellationToken) is { } digest)
+            {
+                await AdoptAsync(run, image, digest, cancellationToken);
+            }
+
+            return;
+        }
+
+        // Under its lock: an operator may move the tag at this moment. Whoever has it knows what becomes of it.
+        if (!await tags.TryLockAsync(run.Claimed, image.Image, TagLock.Lease, cancellationToken))
         {
             return;
         }
 
-        foreach (var image in run.Carriers.Where(image => image.Status == ImageStatus.Pending).ToList())
+        try
         {
-            await AdoptPutAsync(run, image, isLocked: false, cancellationToken);
+            if (await FindOwnAsync(run, image, cancellationToken) is { } digest && await tags.TryAdoptAsync(run.Claimed, image, digest, PushedEarlier, cancellationToken))
+            {
+                run.Log.Say($"{image.Image} is there already, with this release's own image {digest.Short}");
+                run.MarkPushed(image, digest);
+            }
         }
-
-        foreach (var image in run.Followers.Where(image => image.Status == ImageStatus.Pending).ToList())
+        finally
         {
-            // Under its lock: an operator may move the tag at this moment. Whoever has it knows what becomes of it.
-            if (!await tags.TryLockAsync(run.Claimed, image.Image, TagLock.Lease, cancellationToken))
-            {
-                continue;
-            }
-
-            try
-            {
-                await AdoptPutAsync(run, image, isLocked: true, cancellationToken);
-            }
-            finally
-            {
-                await tags.UnlockAsync(run.Claimed, image.Image, CancellationToken.None);
-            }
+            await tags.UnlockAsync(run.Claimed, image.Image, CancellationToken.None);
         }
     }
 
-    private async Task AdoptPutAsync(ReleaseRun run, ReleaseImage image, bool isLocked, CancellationToken cancellationToken)
-    {
-        if (await registries.Get(image.Registry).GetManifestAsync(image.Repository, image.Tag, cancellationToken) is { } found && IsOwn(run, found))
-        {
-            await AdoptAsync(run, image, found.Digest, isLocked, cancellationToken);
-        }
-    }
+    private async Task<Digest?> FindOwnAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken) =>
+        await registries.Get(image.Registry).GetManifestAsync(image.Repository, image.Tag, cancellationToken) is { } found && IsOwn(run, found) ? found.Digest : null;
 
     private static bool IsOwn(ReleaseRun run, RegistryManifest found) =>
         run.Digest is { } digest ? found.Digest == digest : run.ImageId is { } imageId && found.ConfigDigest?.Value == imageId;
 
-    /// <param name="isLocked">Whether the tag's lock is the run's own, under which it is written down then.</param>
-    private async Task AdoptAsync(ReleaseRun run, ReleaseImage image, Digest digest, bool isLocked, CancellationToken cancellationToken)
+    private async Task AdoptAsync(ReleaseRun run, ReleaseImage image, Digest digest, CancellationToken cancellationToken)
     {
         if (image.Status == ImageStatus.Pushed)
         {
@@ -148,10 +186,10 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
         }
 
         run.Log.Say($"{image.Image} is there already, with this release's own image {digest.Short}");
-        const string Why = "an earlier attempt of this release pushed it";
-        await (isLocked
-            ? tags.RecordLockedMoveAsync(run.Claimed, image, digest, digest, TagVerdict.Adopted, Why, cancellationToken)
-            : tags.RecordMoveAsync(run.Claimed, image, digest, digest, TagVerdict.Adopted, Why, cancellationToken));
+        await tags.RecordMoveAsync(run.Claimed, image, digest, digest, TagVerdict.Adopted, PushedEarlier, cancellationToken);
         run.MarkPushed(image, digest);
     }
+
+    /// <summary>A registry could not be asked.</summary>
+    private sealed record Silence(IReadOnlyList<ReleaseImage> Images, string Why);
 }

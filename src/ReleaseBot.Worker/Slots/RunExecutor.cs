@@ -48,8 +48,7 @@ internal sealed partial class RunExecutor(
     {
         if (Prepare(claimed, log) is not { } run)
         {
-            var reason = new Reason(ReasonCode.NoMatchingProject, "The configuration no longer publishes this ref, or no longer to these registries.");
-            await ledger.FinishAsync(claimed, ReleaseStatus.Rejected, reason, [], lease.Token);
+            await EndUnpreparedAsync(claimed);
             return;
         }
 
@@ -78,6 +77,17 @@ internal sealed partial class RunExecutor(
         }
 
         await upkeep.AfterReleaseAsync(run.LocalTag, claimed.Release.Id);
+    }
+
+    /// <summary>Nobody can say by today's configuration what the release is, nor ask its registries.</summary>
+    private async Task EndUnpreparedAsync(ClaimedRun claimed)
+    {
+        var release = claimed.Release;
+        var (status, reason) = release.CancelRequestedAt is null
+            ? (ReleaseStatus.Rejected, new Reason(ReasonCode.NoMatchingProject, "The configuration no longer publishes this ref, or no longer to these registries."))
+            : (ReleaseStatus.Canceled, await CancellationAsync(claimed, [.. release.Images.Where(image => image.Status == ImageStatus.Pending).Select(image => image.Registry).Distinct()]));
+        using var limit = new CancellationTokenSource(LastWords, time);
+        await ledger.FinishAsync(claimed, status, reason, [], limit.Token);
     }
 
     private ReleaseRun? Prepare(ClaimedRun claimed, RunLog log)
@@ -116,8 +126,8 @@ internal sealed partial class RunExecutor(
         switch (end)
         {
             case RunEnd.Canceled:
-                await AdoptPutsAsync(run);
-                await pipeline.CancelAsync(run, await CancellationAsync(run), LastWords);
+                var unknown = await AdoptPutsAsync(run);
+                await pipeline.CancelAsync(run, await CancellationAsync(run.Claimed, unknown), LastWords);
                 break;
             case RunEnd.Stopping:
                 run.Log.Say("the worker stops; the release goes on at the next one");
@@ -130,10 +140,14 @@ internal sealed partial class RunExecutor(
         }
     }
 
-    private async Task<Reason?> CancellationAsync(ReleaseRun run)
+    /// <param name="unknown">Registries that could not be asked what they hold of the release.</param>
+    private async Task<Reason> CancellationAsync(ClaimedRun claimed, IReadOnlyCollection<string> unknown)
     {
         using var limit = new CancellationTokenSource(LastWords, time);
-        return await queue.CancellationAsync(run.Claimed, limit.Token);
+        var reason = await queue.CancellationAsync(claimed, limit.Token);
+        return unknown.Count == 0
+            ? reason
+            : reason with { Message = $"{reason.Message} What {string.Join(", ", unknown)} may hold besides could not be asked." };
     }
 
     /// <summary>Its limit begins only now: a log that waits for a slow history may have taken as long already.</summary>
@@ -144,18 +158,20 @@ internal sealed partial class RunExecutor(
         Log.HandedBack(logger, run.Release.Id);
     }
 
-    /// <summary>What is said of the images must be so, as far as the registries can be asked.</summary>
-    private async Task AdoptPutsAsync(ReleaseRun run)
+    /// <summary>What is said of the images must be so, as far as the registries can be asked; of the others it is said that it is not known.</summary>
+    /// <returns>The registries that could not be asked.</returns>
+    private async Task<IReadOnlyCollection<string>> AdoptPutsAsync(ReleaseRun run)
     {
+        using var look = new CancellationTokenSource(LastWords, time);
+        var unknown = await survey.AdoptPutsAsync(run, look.Token);
         using var limit = new CancellationTokenSource(LastWords, time);
-        try
+        foreach (var (image, why) in unknown)
         {
-            await survey.AdoptPutsAsync(run, limit.Token);
+            run.Log.Say($"whether {image.Image} is there is not known: {why}");
+            await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pending, null, PossiblePuts.NotKnown(why), limit.Token);
         }
-        catch (Exception exception) when (exception is RegistryException || limit.IsCancellationRequested)
-        {
-            run.Log.Say("a registry could not be asked what it holds of this release");
-        }
+
+        return [.. unknown.Select(one => one.Image.Registry).Distinct()];
     }
 
     /// <summary>The database was away for longer than we wait, or takes no writes. The release goes on at the next worker that can reach it, without having failed.</summary>

@@ -239,6 +239,36 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task A_Cancel_Has_A_Worker_Look_At_A_Parked_Release_Whose_Puts_Are_Not_Accounted_For()
+    {
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        var run = await ClaimRunAsync();
+        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        await History.Ledger.RecordBuiltAsync(run, "sha256:" + new string('1', 64), Token);
+        await History.Tags.BeginPushAsync(run, run.Release.Images[0], Token);
+        await History.Ledger.ParkAsync(run, Away, TimeSpan.FromHours(1), Token);
+
+        (await History.Operations.CancelAsync(id, "ops", Token)).ShouldBe(OperationOutcome.Done);
+        (await History.Operations.CancelAsync(id, "another", Token)).ShouldBe(OperationOutcome.Done);
+        var asked = await ReadAsync(id);
+        (asked.Status, asked.ReasonMessage).ShouldBe((ReleaseStatus.Pushing, "Canceled by ops."));
+        var next = await ClaimRunAsync();
+        next.Release.Id.ShouldBe(id);
+        (await History.Runs.StateAsync(next, Token)).ShouldBe(LeaseState.CancelRequested);
+        await History.Ledger.ParkAsync(next, Away, TimeSpan.FromHours(1), Token);
+
+        // No worker came.
+        await History.Database.WriteAsync(
+            (context, token) => context.Releases.ExecuteUpdateAsync(row => row.SetProperty(release => release.CancelRequestedAt, DateTimeOffset.UnixEpoch), token), Token);
+        (await History.Operations.CancelAsync(id, "another", Token)).ShouldBe(OperationOutcome.Done);
+        var ended = await ReadAsync(id);
+        (ended.Status, ended.ReasonMessage).ShouldBe(
+            (ReleaseStatus.Canceled, "Canceled by ops. What was pushed already stays. No worker has looked at what the registries hold; see the images."));
+        ended.Images.OrderBy(image => image.Ordinal).Select(image => (image.Status, image.ReasonCode)).ShouldBe(
+            [(ImageStatus.Pending, ReasonCode.RegistryUnavailable), (ImageStatus.Pending, null)]);
+    }
+
+    [Fact]
     public async Task A_Cancel_And_A_Claim_At_The_Same_Moment_Agree()
     {
         for (var number = 0; number < 20; number++)
