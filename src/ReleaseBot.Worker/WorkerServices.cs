@@ -22,6 +22,7 @@ public static class WorkerServices
         services.AddSingleton(new EngineCredentials(settings.Registries));
         services.AddSingleton<SourceFetcher>();
         services.AddSingleton<ImageSurvey>();
+        services.AddSingleton<LastLook>();
         services.AddSingleton<FirstPush>();
         services.AddSingleton<ImageSpread>();
         services.AddSingleton<TagMover>();

@@ -194,8 +194,8 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
         (release.Status, release.Reason?.Code).ShouldBe(("failed", "registry-unavailable"));
         release.Images.Select(image => (image.Registry, image.Floating, image.Status, image.Reason?.Code)).ShouldBe(
             [
-                ("first", false, "pushed", null), ("first", true, "pending", null),
-                ("second", false, "failed", "registry-unavailable"), ("second", true, "pending", null),
+                ("first", false, "pushed", null), ("first", true, "pending", "registry-unavailable"),
+                ("second", false, "failed", "registry-unavailable"), ("second", true, "pending", "registry-unavailable"),
             ],
             ignoreOrder: true);
         (await shop.FirstView.DigestAsync(shop.Path, "latest")).ShouldBeNull();

@@ -178,7 +178,14 @@ public sealed class RunLedger(HistoryDatabase database, SecretMask mask)
         foreach (var image in pending)
         {
             var failure = failures?.FirstOrDefault(failure => failure.Ordinal == image.Ordinal);
-            var own = failure is null ? image.Reason : mask.Apply(failure.Reason);
+            if (failure is { IsUntried: true } && image.Reason is null)
+            {
+                var untried = mask.Apply(failure.Reason);
+                (image.ReasonCode, image.ReasonMessage) = (untried.Code, untried.Message);
+                continue;
+            }
+
+            var own = failure is null or { IsUntried: true } ? image.Reason : mask.Apply(failure.Reason);
             if ((own ?? (failures is null ? reason : null)) is { } why)
             {
                 image.Status = ImageStatus.Failed;
@@ -210,4 +217,8 @@ public sealed class RunLedger(HistoryDatabase database, SecretMask mask)
 /// <summary>Why one image of a release could not be published.</summary>
 /// <param name="Ordinal">Its place in the plan, from 0.</param>
 /// <param name="Found">What its registry was seen to hold under the name; null where that is empty or was not looked at.</param>
-public sealed record ImageFailure(int Ordinal, Reason Reason, Digest? Found = null);
+public sealed record ImageFailure(int Ordinal, Reason Reason, Digest? Found = null)
+{
+    /// <summary>Its turn had not come: unless its row bears a reason already, it stays pending, and this is what it waited for.</summary>
+    public bool IsUntried { get; init; }
+}

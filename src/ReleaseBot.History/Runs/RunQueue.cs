@@ -295,6 +295,7 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
             else if (await ResourceLocking.TakeRepositoriesAsync(
                 database, context, images, id, release.Fence + 1, now + lease, now, cancellationToken))
             {
+                await ForgetReasonsAsync(context, release, images, cancellationToken);
                 // Whoever lets go of a release ends its lease.
                 var before = release.LeaseUntil is null ? null : release.Owner;
                 await StartAsync(context, release, owner, engine, now, lease, cancellationToken);
@@ -314,6 +315,16 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
     {
         var (id, fence, owner, until) = (taken.Id, taken.Fence, taken.Owner, taken.LeaseUntil);
         return context.Releases.AnyAsync(row => row.Id == id && row.Fence == fence && row.Owner == owner && row.LeaseUntil == until, cancellationToken);
+    }
+
+    /// <summary>What an image waited for in the last attempt need not be what it waits for in this one.</summary>
+    private static async Task ForgetReasonsAsync(HistoryContext context, Release release, IReadOnlyList<ReleaseImage> images, CancellationToken cancellationToken)
+    {
+        if (images.Any(image => image is { Status: ImageStatus.Pending, ReasonCode: not null }))
+        {
+            await context.ReleaseImages.Where(image => image.ReleaseId == release.Id && image.Status == ImageStatus.Pending).ExecuteUpdateAsync(
+                image => image.SetProperty(row => row.ReasonCode, (ReasonCode?)null).SetProperty(row => row.ReasonMessage, (string?)null), cancellationToken);
+        }
     }
 
     private static async Task StartAsync(

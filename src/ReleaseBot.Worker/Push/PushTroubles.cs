@@ -55,7 +55,7 @@ internal sealed class PushTroubles(ReleaseRun run, RunLedger ledger)
 
         var registries = string.Join(", ", _all.Select(trouble => trouble.Image.Registry).Distinct());
         var reason = new Reason(ReasonCode.RegistryUnavailable, $"Waiting for {registries}: {_all[0].Message}");
-        return new StageResult.Wait(reason, _all.Max(trouble => trouble.Asked));
+        return new StageResult.Wait(reason, _all.Max(trouble => trouble.Asked)) { IsForRegistries = true };
     }
 
     private async Task<List<StageResult.End>> InOrderAsync(

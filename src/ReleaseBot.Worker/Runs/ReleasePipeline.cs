@@ -6,7 +6,7 @@ namespace ReleaseBot.Worker;
 
 /// <summary>Takes a release through its stages and writes down how it ended.</summary>
 internal sealed partial class ReleasePipeline(
-    SourceStage source, BuildStage build, PushStage push, TagsStage tags, RunLedger ledger, IReadOnlyList<ProjectRule> rules,
+    SourceStage source, BuildStage build, PushStage push, TagsStage tags, LastLook look, RunLedger ledger, IReadOnlyList<ProjectRule> rules,
     PublishingSettings publishing, TimeProvider time, ILogger<ReleasePipeline> logger)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(3);
@@ -106,26 +106,43 @@ internal sealed partial class ReleasePipeline(
     public Task WaitAfterFaultAsync(ClaimedRun claimed, RunLog log, string fault, CancellationToken cancellationToken)
     {
         var reason = new Reason(ReasonCode.InternalError, $"An unexpected fault ({fault}) ended an attempt; see the service's log.");
-        return WaitAsync(claimed, log, FirstWaitAfterFault, new StageResult.Wait(reason, null), isPushing: false, cancellationToken);
+        var wait = new StageResult.Wait(reason, null);
+        return GivenUp(claimed, wait) is { } given
+            ? FinishAsync(claimed, log, ReleaseStatus.Failed, given, images: null, cancellationToken)
+            : PauseAsync(claimed, log, FirstWaitAfterFault, wait, isPushing: false, cancellationToken);
     }
 
     private Task WaitAsync(ReleaseRun run, IReleaseStage stage, StageResult.Wait wait, CancellationToken cancellationToken) =>
-        WaitAsync(run.Claimed, run.Log, FirstWait, wait, stage.Status == ReleaseStatus.Pushing, cancellationToken);
+        GivenUp(run.Claimed, wait) is { } given
+            ? GiveUpAsync(run, wait, given, cancellationToken)
+            : PauseAsync(run.Claimed, run.Log, FirstWait, wait, stage.Status == ReleaseStatus.Pushing, cancellationToken);
 
-    private async Task WaitAsync(ClaimedRun claimed, RunLog log, TimeSpan first, StageResult.Wait wait, bool isPushing, CancellationToken cancellationToken)
+    /// <returns>Why the release ends here; null where it waits on.</returns>
+    private Reason? GivenUp(ClaimedRun claimed, StageResult.Wait wait)
     {
         var release = claimed.Release;
-        var now = time.GetUtcNow();
-        var since = release.WaitingSince ?? now;
-        if (wait.GivesUp(release.Reason, now - since, publishing.GiveUpAfter) is { } limit)
-        {
-            var given = new Reason(wait.EndsAs ?? wait.Reason.Code, $"Given up after {limit}: {wait.Reason.Message}");
-            // Each image that waits for a registry bears its own reason; the others have none to bear.
-            await FinishAsync(claimed, log, ReleaseStatus.Failed, given, isPushing && given.Code == ReasonCode.RegistryUnavailable ? [] : null, cancellationToken);
-            return;
-        }
+        return wait.GivesUp(release.Reason, Waited(release), publishing.GiveUpAfter) is { } limit
+            ? new Reason(wait.EndsAs ?? wait.Reason.Code, $"Given up after {limit}: {wait.Reason.Message}")
+            : null;
+    }
 
-        var cap = now - since < TimeSpan.FromHours(1) ? WaitInFirstHour : WaitLater;
+    /// <summary>
+    /// What the engine or GitLab was needed for is lost with all images. Of those that waited for registries each bears its own reason, and
+    /// those whose turn had not come stay pending with the release's.
+    /// </summary>
+    private async Task GiveUpAsync(ReleaseRun run, StageResult.Wait wait, Reason given, CancellationToken cancellationToken)
+    {
+        await look.TakeAsync(run, cancellationToken);
+        IReadOnlyList<ImageFailure>? images = wait.IsForRegistries
+            ? [.. run.Images.Where(image => image.Status == ImageStatus.Pending).Select(image => new ImageFailure(image.Ordinal, given) { IsUntried = true })]
+            : null;
+        await FinishAsync(run.Claimed, run.Log, ReleaseStatus.Failed, given, images, cancellationToken);
+    }
+
+    private async Task PauseAsync(ClaimedRun claimed, RunLog log, TimeSpan first, StageResult.Wait wait, bool isPushing, CancellationToken cancellationToken)
+    {
+        var release = claimed.Release;
+        var cap = Waited(release) < TimeSpan.FromHours(1) ? WaitInFirstHour : WaitLater;
         var pause = Backoff.Next(release.Tries, first, cap, wait.Asked);
         log.Say($"waiting {pause.TotalSeconds:F0} s: {wait.Reason}");
         await log.EndAsync(cancellationToken);
@@ -134,6 +151,8 @@ internal sealed partial class ReleasePipeline(
             : ledger.PutOffAsync(claimed, wait.Reason, pause, wait.ComesBack ? claimed.Engine : null, cancellationToken));
         Log.Waiting(logger, release.ProjectPath, release.RefName, pause.TotalSeconds, wait.Reason.Code.ToText());
     }
+
+    private TimeSpan Waited(Release release) => release.WaitingSince is { } since ? time.GetUtcNow() - since : TimeSpan.Zero;
 
     private static partial class Log
     {

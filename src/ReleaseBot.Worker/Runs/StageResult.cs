@@ -33,6 +33,9 @@ internal abstract record StageResult
         /// <summary>The reason to end with when the wait is given up, where it is another.</summary>
         public ReasonCode? EndsAs { get; init; }
 
+        /// <summary>Whether only registries are waited for: those images that wait have their own reason on record, and the others none.</summary>
+        public bool IsForRegistries { get; init; }
+
         /// <summary>Whether the next try is to be at this worker's engine, while a worker of that lives.</summary>
         public bool ComesBack { get; init; }
 

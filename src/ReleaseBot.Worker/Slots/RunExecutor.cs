@@ -2,13 +2,12 @@ using Microsoft.Extensions.Logging;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
 using ReleaseBot.History;
-using ReleaseBot.Registries;
 
 namespace ReleaseBot.Worker;
 
 /// <summary>Runs one claimed release under its lease, and answers for every way in which that can end.</summary>
 internal sealed partial class RunExecutor(
-    RunQueue queue, RunLedger ledger, ReleaseLogStore logs, HistorySignals signals, ReleasePipeline pipeline, ImageSurvey survey, DockerEngine engine,
+    RunQueue queue, RunLedger ledger, ReleaseLogStore logs, HistorySignals signals, ReleasePipeline pipeline, LastLook look, DockerEngine engine,
     EngineUpkeep upkeep, IReadOnlyList<ProjectRule> rules, SecretMask mask, TimeProvider time, ILogger<RunExecutor> logger)
 {
     private static readonly Func<ILogger, Guid, IDisposable?> ReleaseScope = LoggerMessage.DefineScope<Guid>("release {ReleaseId}");
@@ -126,7 +125,7 @@ internal sealed partial class RunExecutor(
         switch (end)
         {
             case RunEnd.Canceled:
-                var unknown = await AdoptPutsAsync(run);
+                var unknown = await look.TakeAsync(run, CancellationToken.None);
                 await pipeline.CancelAsync(run, await CancellationAsync(run.Claimed, unknown), LastWords);
                 break;
             case RunEnd.Stopping:
@@ -156,22 +155,6 @@ internal sealed partial class RunExecutor(
         using var limit = new CancellationTokenSource(LastWords, time);
         await queue.HandBackAsync(run.Claimed, limit.Token);
         Log.HandedBack(logger, run.Release.Id);
-    }
-
-    /// <summary>What is said of the images must be so, as far as the registries can be asked; of the others it is said that it is not known.</summary>
-    /// <returns>The registries that could not be asked.</returns>
-    private async Task<IReadOnlyCollection<string>> AdoptPutsAsync(ReleaseRun run)
-    {
-        using var look = new CancellationTokenSource(LastWords, time);
-        var unknown = await survey.AdoptPutsAsync(run, look.Token);
-        using var limit = new CancellationTokenSource(LastWords, time);
-        foreach (var (image, why) in unknown)
-        {
-            run.Log.Say($"whether {image.Image} is there is not known: {why}");
-            await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pending, null, PossiblePuts.NotKnown(why), limit.Token);
-        }
-
-        return [.. unknown.Select(one => one.Image.Registry).Distinct()];
     }
 
     /// <summary>The database was away for longer than we wait, or takes no writes. The release goes on at the next worker that can reach it, without having failed.</summary>

@@ -63,9 +63,11 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         var id = await QueueTagAsync(7, "v1.0.0", 1);
         var run = await ClaimRunAsync();
         await History.Ledger.RecordImageAsync(run, 0, ImageStatus.Pending, null, Away, Token);
-        await History.Ledger.FinishAsync(run, ReleaseStatus.Failed, new Reason(Away.Code, "Given up."), images: [], [], Token);
+        var given = new Reason(Away.Code, "Given up.");
+        var untried = new ImageFailure(0, given) { IsUntried = true };
+        await History.Ledger.FinishAsync(run, ReleaseStatus.Failed, given, [untried, untried with { Ordinal = 1 }], [], Token);
 
-        (await ReadAsync(id)).Images.Select(image => (image.Status, image.Reason)).ShouldBe([(ImageStatus.Failed, Away), (ImageStatus.Pending, null)]);
+        (await ReadAsync(id)).Images.Select(image => (image.Status, image.Reason)).ShouldBe([(ImageStatus.Failed, Away), (ImageStatus.Pending, given)]);
     }
 
     [Fact]
@@ -87,6 +89,7 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         await History.Ledger.ParkAsync(run, reason, TimeSpan.Zero, Token);
         (await ReadAsync(id)).ReasonMessage.ShouldBe(Masked);
         run = await ClaimRunAsync();
+        await History.Ledger.RecordImageAsync(run, 0, ImageStatus.Pending, null, reason, Token);
         await History.Ledger.FinishAsync(run, ReleaseStatus.Failed, reason, [new ImageFailure(1, reason)], TellAll, Token);
 
         var ended = await ReadAsync(id);

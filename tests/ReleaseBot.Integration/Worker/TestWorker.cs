@@ -26,6 +26,7 @@ internal sealed class TestWorker : IAsyncDisposable
         EngineUpkeep upkeep = new(_engine, history.Queries, settings, time, NullLogger<EngineUpkeep>.Instance);
         EngineRoom room = new(_engine, upkeep, settings, NullLogger<EngineRoom>.Instance);
         ImageSurvey survey = new(clients, history.Tags, history.Ledger, _engine);
+        LastLook look = new(survey, history.Ledger, time);
         SourceFetcher fetcher = new(_gitLab, new GitSource(gitLab, time, NullLogger<GitSource>.Instance), time);
         FirstPush first = new(_engine, credentials, clients, history.Tags, time);
         ReleasePipeline pipeline = new(
@@ -33,9 +34,9 @@ internal sealed class TestWorker : IAsyncDisposable
             new BuildStage(_engine, room, history.Ledger, credentials, time),
             new PushStage(_gitLab, history.Tags, history.Ledger, survey, first, new ImageSpread(clients, survey, history.Tags)),
             new TagsStage(new TagMover(clients, history.Tags, time), history.Ledger),
-            history.Ledger, [rule], publishing ?? new PublishingSettings(), time, NullLogger<ReleasePipeline>.Instance);
+            look, history.Ledger, [rule], publishing ?? new PublishingSettings(), time, NullLogger<ReleasePipeline>.Instance);
         _executor = new RunExecutor(
-            history.Runs, history.Ledger, history.Logs, pipeline, survey, _engine, upkeep, [rule], new SecretMask([]), time, NullLogger<RunExecutor>.Instance);
+            history.Runs, history.Ledger, history.Logs, pipeline, look, _engine, upkeep, [rule], new SecretMask([]), time, NullLogger<RunExecutor>.Instance);
     }
 
     /// <summary>One attempt, to whatever end it has.</summary>
