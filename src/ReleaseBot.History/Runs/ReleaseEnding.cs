@@ -32,8 +32,8 @@ internal static class ReleaseEnding
         await context.ResourceLocks.Where(held => held.ReleaseId == release.Id).ExecuteDeleteAsync(cancellationToken);
         if (status == ReleaseStatus.Published)
         {
-            // A name that an earlier attempt took and never put, since its registry is in the rule no more, is not published by this one.
-            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id && owner.Digest != null)
+            // A name that an earlier attempt took and never put, since its registry is in the rule no more, is not published by this one; nor is another's image.
+            await context.TagOwners.Where(owner => owner.ReleaseId == release.Id && owner.Digest != null && owner.Digest == release.Digest)
                 .ExecuteUpdateAsync(
                     owner => owner.SetProperty(row => row.IsPublished, true).SetProperty(row => row.NextCheckAt, (DateTimeOffset?)(now + DriftLedger.FirstCheck)), cancellationToken);
             await context.TagOwners

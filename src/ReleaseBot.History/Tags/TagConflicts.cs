@@ -35,7 +35,8 @@ internal static class TagConflicts
 
         var owner = await context.TagOwners.AsNoTracking()
             .SingleOrDefaultAsync(row => row.Host == host && row.Repository == repository && row.Tag == image.Tag, cancellationToken);
-        return owner is null || ConflictWith(owner, release, image, kind, overwrite) is not { } reason
+        var isUnderWay = owner is { IsPublished: false, ReleaseId: { } other } && other != release.Id && await IsUnderWayAsync(context, other, cancellationToken);
+        return owner is null || ConflictWith(owner, isUnderWay, release, image, kind, overwrite) is not { } reason
             ? null
             : reason.Code == ReasonCode.VersionExists && release.RefKind == RefKind.Branch && await IsOfCommitAsync(context, owner, release.Commit, cancellationToken)
             ? null
@@ -60,11 +61,24 @@ internal static class TagConflicts
     private static Task<bool> IsOfCommitAsync(HistoryContext context, TagOwner owner, string? commit, CancellationToken cancellationToken) =>
         context.Releases.AnyAsync(release => release.Id == owner.ReleaseId && release.Commit == commit, cancellationToken);
 
-    private static Reason? ConflictWith(TagOwner owner, Release release, ImageRef image, ImageTagKind kind, OverwritePolicy overwrite)
+    /// <summary>It waits for a registry maybe, with another holding its image under the name already.</summary>
+    private static Task<bool> IsUnderWayAsync(HistoryContext context, Guid releaseId, CancellationToken cancellationToken) =>
+        context.Releases.AnyAsync(
+            row => row.Id == releaseId && (row.Status == ReleaseStatus.Queued || row.Status == ReleaseStatus.Building || row.Status == ReleaseStatus.Pushing), cancellationToken);
+
+    /// <param name="isUnderWay">The owner is another release, which may come to be published yet.</param>
+    private static Reason? ConflictWith(TagOwner owner, bool isUnderWay, Release release, ImageRef image, ImageTagKind kind, OverwritePolicy overwrite)
     {
         if (owner.HandedToProjectId == release.ProjectId && owner.HandedToRef == release.Ref.FullName)
         {
             return null;
+        }
+
+        var isAnother = (owner.ProjectId, owner.Ref) != (release.ProjectId, release.Ref.FullName);
+        if (isUnderWay && isAnother && owner.Kind != ImageTagKind.Floating)
+        {
+            return new Reason(ReasonCode.TagTaken,
+                $"{image} belongs to {WhoseIs(owner, release)}, whose release {owner.ReleaseId} is under way. Rename the ref, or retry if that one is not published.");
         }
 
         if (owner.Kind != kind)
@@ -80,9 +94,10 @@ internal static class TagConflicts
             return null;
         }
 
-        if (owner.Ref != release.Ref.FullName)
+        if (isAnother)
         {
-            return new Reason(ReasonCode.TagTaken, $"{image} belongs to {owner.Ref}, which published it first. Rename the ref, or have an operator hand the tag over.");
+            return new Reason(ReasonCode.TagTaken,
+                $"{image} belongs to {WhoseIs(owner, release)}, which published it first. Rename the ref, or have an operator hand the tag over.");
         }
 
         return kind == ImageTagKind.Version && overwrite == OverwritePolicy.Refuse
@@ -90,4 +105,7 @@ internal static class TagConflicts
                 $"{image} was published already, by release {owner.ReleaseId}, and a published version never changes. Release a new version, or set Overwrite to Allow.")
             : null;
     }
+
+    private static string WhoseIs(TagOwner owner, Release release) =>
+        owner.ProjectId == release.ProjectId ? owner.Ref : $"{owner.Ref} of project {owner.ProjectId}";
 }

@@ -63,6 +63,8 @@ public sealed class TagLedger(HistoryDatabase database)
                     }
                     else if (!owner.IsPublished)
                     {
+                        // What another has put there is not this release's.
+                        owner.Digest = owner.ReleaseId == release.Id ? owner.Digest : null;
                         Hand(owner, release, image, now);
                     }
                 }
@@ -71,6 +73,27 @@ public sealed class TagLedger(HistoryDatabase database)
                 return null;
             },
             cancellationToken);
+
+    /// <summary>
+    /// A branch that left a commit and came back to it has two releases of that commit. Once the later one pushes, the earlier one, which waited for a registry
+    /// maybe, has nothing to do any more.
+    /// </summary>
+    /// <returns>The later one; null where there is none.</returns>
+    public async Task<Guid?> FindNewerAsync(ClaimedRun run, CancellationToken cancellationToken)
+    {
+        var release = run.Release;
+        if (release.RefKind != RefKind.Branch)
+        {
+            return null;
+        }
+
+        return await database.ReadAsync(
+            (context, token) => context.Releases
+                .Where(row => row.ProjectId == release.ProjectId && row.RefName == release.RefName && row.RefKind == RefKind.Branch && row.Target == release.Target && row.Id > release.Id
+                    && (row.Status == ReleaseStatus.Pushing || row.Status == ReleaseStatus.Published))
+                .OrderByDescending(row => row.Id).Select(row => (Guid?)row.Id).FirstOrDefaultAsync(token),
+            cancellationToken);
+    }
 
     /// <summary>A push of ours to a version tag is about to begin: what the registry holds under the name from now on may be ours, whatever becomes of the push.</summary>
     /// <exception cref="CancelRequestedException">Nothing is to be pushed any more.</exception>

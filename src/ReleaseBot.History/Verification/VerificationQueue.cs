@@ -35,7 +35,8 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
     private const string OlderOfBranchSql =
         """
         SELECT * FROM releases
-         WHERE project_id = {0} AND ref_name = {1} AND id < {2} AND ref_kind = 'branch' AND status IN ('verifying', 'queued')
+         WHERE project_id = {0} AND ref_name = {1} AND id < {2} AND ref_kind = 'branch'
+           AND (status IN ('verifying', 'queued') OR status IN ('building', 'pushing') AND (lease_until IS NULL OR lease_until < {3}))
          ORDER BY id DESC
         """;
 
@@ -178,7 +179,7 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
         release.Version = verified.Plan.Version?.ToString();
     }
 
-    /// <summary>A branch follows its head: what waits for an older commit of it need not start.</summary>
+    /// <summary>A branch follows its head: what waits for an older commit of it need not start, and what waits for a registry need not go on.</summary>
     private async Task SupersedeOlderAsync(HistoryContext context, Release release, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (release.RefKind != RefKind.Branch)
@@ -187,11 +188,13 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
         }
 
         var older = await context.Releases
-            .FromSqlRaw(database.Locking(OlderOfBranchSql), release.ProjectId, release.RefName, release.Id).AsTracking().ToListAsync(cancellationToken);
+            .FromSqlRaw(database.Locking(OlderOfBranchSql), release.ProjectId, release.RefName, release.Id, now.ForSql(database)).AsTracking().ToListAsync(cancellationToken);
         foreach (var row in older)
         {
-            var reason = new Reason(ReasonCode.Superseded, $"{release.Ref.FullName} went on to {release.Commit?[..8]} before this started.");
-            await StageWrites.EndAllAsync(context, row, StageStatus.Skipped, now, cancellationToken);
+            var hasStarted = row.Status is ReleaseStatus.Building or ReleaseStatus.Pushing;
+            var reason = new Reason(
+                ReasonCode.Superseded, $"{release.Ref.FullName} went on to {release.Commit?[..8]} {(hasStarted ? "while this waited" : "before this started")}.");
+            await StageWrites.EndAllAsync(context, row, hasStarted ? StageStatus.Failed : StageStatus.Skipped, now, cancellationToken);
             await ReleaseEnding.ApplyAsync(context, row, ReleaseStatus.Superseded, reason, [], now, cancellationToken);
         }
     }

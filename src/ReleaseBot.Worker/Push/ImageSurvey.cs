@@ -17,6 +17,7 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
     /// <returns>Why the release ends or waits here, or null.</returns>
     public async Task<StageResult?> ExamineAllAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
+        await Task.WhenAll(run.Unconfirmed.ToList().Select(image => TryConfirmAsync(run, image, cancellationToken)));
         var troubles = new PushTroubles(run, ledger);
         // All of them, so that each image is told apart and the user mends all names at once.
         var end = await troubles.SideBySideAsync(
@@ -34,6 +35,25 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
         }
 
         return troubles.Result() as StageResult.Wait;
+    }
+
+    /// <summary>
+    /// What an earlier attempt pushed, hours ago maybe: another may have the name by now, or a stranger may have overwritten it. Then it counts as not
+    /// pushed, and is examined like any other.
+    /// </summary>
+    /// <exception cref="RegistryException">Its registry could not be asked.</exception>
+    public async Task ConfirmAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    {
+        var found = await registries.Get(image.Registry).HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
+        if (found?.Value == image.Digest)
+        {
+            run.MarkConfirmed(image);
+            return;
+        }
+
+        run.Log.Say($"{image.Image} was pushed by an earlier attempt, and points to {found?.Short ?? "nothing"} now");
+        await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pending, null, null, cancellationToken);
+        run.MarkLost(image);
     }
 
     /// <summary>One name: adopts what is there if it is this release's own image, refuses if it is a version that somebody published.</summary>
@@ -174,6 +194,19 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
 
     private async Task<Digest?> FindOwnAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken) =>
         await registries.Get(image.Registry).GetManifestAsync(image.Repository, image.Tag, cancellationToken) is { } found && IsOwn(run, found) ? found.Digest : null;
+
+    /// <summary>With its registry away it is asked again before the push.</summary>
+    private async Task TryConfirmAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ConfirmAsync(run, image, cancellationToken);
+        }
+        catch (RegistryException exception)
+        {
+            run.Log.Say($"whether {image.Image} is there still is not known: {exception.Message}");
+        }
+    }
 
     private static bool IsOwn(ReleaseRun run, RegistryManifest found) =>
         run.Digest is { } digest ? found.Digest == digest : run.ImageId is { } imageId && found.ConfigDigest?.Value == imageId;

@@ -46,7 +46,14 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, RunLedger l
             return new StageResult.End(ReleaseStatus.Superseded, new Reason(ReasonCode.Superseded, refusal.Message));
         }
 
-        return refusal is null ? null : StageResult.Reject(refusal);
+        if (refusal is not null)
+        {
+            return StageResult.Reject(refusal);
+        }
+
+        return await tags.FindNewerAsync(run.Claimed, cancellationToken) is { } newer
+            ? new StageResult.End(ReleaseStatus.Superseded, new Reason(ReasonCode.Superseded, $"{release.Ref.FullName} is at {run.Commit.Short} by release {newer} already."))
+            : null;
     }
 
     private async Task<StageResult?> ReserveAsync(ReleaseRun run, CancellationToken cancellationToken) =>
@@ -55,6 +62,7 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, RunLedger l
     private async Task<StageResult> PushAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
         var troubles = new PushTroubles(run, ledger);
+        await ConfirmAsync(run, troubles, cancellationToken);
         foreach (var image in run.Carriers)
         {
             if (run.IsHeldByARegistry)
@@ -74,6 +82,22 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, RunLedger l
         }
 
         return await spread.RunAsync(run, troubles, cancellationToken) ?? troubles.Result();
+    }
+
+    /// <summary>Nothing is published on the word of an earlier attempt alone: a registry that can't be asked is waited for.</summary>
+    private async Task ConfirmAsync(ReleaseRun run, PushTroubles troubles, CancellationToken cancellationToken)
+    {
+        foreach (var image in run.Unconfirmed.ToList())
+        {
+            try
+            {
+                await survey.ConfirmAsync(run, image, cancellationToken);
+            }
+            catch (RegistryException exception)
+            {
+                troubles.Add(image, exception.Message, exception.RetryAfter);
+            }
+        }
     }
 
     private async Task<StageResult?> TryFirstAsync(ReleaseRun run, ReleaseImage image, PushTroubles troubles, CancellationToken cancellationToken)

@@ -8,6 +8,8 @@ internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePl
 {
     private readonly List<ReleaseImage> _images = [.. claimed.Release.Images.OrderBy(image => image.Ordinal)];
 
+    private readonly HashSet<int> _unconfirmed = [.. claimed.Release.Images.Where(image => image.Status == ImageStatus.Pushed).Select(image => image.Ordinal)];
+
     public ClaimedRun Claimed { get; } = claimed;
 
     public Release Release => Claimed.Release;
@@ -44,6 +46,9 @@ internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePl
     /// <summary>The tags that carry the bytes: every version tag, and a branch tag where its repository has no version tag.</summary>
     public IEnumerable<ReleaseImage> Carriers => _images.Where(IsCarrier);
 
+    /// <summary>Carriers that an earlier attempt pushed, and whose registry was not asked in this one whether it holds them still.</summary>
+    public IEnumerable<ReleaseImage> Unconfirmed => Carriers.Where(image => _unconfirmed.Contains(image.Ordinal));
+
     /// <summary>The tags that move once every registry holds the carriers.</summary>
     public IEnumerable<ReleaseImage> Followers => _images.Where(image => !IsCarrier(image));
 
@@ -58,11 +63,22 @@ internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePl
         Digest = digest;
     }
 
+    /// <summary>Its registry holds what an earlier attempt pushed.</summary>
+    public void MarkConfirmed(ReleaseImage image) => _unconfirmed.Remove(image.Ordinal);
+
+    /// <summary>Its registry holds something else by now, or nothing: it is to be pushed again, if it may be.</summary>
+    public void MarkLost(ReleaseImage image)
+    {
+        _unconfirmed.Remove(image.Ordinal);
+        image.Status = ImageStatus.Pending;
+    }
+
     /// <summary>Another image was built: what an earlier attempt pushed is not what this one publishes.</summary>
     public void StartAfresh(string imageId)
     {
         ImageId = imageId;
         Digest = null;
+        _unconfirmed.Clear();
         _images.ForEach(image => image.Status = ImageStatus.Pending);
     }
 

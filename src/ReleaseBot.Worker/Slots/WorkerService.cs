@@ -25,6 +25,7 @@ internal sealed partial class WorkerService(
     {
         _abort.CancelAfter(Drain);
         signals.Queued -= wakeUps.Slots.Set;
+        signals.CancelRequested -= LookForIt;
         await base.StopAsync(cancellationToken);
     }
 
@@ -38,8 +39,12 @@ internal sealed partial class WorkerService(
     {
         Log.Started(logger, identity.Name, engine.Concurrency);
         signals.Queued += wakeUps.Slots.Set;
+        signals.CancelRequested += LookForIt;
         return Task.WhenAll(Enumerable.Range(0, engine.Concurrency).Select(_ => RunSlotAsync(stoppingToken)));
     }
+
+    /// <summary>It may be one that nobody runs, whose registries have to be asked before it ends.</summary>
+    private void LookForIt(Guid releaseId) => wakeUps.Slots.Set();
 
     private async Task RunSlotAsync(CancellationToken stoppingToken)
     {

@@ -53,6 +53,86 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
     }
 
     [Fact]
+    public async Task A_Name_That_A_Waiting_Release_Has_Put_Somewhere_Is_Not_Another_Refs_Until_That_Release_Has_Ended()
+    {
+        await QueueTagAsync(7, "v1.0.0+a", 1);
+        var waiting = await ClaimRunAsync();
+        await PushFirstAsync(waiting);
+        await History.Ledger.ParkAsync(waiting, new Reason(ReasonCode.RegistryUnavailable, "Waiting for main."), TimeSpan.Zero, Token);
+
+        (await VerdictAsync(7, "v1.0.0_a", 2)).ShouldBe(ReasonCode.TagTaken);
+
+        await FailAsync(await ClaimRunAsync());
+        (await VerdictAsync(7, "v1.0.0_a", 3)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task A_Tag_Stays_Its_Projects_When_The_Repository_Is_Handed_Over()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync(await ClaimRunAsync());
+        await History.Handovers.GiveAsync(V1.Repository, 8, "ops", "moved", Token);
+        await AcceptAsync(8, GitRef.Tag("v1.0.0"), Object(2));
+        var job = await ClaimVerificationAsync();
+
+        var refused = (await History.Verification.QueueAsync(job, Verified(job, V1.Repository.Name, OverwritePolicy.Allow), Token)).ShouldNotBeNull();
+
+        (refused.Code, refused.Message.Contains("refs/tags/v1.0.0 of project 7", StringComparison.Ordinal)).ShouldBe((ReasonCode.TagTaken, true), refused.Message);
+        (await VerdictAsync(8, "v1.0.1", 3, V1.Repository.Name)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task What_Another_Release_Put_Under_A_Name_Is_Not_Published_By_The_One_That_Takes_It_Back()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        var first = await ClaimRunAsync();
+        await PushFirstAsync(first);
+        await History.Ledger.ParkAsync(first, new Reason(ReasonCode.RegistryUnavailable, "Waiting for main."), TimeSpan.FromHours(1), Token);
+        await QueueTagAsync(7, "v1.0.0", 2);
+        var second = await ClaimRunAsync();
+        await PushFirstAsync(second);
+        await FailAsync(second);
+        await History.Operations.CancelAsync(first.Release.Id, "ops", Token);
+        (await VerdictAsync(7, "v1.0.0", 1)).ShouldBeNull();
+        first = await ClaimRunAsync();
+
+        (await History.Tags.ReserveAsync(first, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+
+        (await History.Tags.StandingAsync(V1, Token)).ShouldNotBeNull().Digest.ShouldBeNull();
+        await History.Ledger.FinishAsync(first, ReleaseStatus.Published, null, [], Token);
+        (await History.Tags.StandingAsync(V1, Token)).ShouldNotBeNull().IsPublished.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_Branch_That_Went_On_Ends_What_Waits_For_A_Registry_And_One_That_Came_Back_Leaves_It_To_The_Later_Release()
+    {
+        async Task<ClaimedRun> QueueBranchAsync(int target, int before)
+        {
+            await AcceptAsync(7, GitRef.Branch("main"), Object(target), Object(before));
+            var job = await ClaimVerificationAsync();
+            (await History.Verification.QueueAsync(job, Verified(job, tags: "{branch}"), Token)).ShouldBeNull();
+            return await ClaimRunAsync();
+        }
+
+        var first = await QueueBranchAsync(1, 9);
+        await PushFirstAsync(first);
+        await History.Ledger.ParkAsync(first, new Reason(ReasonCode.RegistryUnavailable, "Waiting for main."), TimeSpan.FromHours(1), Token);
+
+        var second = await QueueBranchAsync(2, 1);
+
+        var passed = await ReadAsync(first.Release.Id);
+        (passed.Status, passed.ReasonMessage).ShouldBe((ReleaseStatus.Superseded, "refs/heads/main went on to 00000000 while this waited."));
+        await History.Ledger.FinishAsync(second, ReleaseStatus.Failed, new Reason(ReasonCode.BuildFailed, "exit code 1"), [], Token);
+        var third = await QueueBranchAsync(1, 2);
+        third.Release.Id.ShouldNotBe(first.Release.Id);
+        (await History.Tags.FindNewerAsync(first, Token)).ShouldBeNull("it does not push yet");
+        await History.Ledger.StartStageAsync(third, StageName.Push, ReleaseStatus.Pushing, Token);
+        (await History.Tags.FindNewerAsync(first, Token)).ShouldBe(third.Release.Id);
+        (await History.Tags.FindNewerAsync(second, Token)).ShouldBeNull("that is of another commit");
+        (await History.Tags.FindNewerAsync(third, Token)).ShouldBeNull();
+    }
+
+    [Fact]
     public async Task A_Version_Of_Floating_Tags_Alone_Is_Published_From_The_Commit_Of_Its_Candidate()
     {
         foreach (var tag in new[] { "v1.0.0-rc.1", "v1.0.0" })
@@ -231,6 +311,14 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
         known.Published.Select(tag => tag.Version.ToString()).ShouldBe(["1.0.0"]);
         known.Counts("v2.0.0", out _).ShouldBeFalse();
         known.Counts("v3.0.0", out _).ShouldBeTrue();
+    }
+
+    /// <summary>Its first image is in its registry; nothing is said of the others.</summary>
+    private async Task PushFirstAsync(ClaimedRun run)
+    {
+        (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        await History.Ledger.RecordBuiltAsync(run, "sha256:" + new string('1', 64), Token);
+        await History.Tags.RecordMoveAsync(run, run.Release.Images[0], null, DigestOf(run), TagVerdict.Created, "first", Token);
     }
 
     private async Task<ReasonCode?> VerdictAsync(long project, string tag, int target, string? repository = null)

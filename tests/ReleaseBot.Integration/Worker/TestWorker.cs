@@ -36,7 +36,7 @@ internal sealed class TestWorker : IAsyncDisposable
             new TagsStage(new TagMover(clients, history.Tags, time), history.Ledger),
             look, history.Ledger, [rule], publishing ?? new PublishingSettings(), time, NullLogger<ReleasePipeline>.Instance);
         _executor = new RunExecutor(
-            history.Runs, history.Ledger, history.Logs, pipeline, look, _engine, upkeep, [rule], new SecretMask([]), time, NullLogger<RunExecutor>.Instance);
+            history.Runs, history.Ledger, history.Logs, history.Signals, pipeline, look, _engine, upkeep, [rule], new SecretMask([]), time, NullLogger<RunExecutor>.Instance);
     }
 
     /// <summary>One attempt, to whatever end it has.</summary>
