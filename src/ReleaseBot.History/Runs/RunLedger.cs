@@ -8,23 +8,12 @@ public sealed class RunLedger(HistoryDatabase database, SecretMask mask)
 {
     /// <exception cref="CancelRequestedException">Nothing was begun.</exception>
     public Task StartStageAsync(ClaimedRun run, StageName stage, ReleaseStatus status, CancellationToken cancellationToken) =>
-        ChangeAsync(
-            run,
-            async (context, release, now, token) =>
-            {
-                CancelRequestedException.ThrowIfRequested(release);
-                release.Status = status;
-                if (status != ReleaseStatus.Pushing || release.WaitingSince is null)
-                {
-                    Explain(release, null);
-                }
+        StartStageAsync(run, done: null, stage, status, cancellationToken);
 
-                await StageWrites.StartAsync(context, release, stage, now, token);
-            },
-            cancellationToken);
-
-    public Task EndStageAsync(ClaimedRun run, StageName stage, StageStatus status, CancellationToken cancellationToken) =>
-        ChangeAsync(run, (context, release, now, token) => StageWrites.EndAsync(context, release, stage, status, now, token), cancellationToken);
+    /// <summary>Ends a stage as done and starts the next, in one transaction. The last one ends with the release.</summary>
+    /// <exception cref="CancelRequestedException">Nothing was begun; what was done is ended.</exception>
+    public Task NextStageAsync(ClaimedRun run, StageName done, StageName next, ReleaseStatus status, CancellationToken cancellationToken) =>
+        StartStageAsync(run, done, next, status, cancellationToken);
 
     /// <summary>The build has ended. Recorded before the first push, so that an image found in a registry can be told to be ours.</summary>
     public Task RecordBuiltAsync(ClaimedRun run, string imageId, CancellationToken cancellationToken) =>
@@ -147,6 +136,39 @@ public sealed class RunLedger(HistoryDatabase database, SecretMask mask)
                 await ReleaseEnding.ApplyAsync(context, release, status, reason is null ? null : mask.Apply(reason), tellings, now, token);
             },
             cancellationToken);
+
+    private async Task StartStageAsync(ClaimedRun run, StageName? done, StageName stage, ReleaseStatus status, CancellationToken cancellationToken)
+    {
+        var isCanceled = false;
+        await ChangeAsync(
+            run,
+            async (context, release, now, token) =>
+            {
+                if (done is { } before)
+                {
+                    await StageWrites.EndAsync(context, release, before, StageStatus.Done, now, token);
+                }
+
+                isCanceled = release.CancelRequestedAt is not null;
+                if (isCanceled)
+                {
+                    return;
+                }
+
+                release.Status = status;
+                if (status != ReleaseStatus.Pushing || release.WaitingSince is null)
+                {
+                    Explain(release, null);
+                }
+
+                await StageWrites.StartAsync(context, release, stage, now, token);
+            },
+            cancellationToken);
+        if (isCanceled)
+        {
+            throw new CancelRequestedException(run.Release.Id);
+        }
+    }
 
     /// <summary>Why it waits, or nothing. Who asked for its end is named until that comes.</summary>
     private static void Explain(Release release, Reason? reason)

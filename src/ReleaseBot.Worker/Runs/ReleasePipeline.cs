@@ -26,9 +26,12 @@ internal sealed partial class ReleasePipeline(
     /// <summary>Runs what is left of the release. Throws <see cref="FencedOffException"/> once another holds it, and <see cref="OperationCanceledException"/>.</summary>
     public async Task RunAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
+        StageName? done = null;
         foreach (var stage in InOrder)
         {
-            await ledger.StartStageAsync(run.Claimed, stage.Name, StatusIn(run, stage), cancellationToken);
+            await (done is { } before
+                ? ledger.NextStageAsync(run.Claimed, before, stage.Name, StatusIn(run, stage), cancellationToken)
+                : ledger.StartStageAsync(run.Claimed, stage.Name, StatusIn(run, stage), cancellationToken));
             switch (await stage.RunAsync(run, cancellationToken))
             {
                 case StageResult.Wait wait:
@@ -38,8 +41,8 @@ internal sealed partial class ReleasePipeline(
                     await FinishAsync(run.Claimed, run.Log, end.Status, end.Reason, end.Images, cancellationToken);
                     return;
                 default:
-                    await ledger.EndStageAsync(run.Claimed, stage.Name, StageStatus.Done, cancellationToken);
                     await EndWaitAsync(run, stage, cancellationToken);
+                    done = stage.Name;
                     break;
             }
         }

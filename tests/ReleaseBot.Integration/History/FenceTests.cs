@@ -15,7 +15,7 @@ public abstract class FenceTests(IDatabases databases) : HistoryTest(databases)
     private static Dictionary<string, Func<HistoryHost, ClaimedRun, Task>> All => new()
     {
         ["start stage"] = (history, run) => history.Ledger.StartStageAsync(run, StageName.Build, ReleaseStatus.Building, Token),
-        ["end stage"] = (history, run) => history.Ledger.EndStageAsync(run, StageName.Build, StageStatus.Done, Token),
+        ["next stage"] = (history, run) => history.Ledger.NextStageAsync(run, StageName.Build, StageName.Push, ReleaseStatus.Pushing, Token),
         ["built"] = (history, run) => history.Ledger.RecordBuiltAsync(run, "sha256:1", Token),
         ["image"] = (history, run) => history.Ledger.RecordImageAsync(run, 0, ImageStatus.Pushed, DigestOf(run), null, Token),
         ["park"] = (history, run) => history.Ledger.ParkAsync(run, Away, TimeSpan.FromMinutes(1), Token),

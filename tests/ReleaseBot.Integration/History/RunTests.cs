@@ -196,11 +196,13 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
 
         var running = await QueueTagAsync(7, "v1.0.1", 2);
         var run = await ClaimRunAsync();
+        await History.Ledger.StartStageAsync(run, StageName.Source, ReleaseStatus.Building, Token);
         (await History.Operations.CancelAsync(running, "ops", Token)).ShouldBe(OperationOutcome.Done);
         (await ReadAsync(running)).Status.ShouldBe(ReleaseStatus.Building);
         (await History.Runs.RenewAsync(run, History.Lease, Token)).ShouldBe(LeaseState.CancelRequested);
         // It begins nothing more, also before it hears of it; and somebody else may ask again.
-        await Should.ThrowAsync<CancelRequestedException>(History.Ledger.StartStageAsync(run, StageName.Push, ReleaseStatus.Pushing, Token));
+        await Should.ThrowAsync<CancelRequestedException>(History.Ledger.NextStageAsync(run, StageName.Source, StageName.Build, ReleaseStatus.Building, Token));
+        (await ReadAsync(running)).Stages.Single(stage => stage.Name == StageName.Source).Status.ShouldBe(StageStatus.Done);
         (await History.Operations.CancelAsync(running, "another", Token)).ShouldBe(OperationOutcome.Done);
         (await ReadAsync(running)).ReasonMessage.ShouldBe("Canceled by ops.");
         var reason = await History.Runs.CancellationAsync(run, Token);

@@ -171,7 +171,7 @@ public abstract class VerificationTests(IDatabases databases) : HistoryTest(data
         (await ReadAsync(running)).Status.ShouldBe(ReleaseStatus.Building);
         (await ReadAsync(other)).Status.ShouldBe(ReleaseStatus.Queued);
         (await ReadAsync(newest)).Status.ShouldBe(ReleaseStatus.Queued);
-        await History.Ledger.EndStageAsync(run, StageName.Source, StageStatus.Done, Token);
+        await History.Ledger.StartStageAsync(run, StageName.Build, ReleaseStatus.Building, Token);
     }
 
     [Fact]
