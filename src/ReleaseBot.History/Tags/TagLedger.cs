@@ -242,18 +242,22 @@ public sealed class TagLedger(HistoryDatabase database)
                 var now = await database.NowAsync(context, token);
                 var release = await database.HeldAsync(context, run.Release.Id, run.Fence, token);
                 await ResourceLocking.EnsureHeldAsync(database, context, ResourceLocking.Tag(image.Image), run.Release.Id, run.Fence, token);
-                if (await IsPassedAsync(context, release, image, await OwnerAsync(context, image.Image, token), token))
+                var owner = await OwnerAsync(context, image.Image, token);
+                if (owner?.Digest != digest.Value)
                 {
-                    return false;
+                    if (await IsPassedAsync(context, release, image, owner, token))
+                    {
+                        return false;
+                    }
+
+                    await WriteMoveAsync(context, release, image, digest, digest, TagVerdict.Adopted, reason, now, token);
+                    if (release.RetractedAt is not null)
+                    {
+                        SettleRetracted(context, release, image, reason, now);
+                    }
                 }
 
-                await WriteMoveAsync(context, release, image, digest, digest, TagVerdict.Adopted, reason, now, token);
                 await RunLedger.WriteImageAsync(context, release, image.Ordinal, ImageStatus.Pushed, digest, null, now, token);
-                if (release.RetractedAt is not null)
-                {
-                    SettleRetracted(context, release, image, reason, now);
-                }
-
                 await context.SaveChangesAsync(token);
                 return true;
             },

@@ -132,35 +132,46 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
 
         var possible = (await tags.PossiblePutsAsync(run.Claimed, cancellationToken)).Select(image => image.Ordinal).ToHashSet();
         var pending = run.Carriers.Concat(run.Followers).Where(image => image.Status == ImageStatus.Pending).ToList();
-        var silences = await Task.WhenAll(pending.GroupBy(image => image.Registry).Select(group => AdoptPutsAsync(run, [.. group], cancellationToken)));
-        return [.. silences.OfType<Silence>().SelectMany(silence => silence.Images.Where(image => possible.Contains(image.Ordinal)).Select(image => (image, silence.Why)))];
+        var unknown = await Task.WhenAll(pending.GroupBy(image => image.Registry).Select(group => AdoptPutsAsync(run, [.. group], cancellationToken)));
+        return [.. unknown.SelectMany(images => images).Where(one => possible.Contains(one.Image.Ordinal))];
     }
 
     /// <summary>The images of one registry, until it does not answer.</summary>
-    private async Task<Silence?> AdoptPutsAsync(ReleaseRun run, IReadOnlyList<ReleaseImage> images, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<(ReleaseImage Image, string Why)>> AdoptPutsAsync(
+        ReleaseRun run, IReadOnlyList<ReleaseImage> images, CancellationToken cancellationToken)
     {
+        List<(ReleaseImage Image, string Why)> unknown = [];
+        string? silence = null;
         foreach (var image in images)
         {
             try
             {
-                await AdoptPutAsync(run, image, cancellationToken);
+                if (silence is not null)
+                {
+                    unknown.Add((image, silence));
+                }
+                else if (!await TryAdoptPutAsync(run, image, cancellationToken))
+                {
+                    unknown.Add((image, "somebody else was moving the tag."));
+                }
             }
             catch (RegistryException exception)
             {
-                return new Silence(LeftOver(), exception.Message);
+                silence = exception.Message;
+                unknown.Add((image, silence));
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                return new Silence(LeftOver(), $"{image.Registry} did not answer in time.");
+                silence = $"{image.Registry} did not answer in time.";
+                unknown.Add((image, silence));
             }
         }
 
-        return null;
-
-        IReadOnlyList<ReleaseImage> LeftOver() => [.. images.Where(image => image.Status == ImageStatus.Pending)];
+        return unknown;
     }
 
-    private async Task AdoptPutAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
+    /// <returns>False where another has the tag's lock, and so knows better what becomes of it.</returns>
+    private async Task<bool> TryAdoptPutAsync(ReleaseRun run, ReleaseImage image, CancellationToken cancellationToken)
     {
         if (run.Carriers.Contains(image))
         {
@@ -169,13 +180,13 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
                 await AdoptAsync(run, image, digest, cancellationToken);
             }
 
-            return;
+            return true;
         }
 
-        // Under its lock: an operator may move the tag at this moment. Whoever has it knows what becomes of it.
+        // Under its lock: an operator may move the tag at this moment.
         if (!await tags.TryLockAsync(run.Claimed, image.Image, TagLock.Lease, cancellationToken))
         {
-            return;
+            return false;
         }
 
         try
@@ -185,6 +196,8 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
                 run.Log.Say($"{image.Image} is there already, with this release's own image {digest.Short}");
                 run.MarkPushed(image, digest);
             }
+
+            return true;
         }
         finally
         {
@@ -222,7 +235,4 @@ internal sealed class ImageSurvey(RegistryClients registries, TagLedger tags, Ru
         await tags.RecordMoveAsync(run.Claimed, image, digest, digest, TagVerdict.Adopted, PushedEarlier, cancellationToken);
         run.MarkPushed(image, digest);
     }
-
-    /// <summary>A registry could not be asked.</summary>
-    private sealed record Silence(IReadOnlyList<ReleaseImage> Images, string Why);
 }

@@ -69,6 +69,7 @@ public abstract class CancelInPushTests(IDatabases databases) : WorkerTest(datab
     public async Task What_A_Canceled_Run_Put_Is_Written_Down_Under_The_Tags_Lock_Alone()
     {
         var claimed = await PushVersionAsync();
+        await History.Tags.OpenPutAsync(claimed, claimed.Release.Images.Single(image => image.Tag == "latest"), _image.Manifest.Digest, Token);
         await _image.PushAsync(_registry.Host, Repository, "latest", Token);
         await CancelAsync(claimed);
         await using var run = RunOf(claimed, Rule);
@@ -76,10 +77,10 @@ public abstract class CancelInPushTests(IDatabases databases) : WorkerTest(datab
         var another = await QueueAsync("v2.0.0", 2);
         (await History.Tags.TryLockAsync(another, latest.Image, History.Lease, Token)).ShouldBeTrue();
 
-        await Survey.AdoptPutsAsync(run, Token);
+        (await Survey.AdoptPutsAsync(run, Token)).ShouldHaveSingleItem().ShouldBe((latest, "somebody else was moving the tag."));
         (latest.Status, await History.Queries.TagOwnerAsync(latest.Image, Token)).ShouldBe((ImageStatus.Pending, null), "whoever has the tag knows what becomes of it");
         await History.Tags.UnlockAsync(another, latest.Image, Token);
-        await Survey.AdoptPutsAsync(run, Token);
+        (await Survey.AdoptPutsAsync(run, Token)).ShouldBeEmpty();
 
         latest.Status.ShouldBe(ImageStatus.Pushed);
         (await History.Queries.TagOwnerAsync(latest.Image, Token)).ShouldNotBeNull().Digest.ShouldBe(_image.Manifest.Digest.Value);

@@ -110,6 +110,26 @@ public abstract class CancelOfParkedTests(IDatabases databases) : WorkerTest(dat
     }
 
     [Fact]
+    public async Task What_An_Earlier_Attempt_Has_Written_Down_Is_Told_As_Pushed_And_Written_Down_Once()
+    {
+        var id = await ParkAsync();
+        await History.Operations.CancelAsync(id, "ops", Token);
+        await _worker.RunAsync(await ClaimRunAsync(), Token);
+        (await History.Operations.RetryAsync(id, Token)).ShouldBe(OperationOutcome.Done);
+        await QueueAsync(Rule);
+
+        (await History.Operations.CancelAsync(id, "ops", Token)).ShouldBe(OperationOutcome.Done);
+        await _worker.RunAsync(await ClaimRunAsync(), Token);
+
+        var canceled = await ReadAsync(id);
+        canceled.Status.ShouldBe(ReleaseStatus.Canceled);
+        canceled.Images.OrderBy(image => image.Ordinal).Select(image => image.Status).ShouldBe(
+            [ImageStatus.Pushed, ImageStatus.Pushed, ImageStatus.Pushed, ImageStatus.Pending]);
+        var latest = canceled.Images.Single(image => image is { Tag: "latest", Registry: "main" });
+        (await History.Queries.MovesAsync(latest.Image, 10, Token)).ShouldHaveSingleItem().Verdict.ShouldBe(TagVerdict.Adopted);
+    }
+
+    [Fact]
     public async Task A_Canceled_Release_That_No_Rule_Publishes_Any_More_Is_Canceled_And_Not_Rejected()
     {
         var id = await ParkAsync();
