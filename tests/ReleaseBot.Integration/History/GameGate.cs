@@ -9,6 +9,9 @@ internal sealed class KilledException() : Exception("The worker was killed.");
 /// </summary>
 internal sealed class GameGate
 {
+    /// <summary>What <see cref="StandsBefore"/> begins with where it is no call.</summary>
+    public const string Waits = "wait of";
+
     private readonly Lock _lock = new();
     private readonly List<Stop> _stops = [];
     private TaskCompletionSource _arrival = NewArrival();
@@ -49,7 +52,7 @@ internal sealed class GameGate
     /// <returns>To be called where nobody waits any more.</returns>
     public Action Wait(TimeSpan time, Action passed)
     {
-        var stop = new Stop($"wait of {time.TotalSeconds:0.0} s", passed);
+        var stop = new Stop($"{Waits} {time.TotalSeconds:0.0} s", passed);
         lock (_lock)
         {
             if (_isDead)

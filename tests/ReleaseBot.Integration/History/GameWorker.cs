@@ -36,11 +36,13 @@ internal sealed class GameWorker : IAsyncDisposable
     private readonly WorkerWakeUps _wakeUps;
     private readonly ImageSurvey _survey;
     private readonly ImageSpread _spread;
+    private readonly LastLook _look;
     private readonly TagsStage _tags;
     private readonly TagChangeRunner _runner;
     private readonly DriftCheck _drift;
     private readonly List<RunLog> _logs = [];
     private TagGame? _game;
+    private CancellationTokenSource _lease = new();
     private Task _task = Task.CompletedTask;
 
     public GameWorker(string name, bool isForReleases, HistoryHost history, IGameRegistries registries)
@@ -56,6 +58,7 @@ internal sealed class GameWorker : IAsyncDisposable
         _wakeUps = new WorkerWakeUps(TimeProvider.System);
         _survey = new ImageSurvey(_registries, _history.Tags, _history.Ledger, _engine);
         _spread = new ImageSpread(_registries, _survey, _history.Tags);
+        _look = new LastLook(_survey, _history.Ledger, clock);
         _tags = new TagsStage(new TagMover(_registries, _history.Tags, clock), _history.Ledger);
         _runner = new TagChangeRunner(_registries, _history.Changes, new PublishingSettings(), clock, NullLogger<TagChangeRunner>.Instance);
         _drift = new DriftCheck(_registries, _history.Drift, new PublishingSettings(), [], _wakeUps, clock, NullLogger<DriftCheck>.Instance);
@@ -122,6 +125,15 @@ internal sealed class GameWorker : IAsyncDisposable
         }
     }
 
+    /// <summary>Its lease hears that its release is canceled, in the middle of a call; in a wait it hears of it at the next one.</summary>
+    public void HearOfCancel()
+    {
+        if (StandsBefore is { } call && !call.StartsWith(GameGate.Waits, StringComparison.Ordinal))
+        {
+            _lease.Cancel();
+        }
+    }
+
     /// <summary>kill -9. What it held stays held.</summary>
     public async Task KillAsync()
     {
@@ -150,6 +162,7 @@ internal sealed class GameWorker : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _registries.Dispose();
+        _lease.Dispose();
         _wakeUps.Dispose();
         await _engine.DisposeAsync();
         await _history.DisposeAsync();
@@ -186,13 +199,30 @@ internal sealed class GameWorker : IAsyncDisposable
         Work = new GameWork.OfRelease(claimed, version);
         var log = new RunLog(_main.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance);
         _logs.Add(log);
+        _lease.Dispose();
+        _lease = new CancellationTokenSource();
         try
         {
-            await RunReleaseAsync(new ReleaseRun(claimed, _game!.Rule, _game.PlanOf(version), log), version, token);
+            await RunToItsEndAsync(new ReleaseRun(claimed, _game!.Rule, _game.PlanOf(version), log), version, token);
         }
         catch (FencedOffException)
         {
             _game!.Tell($"{this}: {version} is another's");
+        }
+    }
+
+    private async Task RunToItsEndAsync(ReleaseRun run, SemanticVersion version, CancellationToken token)
+    {
+        try
+        {
+            await RunReleaseAsync(run, version, _lease.Token);
+        }
+        catch (Exception exception) when (exception is CancelRequestedException || exception is OperationCanceledException && _lease.IsCancellationRequested)
+        {
+            await _look.TakeAsync(run, token);
+            await _history.Ledger.FinishAsync(run.Claimed, ReleaseStatus.Canceled, new Reason(ReasonCode.Canceled, "Canceled by ops."), [], token);
+            await _game!.CanceledAsync(run.Release.Id, version);
+            _game.Tell($"{this}: {version} is canceled");
         }
     }
 
@@ -264,7 +294,8 @@ internal sealed class GameWorker : IAsyncDisposable
         {
             await _history.Tags.BeginPushAsync(run.Claimed, image, token);
             await _gate.PassAsync($"the engine's push of {image.Image}");
-            await _game!.Registries.PushAsync(image.Image, manifest.Digest, token);
+            _game!.SeeVersion(this, image.Image);
+            await _game.Registries.PushAsync(image.Image, manifest.Digest, token);
             await _history.Tags.RecordMoveAsync(
                 run.Claimed, image, before, manifest.Digest, ImageSpread.VerdictOf(image, before, manifest.Digest), ImageSpread.WhyOf(image, before, manifest.Digest), token);
             run.MarkPushed(image, manifest.Digest);

@@ -23,6 +23,8 @@ internal sealed class TagGame(
     private readonly Dictionary<SemanticVersion, (Guid Id, ReleasePlan Plan)> _releases = [];
     private readonly Dictionary<string, (int Requests, GameTrouble Kind)> _troubles = [];
     private readonly Dictionary<ImageRef, Digest> _late = [];
+    private readonly HashSet<ImageRef> _lateVersions = [];
+    private readonly HashSet<SemanticVersion> _canceled = [];
     private readonly StringBuilder _story = new();
     private TagReferee? _referee;
     private int _ended;
@@ -112,13 +114,20 @@ internal sealed class TagGame(
     /// <summary>A worker's request is about to reach a registry.</summary>
     public async Task SeeAsync(GameWorker worker, HttpRequestMessage request)
     {
-        if (GamePath.Of(request) is not { Reference: { } reference } path || !ImageTag.IsLegal(reference) || SemanticVersion.TryParseTag(reference, out _))
+        if (GamePath.Of(request) is not { Reference: { } reference } || !ImageTag.IsLegal(reference))
         {
             return;
         }
 
         var image = Image(request.RequestUri!.Authority, reference);
-        if (request.Method == HttpMethod.Head)
+        if (SemanticVersion.TryParseTag(reference, out _))
+        {
+            if (request.Method == HttpMethod.Put)
+            {
+                SeeVersion(worker, image);
+            }
+        }
+        else if (request.Method == HttpMethod.Head || request.Method == HttpMethod.Get)
         {
             Referee.Looked(worker, image);
         }
@@ -134,6 +143,32 @@ internal sealed class TagGame(
             }
 
             Referee.Put(image, _versions[digest]);
+        }
+    }
+
+    /// <summary>A worker is about to put a version tag. A sleeper's may come after its release has ended.</summary>
+    public void SeeVersion(GameWorker worker, ImageRef image)
+    {
+        if (worker.IsLate)
+        {
+            _lateVersions.Add(image);
+        }
+    }
+
+    /// <summary>
+    /// What a canceled release says of its floating tags is so. One that could not be asked is a put like a sleeper's: nobody has written it down, and whoever compares the
+    /// tag with the history puts it back.
+    /// </summary>
+    public async Task CanceledAsync(Guid id, SemanticVersion version)
+    {
+        var release = (await history.Queries.ReleaseAsync(id, token)).ShouldNotBeNull();
+        foreach (var image in release.Images.Where(image => image is { Kind: ImageTagKind.Floating, Status: ImageStatus.Pending }))
+        {
+            if (await registries.GetAsync(image.Image, token) == ManifestOf(version).Digest && !_late.ContainsKey(image.Image))
+            {
+                image.ReasonCode.ShouldBe(ReasonCode.RegistryUnavailable, $"{image.Image} is on {version}, and its canceled release does not know of it\n{_story}");
+                _late[image.Image] = ManifestOf(version).Digest;
+            }
         }
     }
 
@@ -170,6 +205,12 @@ internal sealed class TagGame(
                 break;
             case < 44:
                 await EndWaitsAsync();
+                break;
+            case < 48 when _releases.Count > 0:
+                await CancelAsync(_releases.Keys.ElementAt(pick % _releases.Count), pick);
+                break;
+            case < 51 when _releases.Count > 0:
+                await RetryAsync(_releases.Keys.ElementAt(pick % _releases.Count));
                 break;
             default:
                 await StepAsync(workers[pick % workers.Count], Bursts[what % Bursts.Length], pick);
@@ -284,6 +325,49 @@ internal sealed class TagGame(
         _failures[version] = failure;
     }
 
+    /// <summary>The worker that has the release in hand hears of it at once, or by what it is about to begin.</summary>
+    private async Task CancelAsync(SemanticVersion version, int pick)
+    {
+        var id = _releases[version].Id;
+        if (await history.Operations.CancelAsync(id, "ops", token) != OperationOutcome.Done)
+        {
+            return;
+        }
+
+        Tell($"{version} is to be canceled");
+        _canceled.Add(version);
+        _ended++;
+        if (pick / 100 % 2 == 0 && workers.FirstOrDefault(worker => worker is { IsAsleep: false, IsLate: false } && worker.Work?.Id == id) is { } runs)
+        {
+            runs.HearOfCancel();
+        }
+    }
+
+    /// <summary>What failed or was canceled is tried again, and fails no more.</summary>
+    private async Task RetryAsync(SemanticVersion version)
+    {
+        if (await history.Operations.RetryAsync(_releases[version].Id, token) != OperationOutcome.Done)
+        {
+            return;
+        }
+
+        Tell($"{version} is tried again");
+        _canceled.Remove(version);
+        _failures.Remove(version);
+        _ended++;
+        var job = (await history.Verification.ClaimAsync("web", TimeSpan.FromMinutes(1), token)).ShouldNotBeNull(Story);
+        job.ReleaseId.ShouldBe(_releases[version].Id, Story);
+        var verified = new VerifiedRelease
+        {
+            ProjectPath = job.ProjectPath,
+            Ref = new VerifiedRef(job.Target, job.Target, DateTimeOffset.UnixEpoch, IsProtected: true),
+            Plan = PlanOf(version),
+            Overwrite = OverwritePolicy.Refuse,
+            Tellings = [],
+        };
+        (await history.Verification.QueueAsync(job, verified, token)).ShouldBeNull(Story);
+    }
+
     private async Task WishAsync(int pick)
     {
         if (_published.Count == 0)
@@ -307,8 +391,14 @@ internal sealed class TagGame(
 
     private async Task RetractAsync(SemanticVersion version)
     {
+        var result = await history.Wishes.RetractAsync(_releases[version].Id, "ops", "a reason", token);
+        if (_canceled.Contains(version) && result is WishResult.NothingToRetract)
+        {
+            return;
+        }
+
         Tell($"{version} is retracted");
-        (await history.Wishes.RetractAsync(_releases[version].Id, "ops", "a reason", token)).ShouldBeOfType<WishResult.Accepted>();
+        result.ShouldBeOfType<WishResult.Accepted>(Story);
         Referee.Changed(model => model.Retracted.Add(version));
     }
 
@@ -390,9 +480,9 @@ internal sealed class TagGame(
                 var found = await registries.GetAsync(image, token);
                 if (expected is null && found is not null && _late.GetValueOrDefault(image) == found && model.SettlesOn(image.Tag) is null)
                 {
-                    // A sleeper made the tag after its version was retracted, and there is nothing else that it could stand on. No registry takes a name
-                    // back without the image, and a retraction leaves a tag there too where nothing else is left.
-                    model.Retracted.ShouldContain(_versions[found], $"{image} was made late\n{_story}");
+                    // A sleeper made the tag after its version was retracted or canceled, and there is nothing else that it could stand on. No registry takes a
+                    // name back without the image, and a retraction leaves a tag there too where nothing else is left.
+                    model.Retracted.Concat(_canceled).ShouldContain(_versions[found], $"{image} was made late\n{_story}");
                     continue;
                 }
 
@@ -403,14 +493,32 @@ internal sealed class TagGame(
         foreach (var (version, (id, _)) in _releases)
         {
             var release = (await history.Queries.ReleaseAsync(id, token)).ShouldNotBeNull();
-            release.Status.ShouldBe(Fails(version) == GameFailure.None ? ReleaseStatus.Published : ReleaseStatus.Failed, $"{version}\n{_story}");
+            var end = Fails(version) == GameFailure.None ? ReleaseStatus.Published : ReleaseStatus.Failed;
+            if (release.Status != ReleaseStatus.Canceled || !_canceled.Contains(version))
+            {
+                // What ended before it heard of the cancel ended well, or as it had to.
+                release.Status.ShouldBe(end, $"{version}\n{_story}");
+            }
+
             if (release.Status == ReleaseStatus.Published)
             {
                 release.Images.ShouldAllBe(image => image.Status == ImageStatus.Pushed || image.Status == ImageStatus.Kept, $"{version}\n{_story}");
             }
+
+            await JudgeImagesAsync(release, ManifestOf(version).Digest);
         }
 
         (await PendingAsync()).ShouldBe(0, $"wishes are left\n{_story}");
+    }
+
+    /// <summary>Whatever became of a release, what it says of its versions is so, but for what a sleeper put when it had ended, and what it says that it does not know.</summary>
+    private async Task JudgeImagesAsync(Release release, Digest own)
+    {
+        foreach (var image in release.Images.Where(image => image.Kind == ImageTagKind.Version && !_lateVersions.Contains(image.Image) && image.ReasonCode != ReasonCode.RegistryUnavailable))
+        {
+            var isThere = await registries.GetAsync(image.Image, token) == own;
+            isThere.ShouldBe(image.Status == ImageStatus.Pushed, $"{image.Image} of the {release.Status.ToText()} {release.RefName}\n{_story}");
+        }
     }
 
     private Task<int> PendingAsync() =>
