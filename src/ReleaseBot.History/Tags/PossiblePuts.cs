@@ -10,6 +10,10 @@ public static class PossiblePuts
     /// <param name="why">Why that could not be found out, e.g. <c>the registry does not answer</c>.</param>
     public static Reason NotKnown(string why) => new(ReasonCode.RegistryUnavailable, $"A put of it was begun, and whether it came to pass is not known: {why}");
 
+    /// <summary>Of an image that was not in its registry just now, while the registry may still have the request in its hands.</summary>
+    public static Reason MayComeYet { get; } = new(
+        ReasonCode.Canceled, "A put of it was under way: the registry did not hold it when it was asked, and may take it in yet. A retry puts it right.");
+
     internal static async Task<IReadOnlyList<ReleaseImage>> OfAsync(HistoryContext context, Release release, CancellationToken cancellationToken)
     {
         if (release.ImageId is null)

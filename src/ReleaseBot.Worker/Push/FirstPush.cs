@@ -29,7 +29,7 @@ internal sealed class FirstPush(DockerEngine engine, EngineCredentials credentia
         Digest digest;
         try
         {
-            digest = await PushAsync(run, image, client, cancellationToken);
+            digest = await run.PutAsync(image, () => PushAsync(run, image, client, cancellationToken));
         }
         catch (EnginePushException exception) when (exception.Fault == PushFault.ImageMissing)
         {

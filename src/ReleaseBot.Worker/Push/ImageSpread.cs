@@ -81,7 +81,8 @@ internal sealed class ImageSpread(RegistryClients registries, ImageSurvey survey
             await tags.OpenPutAsync(run.Claimed, image, manifest.Digest, cancellationToken);
         }
 
-        var digest = await ImageCopy.CopyAsync(from, source.Repository, manifest, to, image.Repository, image.Tag, run.Log.Say, cancellationToken);
+        var digest = await run.PutAsync(
+            image, () => ImageCopy.CopyAsync(from, source.Repository, manifest, to, image.Repository, image.Tag, run.Log.Say, cancellationToken));
         var seen = await to.HeadManifestAsync(image.Repository, image.Tag, cancellationToken);
         if (seen != digest)
         {

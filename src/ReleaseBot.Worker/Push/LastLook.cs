@@ -20,6 +20,12 @@ internal sealed class LastLook(ImageSurvey survey, RunLedger ledger, TimeProvide
             await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pending, null, PossiblePuts.NotKnown(why), either.Token);
         }
 
+        foreach (var image in run.Putting.Where(image => image.Status == ImageStatus.Pending && unknown.All(one => one.Image.Ordinal != image.Ordinal)))
+        {
+            run.Log.Say($"{image.Image} was being put: it is not there, and may come yet");
+            await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pending, null, PossiblePuts.MayComeYet, either.Token);
+        }
+
         return [.. unknown.Select(one => one.Image.Registry).Distinct()];
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ReleaseBot.Core;
 using ReleaseBot.History;
 
@@ -9,6 +10,8 @@ internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePl
     private readonly List<ReleaseImage> _images = [.. claimed.Release.Images.OrderBy(image => image.Ordinal)];
 
     private readonly HashSet<int> _unconfirmed = [.. claimed.Release.Images.Where(image => image.Status == ImageStatus.Pushed).Select(image => image.Ordinal)];
+
+    private readonly ConcurrentDictionary<int, ReleaseImage> _putting = [];
 
     public ClaimedRun Claimed { get; } = claimed;
 
@@ -71,6 +74,26 @@ internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePl
     {
         _unconfirmed.Remove(image.Ordinal);
         image.Status = ImageStatus.Pending;
+    }
+
+    /// <summary>Carriers that were being put when the run was told to end: a registry may take in what nobody waits for any more.</summary>
+    public IReadOnlyCollection<ReleaseImage> Putting => [.. _putting.Values];
+
+    /// <summary>Puts a carrier; unless that is canceled, it is known afterwards what came of it.</summary>
+    public async Task<T> PutAsync<T>(ReleaseImage image, Func<Task<T>> put)
+    {
+        _putting[image.Ordinal] = image;
+        try
+        {
+            var result = await put();
+            _putting.TryRemove(image.Ordinal, out _);
+            return result;
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            _putting.TryRemove(image.Ordinal, out _);
+            throw;
+        }
     }
 
     /// <summary>Another image was built: what an earlier attempt pushed is not what this one publishes.</summary>

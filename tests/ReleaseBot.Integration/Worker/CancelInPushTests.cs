@@ -87,6 +87,22 @@ public abstract class CancelInPushTests(IDatabases databases) : WorkerTest(datab
         (await History.Tags.TryLockAsync(another, latest.Image, History.Lease, Token)).ShouldBeTrue("it is free again");
     }
 
+    [Fact]
+    public async Task A_Put_That_Was_Under_Way_May_Come_Yet_And_Is_Told_As_Such()
+    {
+        var claimed = await QueueAsync("v1.0.0", 1);
+        await BuildAsync(claimed, _image);
+        await CancelAsync(claimed);
+        await using var run = RunOf(claimed, Rule);
+        var version = run.Carriers.Single();
+        await Should.ThrowAsync<OperationCanceledException>(run.PutAsync<bool>(version, () => throw new OperationCanceledException()));
+
+        (await new LastLook(Survey, History.Ledger, TimeProvider.System).TakeAsync(run, Token)).ShouldBeEmpty("its registry was asked");
+
+        var row = (await ReadAsync(claimed.Release.Id)).Images.Single(image => image.Tag == version.Tag);
+        (row.Status, row.Reason).ShouldBe((ImageStatus.Pending, PossiblePuts.MayComeYet));
+    }
+
     /// <summary>A release whose version is in the registry, and nothing else of it.</summary>
     private async Task<ClaimedRun> PushVersionAsync()
     {
