@@ -6,7 +6,9 @@ public enum TagChangeKind
 {
     /// <summary>An operator puts a floating tag on a published version.</summary>
     Move,
-    /// <summary>A version was taken out of the reckoning: a floating tag goes to the highest that is left of its scope.</summary>
+    /// <summary>
+    /// A version was taken out of the reckoning: a floating tag that is on it goes to the highest of ours that is left of its scope, and one that it held back catches up.
+    /// </summary>
     Settle,
     /// <summary>A version tag that drifted is put back on what was published.</summary>
     Restore,

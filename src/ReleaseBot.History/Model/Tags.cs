@@ -14,7 +14,7 @@ public sealed class TagOwner
     /// <summary>The full ref that published it. A floating tag belongs to its project, so other refs may move it.</summary>
     public required string Ref { get; set; }
 
-    /// <summary>Null where a floating tag was put on a version that the registry held before us.</summary>
+    /// <summary>Null where a floating tag was once put on a version that the registry held before us.</summary>
     public Guid? ReleaseId { get; set; }
     public string? Version { get; set; }
     public string? Digest { get; set; }

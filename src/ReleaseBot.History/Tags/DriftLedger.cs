@@ -5,7 +5,7 @@ namespace ReleaseBot.History;
 
 /// <summary>A tag that the registry is to be asked about.</summary>
 /// <param name="Digest">What it was put on.</param>
-/// <param name="ReleaseId">Null where it was settled on a version that the registry held before us.</param>
+/// <param name="ReleaseId">Null where it was once settled on a version that the registry held before us.</param>
 public sealed record DueCheck(ImageRef Image, ImageTagKind Kind, Digest Digest, Guid? ReleaseId, string ProjectPath);
 
 /// <summary>

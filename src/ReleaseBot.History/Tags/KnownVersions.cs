@@ -5,7 +5,7 @@ using ReleaseBot.Core;
 namespace ReleaseBot.History;
 
 /// <summary>A version tag of a release that reached <c>published</c>.</summary>
-public sealed record PublishedTag(SemanticVersion Version, string Tag, Guid ReleaseId, Digest? Digest);
+public sealed record PublishedTag(SemanticVersion Version, string Tag, Guid ReleaseId, Digest Digest);
 
 /// <summary>The versions of a repository that history knows.</summary>
 public sealed class KnownVersions
@@ -90,10 +90,10 @@ public sealed class KnownVersions
                     known._unpublished.Add(owner.Tag);
                 }
             }
-            else if (owner.ReleaseId is { } release && SemanticVersion.TryParse(owner.Version, out var version)
+            else if (owner is { ReleaseId: { } release, Digest: { } digest } && SemanticVersion.TryParse(owner.Version, out var version)
                 && !known.IsRetracted(version) && !known.IsRetracted(owner.Tag))
             {
-                known._published.Add(new PublishedTag(version, owner.Tag, release, owner.Digest is null ? null : Digest.Parse(owner.Digest)));
+                known._published.Add(new PublishedTag(version, owner.Tag, release, Digest.Parse(digest)));
             }
         }
 

@@ -9,8 +9,8 @@ public sealed record ClaimedChange(TagChange Change, long Fence);
 /// <summary>What is to be done about a tag, decided under its lock.</summary>
 public abstract record ChangeDecision(string Why)
 {
-    /// <param name="Source">What to read from the registry: a digest, or a version tag that we never published.</param>
-    public sealed record Put(string Source, Guid? ReleaseId, string? Version, string Why) : ChangeDecision(Why);
+    /// <param name="ReleaseId">Null of what the registry held before us.</param>
+    public sealed record Put(Digest Digest, Guid? ReleaseId, string? Version, string Why) : ChangeDecision(Why);
 
     public sealed record Keep(string Why) : ChangeDecision(Why);
 
@@ -112,26 +112,26 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
             async (context, token) =>
             {
                 var rows = await context.ReleaseImages
-                    .Where(image => image.ReleaseId == put.ReleaseId && image.Digest == put.Source && image.Status == ImageStatus.Pushed)
+                    .Where(image => image.ReleaseId == put.ReleaseId && image.Digest == put.Digest.Value && image.Status == ImageStatus.Pushed)
                     .OrderBy(image => image.Ordinal).Select(image => new { image.Host, image.Repository }).ToListAsync(token);
                 return rows.Select(row => new ImageRepository(row.Host, row.Repository)).Distinct().Where(repository => repository != besides).ToList();
             },
             cancellationToken);
 
     /// <summary>What is about to be put, before it is: see <see cref="OpenPut"/>.</summary>
-    public Task IntendAsync(ClaimedChange claimed, ChangeDecision.Put put, Digest digest, CancellationToken cancellationToken) =>
+    public Task IntendAsync(ClaimedChange claimed, ChangeDecision.Put put, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
                 var change = await HeldAsync(context, claimed, token);
-                change.Digest = digest.Value;
+                change.Digest = put.Digest.Value;
                 if (change.Kind == TagChangeKind.Settle)
                 {
                     change.To = put.Version;
                 }
 
                 var now = await database.NowAsync(context, token);
-                await OpenPuts.OpenAsync(context, database.NewId(now), change.Image, digest, change.Id, claimed.Fence, now, token);
+                await OpenPuts.OpenAsync(context, database.NewId(now), change.Image, put.Digest, change.Id, claimed.Fence, now, token);
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);
@@ -242,7 +242,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
         // retraction's own wish, which comes after this one, knows the tag and takes it off.
         var wasPut = current?.Value == digest && owner?.Digest != digest;
         return retraction is null || wasPut
-            ? new ChangeDecision.Put(digest, target.ReleaseId, target.Version, change.Reason)
+            ? new ChangeDecision.Put(Digest.Parse(digest), target.ReleaseId, target.Version, change.Reason)
             : new ChangeDecision.Refuse($"{change.To} was retracted by {retraction.By} meanwhile: {retraction.Reason}");
     }
 
@@ -266,7 +266,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
 
         // It is written down now, or a later wish would not know the tag for ours.
         var version = standsOn?.Version ?? change.To;
-        return new ChangeDecision.Put(current!.Value, standsOn?.ReleaseId, version, $"{change.Reason}: {version} was the highest when it was put");
+        return new ChangeDecision.Put(current!, standsOn?.ReleaseId, version, $"{change.Reason}: {version} was the highest when it was put");
     }
 
     private static async Task<ChangeDecision> SettleAsync(
@@ -274,38 +274,31 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
         CancellationToken cancellationToken)
     {
         var scope = TagScope.Parse(change.Scope);
-        var highest = FloatingTags.Highest(scope, known.Reckon(registryTags, owner?.Version))?.Version;
-        var ours = known.Published.FirstOrDefault(tag => tag.Version == highest && tag.Digest is not null);
         var isOnRetracted = standsOn is not null && await IsRetractedAsync(context, standsOn, known, cancellationToken);
         if (!isOnRetracted && owner is not null && await WasMovedByOperatorAsync(context, change, cancellationToken))
         {
             return new ChangeDecision.Keep("an operator put it where it is, on a version that still counts");
         }
 
-        if (highest is null)
+        // Strangers' versions hold a tag back, but no tag is put on an image that is not ours.
+        if (FloatingTags.Highest(scope, known.Reckon([], owner?.Version)) is not { Version: var highest })
         {
             return new ChangeDecision.Keep($"no other stable version is published among {scope}");
         }
 
-        var why = $"{change.Reason}: {highest} is the highest stable version that is left among {scope}";
-        if (ours is not null)
+        // A tag that may stay where it is goes forward only, as releases move it; one that may not has to go somewhere.
+        if (!isOnRetracted && FloatingTags.Decide(highest, scope, known.Reckon(registryTags, owner?.Version)) is FloatingVerdict.Keep held)
         {
-            return current == ours.Digest && owner?.Digest == current?.Value
-                ? new ChangeDecision.Keep($"it points to {highest} already")
-                : new ChangeDecision.Put(ours.Digest!.Value, ours.ReleaseId, highest.ToString(), why);
+            return new ChangeDecision.Keep(held.Why);
         }
 
-        if (owner is { Digest: { } own } && owner.Version == highest.ToString())
-        {
-            return current?.Value == own
-                ? new ChangeDecision.Keep($"it points to {highest} already")
-                : new ChangeDecision.Put(own, owner.ReleaseId, owner.Version, why);
-        }
-
-        var theirs = registryTags.FirstOrDefault(tag => known.Counts(tag, out var version) && version == highest);
-        return theirs is not null && owner is not null
-            ? new ChangeDecision.Put(theirs, null, highest.ToString(), why)
-            : new ChangeDecision.Keep($"{highest} was there before us, and this tag never was ours");
+        var why = $"{change.Reason}: {highest} is the highest stable version of ours that is left among {scope}";
+        var (digest, releaseId) = known.Published.FirstOrDefault(tag => tag.Version == highest) is { } published
+            ? (published.Digest, published.ReleaseId)
+            : (Digest.Parse(owner!.Digest!), owner.ReleaseId);
+        return current == digest && owner?.Digest == digest.Value
+            ? new ChangeDecision.Keep($"it points to {highest} already")
+            : new ChangeDecision.Put(digest, releaseId, highest.ToString(), why);
     }
 
     private static ChangeDecision DecideRestore(TagChange change, TagOwner? owner, Digest? current)
@@ -322,7 +315,7 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
 
         return current?.Value == digest
             ? new ChangeDecision.Keep("it points to what was published again")
-            : new ChangeDecision.Put(digest, owner.ReleaseId, owner.Version, change.Reason);
+            : new ChangeDecision.Put(Digest.Parse(digest), owner.ReleaseId, owner.Version, change.Reason);
     }
 
     /// <summary>The version of ours that has a digest. A tag may point to one that was never written down for it, by a worker that was killed.</summary>

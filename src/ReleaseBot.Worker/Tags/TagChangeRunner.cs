@@ -102,12 +102,12 @@ internal sealed partial class TagChangeRunner(
 
         if (!await BringBackAsync(claimed, lost, client, cancellationToken))
         {
-            var why = $"the registry no longer holds {lost.Version ?? lost.Source} ({lost.Source}), nor does another that it was published to";
+            var why = $"the registry no longer holds {lost.Version ?? lost.Digest.Short} ({lost.Digest}), nor does another that it was published to";
             await EndAsync(claimed, new ChangeDecision.Refuse(why), null, null, cancellationToken);
         }
         else if (await MoveAsync(claimed, client, cancellationToken) is not null)
         {
-            await WaitAsync(claimed, $"the registry lost {lost.Source} again", null, cancellationToken);
+            await WaitAsync(claimed, $"the registry lost {lost.Digest} again", null, cancellationToken);
         }
     }
 
@@ -138,23 +138,19 @@ internal sealed partial class TagChangeRunner(
         var change = claimed.Change;
         var current = await client.HeadManifestAsync(change.Repository, change.Tag, cancellationToken);
         var decision = await queue.DecideAsync(claimed, current, await ListAsync(change, client, cancellationToken), cancellationToken);
-        if (decision is not ChangeDecision.Put put || current?.Value == put.Source)
+        if (decision is not ChangeDecision.Put put || current == put.Digest)
         {
             await EndAsync(claimed, decision, current, current, cancellationToken);
             return null;
         }
 
-        if (await client.GetManifestAsync(change.Repository, put.Source, cancellationToken) is not { } manifest)
+        if (await client.GetManifestAsync(change.Repository, put.Digest.Value, cancellationToken) is not { } manifest)
         {
             return put;
         }
 
-        if (current != manifest.Digest)
-        {
-            await queue.IntendAsync(claimed, put, manifest.Digest, cancellationToken);
-            await TagLock.PutAsync(client, change.Image, manifest, cancellationToken);
-        }
-
+        await queue.IntendAsync(claimed, put, cancellationToken);
+        await TagLock.PutAsync(client, change.Image, manifest, cancellationToken);
         await EndAsync(claimed, put, current, manifest.Digest, cancellationToken);
         return null;
     }
@@ -200,7 +196,7 @@ internal sealed partial class TagChangeRunner(
 
             try
             {
-                if (await from.GetManifestAsync(holder.Name, put.Source, cancellationToken) is { } manifest)
+                if (await from.GetManifestAsync(holder.Name, put.Digest.Value, cancellationToken) is { } manifest)
                 {
                     await ImageCopy.CopyAsync(from, holder.Name, manifest, client, change.Repository, manifest.Digest.Value, progress: null, cancellationToken);
                     Log.BroughtBack(logger, change.Image.Repository.ToString(), manifest.Digest.Short, holder.ToString());

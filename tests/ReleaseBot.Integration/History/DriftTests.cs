@@ -109,7 +109,7 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
             var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
             (await History.Changes.TryLockAsync(claimed, History.Lease, Token)).ShouldBeTrue();
             var put = (await History.Changes.DecideAsync(claimed, seen, [], Token)).ShouldBeOfType<ChangeDecision.Put>();
-            await History.Changes.IntendAsync(claimed, put, check.Digest, Token);
+            await History.Changes.IntendAsync(claimed, put, Token);
             await History.Changes.FinishAsync(claimed, new ChangeDecision.Refuse("403"), null, null, Token);
             await History.Changes.UnlockAsync(claimed, Token);
             return claimed.Change.Reason;
@@ -170,20 +170,18 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
         var late = Digest.Of("late"u8);
         (await History.Drift.DriftAsync(check, late, isRestored: true, "it came late", [], Token)).ShouldBeTrue();
         var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
-        (await History.Changes.DecideAsync(claimed, late, [], Token)).ShouldBeOfType<ChangeDecision.Put>().Source.ShouldBe(check.Digest.Value);
+        (await History.Changes.DecideAsync(claimed, late, [], Token)).ShouldBeOfType<ChangeDecision.Put>().Digest.ShouldBe(check.Digest);
     }
 
     [Fact]
-    public async Task A_Tag_That_Was_Settled_On_A_Stray_Is_Checked_And_Told()
+    public async Task A_Tag_That_Was_Once_Settled_On_A_Stray_Is_Checked_And_Told()
     {
         var published = await PublishAndClaimAsync(ImageTagKind.Floating);
         (await History.Wishes.RetractAsync(published.ReleaseId.ShouldNotBeNull(), "ops", "it is bad", Token)).ShouldBeOfType<WishResult.Accepted>();
         var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
         (await History.Changes.TryLockAsync(claimed, History.Lease, Token)).ShouldBeTrue();
-        var put = (await History.Changes.DecideAsync(claimed, published.Digest, ["0.9.0", "v1.0.0"], Token)).ShouldBeOfType<ChangeDecision.Put>();
-        (put.Source, put.ReleaseId).ShouldBe(("0.9.0", null));
         var stray = Digest.Of("a stray"u8);
-        await History.Changes.FinishAsync(claimed, put, published.Digest, stray, Token);
+        await History.Changes.FinishAsync(claimed, new ChangeDecision.Put(stray, null, "0.9.0", "it was the highest that was left"), published.Digest, stray, Token);
         await History.Changes.UnlockAsync(claimed, Token);
 
         var check = (await MakeDueAsync()).Single(check => check.Kind == ImageTagKind.Floating);
@@ -333,7 +331,7 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
         (await History.Changes.TryLockAsync(claimed, History.Lease, Token)).ShouldBeTrue();
         (await History.Changes.DecideAsync(claimed, Digest.Of("a stranger's, since"u8), [], Token)).ShouldBeOfType<ChangeDecision.Overtaken>();
         var put = (await History.Changes.DecideAsync(claimed, late, [], Token)).ShouldBeOfType<ChangeDecision.Put>();
-        await History.Changes.IntendAsync(claimed, put, check.Digest, Token);
+        await History.Changes.IntendAsync(claimed, put, Token);
         (await History.RowsAsync<OpenPut>()).Count.ShouldBe(2);
         await History.Changes.FinishAsync(claimed, put, late, check.Digest, Token);
 

@@ -110,7 +110,7 @@ public abstract class StragglerTests(IDatabases databases) : HistoryTest(databas
         await RetractStrayAsync("0.9.0");
         (await CarryOutAsync(DigestOf(2), listed)).ShouldBeOfType<ChangeDecision.Keep>().Why.ShouldContain("2.0.0 already");
         await RetractStrayAsync("0.8.0");
-        (await CarryOutAsync(DigestOf(1), listed)).ShouldBeOfType<ChangeDecision.Put>().Source.ShouldBe(DigestOf(2).Value);
+        (await CarryOutAsync(DigestOf(1), listed)).ShouldBeOfType<ChangeDecision.Put>().Digest.ShouldBe(DigestOf(2));
 
         await ShouldPointToAsync("2.0.0", DigestOf(2));
     }
@@ -203,7 +203,7 @@ public abstract class StragglerTests(IDatabases databases) : HistoryTest(databas
         var claimed = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
         (await History.Changes.TryLockAsync(claimed, History.Lease, Token)).ShouldBeTrue();
         var decision = await History.Changes.DecideAsync(claimed, found, listed, Token);
-        await History.Changes.FinishAsync(claimed, decision, found, decision is ChangeDecision.Put put ? Digest.Parse(put.Source) : found, Token);
+        await History.Changes.FinishAsync(claimed, decision, found, decision is ChangeDecision.Put put ? put.Digest : found, Token);
         await History.Changes.UnlockAsync(claimed, Token);
         return decision;
     }

@@ -17,13 +17,17 @@ internal sealed class TagModel
     public bool MovesTo(SemanticVersion version, string tag) =>
         version.IsStable && !Retracted.Contains(version) && (Highest(tag) is not { } highest || highest <= version);
 
-    public SemanticVersion? SettlesOn(string tag) =>
-        Tags.TryGetValue(tag, out var now) && now.ByOperator && !Retracted.Contains(now.Version)
-            || Highest(tag) is not { } highest || !Tags.ContainsKey(tag) && !Published.Contains(highest)
-            ? null
-            : highest;
+    /// <param name="found">What the registry has there, if that is not what is in the history.</param>
+    public SemanticVersion? SettlesOn(string tag, SemanticVersion? found = null)
+    {
+        var (now, byOperator) = Tags.GetValueOrDefault(tag);
+        var isOnRetracted = (found ?? now) is { } standing && Retracted.Contains(standing);
+        var ours = Highest(tag, [.. Published, now]);
+        return isOnRetracted ? ours : byOperator || Highest(tag) != ours ? null : ours;
+    }
 
-    private SemanticVersion? Highest(string tag) =>
-        Published.Concat(Strays).Concat(Tags.TryGetValue(tag, out var now) ? [now.Version] : [])
-            .Where(version => version.IsStable && TagsOf(version).Contains(tag) && !Retracted.Contains(version)).Max();
+    private SemanticVersion? Highest(string tag) => Highest(tag, [.. Published, .. Strays, Tags.GetValueOrDefault(tag).Version]);
+
+    private SemanticVersion? Highest(string tag, IEnumerable<SemanticVersion?> counted) =>
+        counted.Where(version => version is { IsStable: true } && TagsOf(version).Contains(tag) && !Retracted.Contains(version)).Max();
 }

@@ -166,7 +166,7 @@ internal sealed class TagReferee(IReadOnlyList<string> hosts, StringBuilder stor
                 decision.Possible.Add(isDue && !model.Retracted.Contains(target) ? target : null);
                 break;
             case GameWork.OfChange { Change.Kind: TagChangeKind.Settle }:
-                decision.Possible.Add(model.SettlesOn(image.Tag));
+                decision.Possible.Add(model.SettlesOn(image.Tag, Registry.GetValueOrDefault(image)));
                 break;
             default:
                 decision.Possible.Add(null);

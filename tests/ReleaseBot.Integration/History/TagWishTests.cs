@@ -19,7 +19,7 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
         await PublishTagAsync("v2.0.0", 2);
 
         var wish = await WishAsync("v1.0.0");
-        (await CarryOutAsync()).ShouldBeOfType<ChangeDecision.Put>().Source.ShouldBe(DigestOf(1).Value);
+        (await CarryOutAsync()).ShouldBeOfType<ChangeDecision.Put>().Digest.ShouldBe(DigestOf(1));
 
         await ShouldPointToAsync(DigestOf(1), first, "1.0.0");
         var move = (await History.Queries.MovesAsync(Latest, 1, Token)).ShouldHaveSingleItem();
@@ -209,16 +209,57 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
         return run.Release.Id;
     }
 
-    [Fact]
-    public async Task A_Tag_Falls_Back_To_A_Version_That_The_Registry_Held_Before_Us()
+    [Theory]
+    [InlineData("0.9.0")]
+    [InlineData("9.9.9")]
+    public async Task A_Tag_That_Has_To_Leave_A_Version_Goes_To_Ours_And_Never_To_What_The_Registry_Held_Besides(string stray)
     {
-        var only = await PublishTagAsync("v1.0.0", 1);
-        await RetractAsync(only);
+        var first = await PublishTagAsync("v1.0.0", 1);
+        var second = await PublishTagAsync("v2.0.0", 2);
+        await RetractAsync(second);
 
-        var put = (await CarryOutAsync("0.9.0")).ShouldBeOfType<ChangeDecision.Put>();
+        (await CarryOutAsync("v1.0.0", "v1.5.0", "v2.0.0", stray)).ShouldBeOfType<ChangeDecision.Put>().Version.ShouldBe("1.0.0");
 
-        (put.Source, put.ReleaseId, put.Version).ShouldBe(("0.9.0", null, "0.9.0"));
-        (await History.Queries.TagOwnerAsync(Latest, Token)).ShouldNotBeNull().ReleaseId.ShouldBeNull();
+        await ShouldPointToAsync(DigestOf(1), first, "1.0.0");
+        await RetractAsync(first);
+        (await CarryOutAsync("v1.0.0", "v1.5.0", "v2.0.0", stray)).ShouldBeOfType<ChangeDecision.Keep>().Why.ShouldContain("no other stable version");
+    }
+
+    [Fact]
+    public async Task A_Tag_On_Another_Version_Is_Not_Put_On_A_Strangers_Image_When_An_Older_One_Is_Retracted()
+    {
+        var old = await PublishTagAsync("v1.0.0", 1);
+        var second = await PublishTagAsync("v2.0.0", 2);
+        await RetractAsync(old);
+
+        (await CarryOutAsync("v1.0.0", "v2.0.0", "v9.9.9")).ShouldBeOfType<ChangeDecision.Keep>().Why.ShouldContain("9.9.9 is in the registry");
+
+        await ShouldPointToAsync(DigestOf(2), second, "2.0.0");
+    }
+
+    [Fact]
+    public async Task A_Tag_That_A_Stranger_Holds_Back_Stays_When_The_Release_That_It_Was_Held_Back_From_Is_Retracted()
+    {
+        var first = await PublishTagAsync("v1.1.0", 1);
+        var heldBack = await PublishTagAsync("v1.2.0", 2, "v2.0.0");
+        await RetractAsync(heldBack);
+
+        (await CarryOutAsync("v1.1.0", "v1.2.0", "v2.0.0")).ShouldBeOfType<ChangeDecision.Keep>();
+
+        await ShouldPointToAsync(DigestOf(1), first, "1.1.0");
+    }
+
+    [Fact]
+    public async Task Of_Two_Strays_The_Other_Goes_On_To_Hold_A_Tag_Back_And_Gets_Nothing()
+    {
+        var first = await PublishTagAsync("v1.0.0", 1);
+        await PublishTagAsync("v1.1.0", 2, "v8.8.8", "v9.9.9");
+        await RetractAsync("v9.9.9");
+        (await CarryOutAsync("v8.8.8", "v9.9.9")).ShouldBeOfType<ChangeDecision.Keep>().Why.ShouldContain("8.8.8 is in the registry");
+        await ShouldPointToAsync(DigestOf(1), first, "1.0.0");
+
+        await RetractAsync("v8.8.8");
+        (await CarryOutAsync("v8.8.8", "v9.9.9")).ShouldBeOfType<ChangeDecision.Put>().Version.ShouldBe("1.1.0");
     }
 
     [Fact]
@@ -289,26 +330,25 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
         (await CarryOutAsync(found: DigestOf(1))).ShouldBeOfType<ChangeDecision.Put>();
         await ShouldPointToAsync(DigestOf(1), first, "1.0.0");
 
-        (await CarryOutAsync()).ShouldBeOfType<ChangeDecision.Put>().Source.ShouldBe(DigestOf(2).Value);
+        (await CarryOutAsync()).ShouldBeOfType<ChangeDecision.Put>().Digest.ShouldBe(DigestOf(2));
         await ShouldPointToAsync(DigestOf(2), second, "2.0.0");
     }
 
     [Fact]
     public async Task What_A_Worker_Put_Without_Writing_It_Down_Stays_Known_When_Nothing_Is_Left_To_Put()
     {
-        var stray = Digest.Of("a stranger's"u8);
-        await RetractAsync(await PublishTagAsync("v1.0.0", 1));
+        var first = await PublishTagAsync("v1.0.0", 1);
+        await RetractAsync(await PublishTagAsync("v2.0.0", 2));
         var stopped = (await History.Changes.ClaimAsync(History.Lease, Token)).ShouldNotBeNull();
-        var put = (await History.Changes.DecideAsync(stopped, DigestOf(1), ["v1.1.0"], Token)).ShouldBeOfType<ChangeDecision.Put>();
-        await History.Changes.IntendAsync(stopped, put, stray, Token);
+        var put = (await History.Changes.DecideAsync(stopped, DigestOf(2), [], Token)).ShouldBeOfType<ChangeDecision.Put>();
+        await History.Changes.IntendAsync(stopped, put, Token);
         await History.Changes.HandBackAsync(stopped, Token);
-        await RetractAsync("v1.1.0");
+        await RetractAsync(first);
 
-        (await CarryOutAsync(found: stray, "v1.1.0")).ShouldBeOfType<ChangeDecision.Put>().Source.ShouldBe(stray.Value);
+        (await CarryOutAsync(found: DigestOf(1))).ShouldBeOfType<ChangeDecision.Put>().Digest.ShouldBe(DigestOf(1));
 
-        var owner = (await History.Queries.TagOwnerAsync(Latest, Token)).ShouldNotBeNull();
-        (owner.Digest, owner.Version, owner.ReleaseId).ShouldBe((stray.Value, "1.1.0", null));
-        (await CarryOutAsync(found: stray, "v1.1.0")).ShouldBeOfType<ChangeDecision.Keep>();
+        await ShouldPointToAsync(DigestOf(1), first, "1.0.0");
+        (await CarryOutAsync(found: DigestOf(1))).ShouldBeOfType<ChangeDecision.Keep>();
     }
 
     [Fact]
@@ -401,7 +441,7 @@ public abstract class TagWishTests(IDatabases databases) : HistoryTest(databases
         var owner = await History.Queries.TagOwnerAsync(claimed.Change.Image, Token);
         var current = found ?? (owner?.Digest is { } text ? Digest.Parse(text) : null);
         var decision = await History.Changes.DecideAsync(claimed, current, listed, Token);
-        var to = decision is ChangeDecision.Put put ? Digest.TryParse(put.Source, out var digest) ? digest : Digest.Of("a stranger's"u8) : current;
+        var to = decision is ChangeDecision.Put put ? put.Digest : current;
         await History.Changes.FinishAsync(claimed, decision, current, to, Token);
         await History.Changes.UnlockAsync(claimed, Token);
         return decision;

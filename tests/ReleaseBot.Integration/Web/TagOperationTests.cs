@@ -169,7 +169,7 @@ public sealed class TagOperationTests : IAsyncLifetime
         var owner = await _web.Get<HistoryQueries>().TagOwnerAsync(claimed.Change.Image, WebFixture.Cancellation);
         var current = Digest.Parse(owner.ShouldNotBeNull().Digest!);
         var put = (await queue.DecideAsync(claimed, current, [], WebFixture.Cancellation)).ShouldBeOfType<ChangeDecision.Put>();
-        await queue.FinishAsync(claimed, put, current, Digest.Parse(put.Source), WebFixture.Cancellation);
+        await queue.FinishAsync(claimed, put, current, put.Digest, WebFixture.Cancellation);
         await queue.UnlockAsync(claimed, WebFixture.Cancellation);
     }
 }
