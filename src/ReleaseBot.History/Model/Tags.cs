@@ -19,7 +19,10 @@ public sealed class TagOwner
     public string? Version { get; set; }
     public string? Digest { get; set; }
 
-    /// <summary>The owning release reached <c>published</c>; until then another may take the tag over.</summary>
+    /// <summary>
+    /// The owning release reached <c>published</c>, or replaced what an earlier one of the ref had published (<see cref="LastPublished"/>); until then another may take
+    /// the tag over.
+    /// </summary>
     public bool IsPublished { get; set; }
     public DateTimeOffset UpdatedAt { get; set; }
 

@@ -5,6 +5,7 @@ using ReleaseBot.Core;
 namespace ReleaseBot.History;
 
 /// <summary>A version tag of a release that reached <c>published</c>.</summary>
+/// <param name="Digest">What that release put there, also where one that failed has replaced it since.</param>
 public sealed record PublishedTag(SemanticVersion Version, string Tag, Guid ReleaseId, Digest Digest);
 
 /// <summary>The versions of a repository that history knows.</summary>
@@ -77,26 +78,41 @@ public sealed class KnownVersions
         var retractions = await context.TagRetractions.AsNoTracking().Where(row => row.Host == host && row.Repository == name).ToListAsync(cancellationToken);
         var owners = await context.TagOwners
             .Where(owner => owner.Host == host && owner.Repository == name && owner.Kind == ImageTagKind.Version)
-            .Select(owner => new { owner.Tag, owner.Version, owner.IsPublished, owner.ReleaseId, owner.Digest, owner.PushBegunAt })
+            .Select(owner => new
+            {
+                owner.Tag,
+                owner.Version,
+                owner.IsPublished,
+                owner.ReleaseId,
+                owner.Digest,
+                owner.PushBegunAt,
+                IsByPublished = context.Releases.Any(release => release.Id == owner.ReleaseId && release.Status == ReleaseStatus.Published),
+            })
             .ToListAsync(cancellationToken);
         var known = new KnownVersions(retractions);
-        foreach (var owner in owners)
+        foreach (var owner in owners.Where(owner => owner is { IsPublished: true, IsByPublished: true, ReleaseId: not null, Digest: not null }))
         {
-            if (!owner.IsPublished)
-            {
-                // A name that was reserved and never pushed to hides nothing: what the registry holds there is somebody else's.
-                if (owner.Digest is not null || owner.PushBegunAt is not null)
-                {
-                    known._unpublished.Add(owner.Tag);
-                }
-            }
-            else if (owner is { ReleaseId: { } release, Digest: { } digest } && SemanticVersion.TryParse(owner.Version, out var version)
-                && !known.IsRetracted(version) && !known.IsRetracted(owner.Tag))
-            {
-                known._published.Add(new PublishedTag(version, owner.Tag, release, Digest.Parse(digest)));
-            }
+            known.AddPublished(new LastPublished(owner.Tag, owner.ReleaseId!.Value, owner.Version, Digest.Parse(owner.Digest!)));
+        }
+
+        // What a release put there that has not come to its good end does not count, but what was published under the name before does. A name that was
+        // reserved and never pushed to hides nothing: what the registry holds there is somebody else's.
+        var begun = owners.Where(owner => !(owner.IsPublished && owner.IsByPublished) && (owner.Digest is not null || owner.PushBegunAt is not null))
+            .Select(owner => owner.Tag).ToList();
+        known._unpublished.UnionWith(begun);
+        foreach (var published in await LastPublished.OfAsync(context, repository, begun, cancellationToken))
+        {
+            known.AddPublished(published);
         }
 
         return known;
+    }
+
+    private void AddPublished(LastPublished tag)
+    {
+        if (SemanticVersion.TryParse(tag.Version, out var version) && !IsRetracted(version) && !IsRetracted(tag.Tag))
+        {
+            _published.Add(new PublishedTag(version, tag.Tag, tag.ReleaseId, tag.Digest));
+        }
     }
 }

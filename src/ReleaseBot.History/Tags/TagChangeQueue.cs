@@ -220,7 +220,6 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
     private static async Task<ChangeDecision> DecideMoveAsync(
         HistoryContext context, TagChange change, TagOwner? owner, Digest? current, CancellationToken cancellationToken)
     {
-        var (host, repository) = (change.Host, change.Repository);
         var later = await context.TagMoves.Of(change.Image).ThatMoved().Where(move => move.Id > change.Id && move.ChangeId == null)
             .OrderByDescending(move => move.Id).FirstOrDefaultAsync(cancellationToken);
         if (later is not null)
@@ -229,20 +228,17 @@ public sealed class TagChangeQueue(HistoryDatabase database, HistorySignals sign
                 $"a release moved it to {later.Version ?? later.To} after this was asked for, and later releases move a tag forward; ask again if {change.To} is still wanted");
         }
 
-        var target = await context.TagOwners.SingleOrDefaultAsync(
-            owner => owner.Host == host && owner.Repository == repository && owner.Tag == change.To && owner.Kind == ImageTagKind.Version, cancellationToken);
-        if (target is not { IsPublished: true, Digest: { } digest })
+        if (await LastPublished.OfAsync(context, change.Image.Repository, change.To!, cancellationToken) is not { } target)
         {
             return new ChangeDecision.Refuse($"{change.To} is no longer a published version");
         }
 
-        var retraction = await context.TagRetractions.FirstOrDefaultAsync(
-            row => row.Host == host && row.Repository == repository && (row.Tag == target.Tag || row.Version != null && row.Version == target.Version), cancellationToken);
+        var retraction = await TagWishes.RetractionAsync(context, change.Image.Repository, target, cancellationToken);
         // A worker that was killed may have put it before the retraction, without writing it down. It is written down now, so that the
         // retraction's own wish, which comes after this one, knows the tag and takes it off.
-        var wasPut = current?.Value == digest && owner?.Digest != digest;
+        var wasPut = current == target.Digest && owner?.Digest != target.Digest.Value;
         return retraction is null || wasPut
-            ? new ChangeDecision.Put(Digest.Parse(digest), target.ReleaseId, target.Version, change.Reason)
+            ? new ChangeDecision.Put(target.Digest, target.ReleaseId, target.Version, change.Reason)
             : new ChangeDecision.Refuse($"{change.To} was retracted by {retraction.By} meanwhile: {retraction.Reason}");
     }
 

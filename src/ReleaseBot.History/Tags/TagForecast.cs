@@ -113,6 +113,8 @@ public sealed class TagForecast(HistoryDatabase database, TagLedger ledger)
             // What somebody else put there meanwhile is not kept: it is replaced where that is allowed, and refused above where it is not.
             ({ IsPublished: true }, _) when standing.IsOfSameCommit(release) && (answer is null || answer.Digest == standing.Digest) =>
                 new ForecastImage(image, ForecastVerdict.Keep, current, ReasonCode.AlreadyAccepted, "it was published already, from this commit of this branch"),
+            ({ IsPublished: true }, _) when standing.ReleaseId == release.Id =>
+                Move("an earlier attempt of this release replaced what was published there, and did not come to its end"),
             _ when standing.IsHandedTo(release) => Move("an operator handed the tag over to this ref"),
             ({ IsPublished: false }, _) => Move($"{standing.Ref} took it, but was never published"),
             _ when image.Kind == ImageTagKind.Branch => Move("a branch tag follows its branch"),

@@ -300,7 +300,10 @@ public sealed class TagLedger(HistoryDatabase database)
             context.TagOwners.Add(owner);
         }
 
-        var keepsPublished = owner.ReleaseId == release.Id && owner.IsPublished;
+        var isOwn = owner.ReleaseId == release.Id;
+        // A published version that its own ref replaces stays one, whatever becomes of the release: nobody else takes the name, and it goes on to be checked.
+        var keepsPublished = owner.IsPublished
+            && (isOwn || (owner.Kind, image.Kind) == (ImageTagKind.Version, ImageTagKind.Version) && (owner.ProjectId, owner.Ref) == (release.ProjectId, release.Ref.FullName));
         Hand(owner, release, image, now);
         owner.IsPublished = keepsPublished;
         owner.Digest = to?.Value;
@@ -314,7 +317,7 @@ public sealed class TagLedger(HistoryDatabase database)
         }
 
         // People pull it from now on, whatever becomes of the release. A version tag is nobody's to rely on before it is published.
-        owner.NextCheckAt = keepsPublished ? owner.NextCheckAt
+        owner.NextCheckAt = keepsPublished ? isOwn ? owner.NextCheckAt : now + DriftLedger.FirstCheck
             : image.Kind == ImageTagKind.Version ? null
             : now + await OpenPuts.FirstLookAsync(context, image.Image, cancellationToken);
     }

@@ -51,13 +51,13 @@ public sealed class TagWishes(HistoryDatabase database)
                     return new WishResult.NotPublished();
                 }
 
-                if (await RetractionAsync(context, target, token) is { } retraction)
+                if (await RetractionAsync(context, image.Repository, target, token) is { } retraction)
                 {
                     return new WishResult.IsRetracted(retraction.By, retraction.Reason, retraction.At);
                 }
 
                 var now = await database.NowAsync(context, token);
-                var change = Change(database.NewId(now), image, TagChangeKind.Move, by, reason, now, target.Tag, target.Digest);
+                var change = Change(database.NewId(now), image, TagChangeKind.Move, by, reason, now, target.Tag, target.Digest.Value);
                 context.TagChanges.Add(change);
                 await context.SaveChangesAsync(token);
                 return new WishResult.Accepted([change]);
@@ -91,16 +91,18 @@ public sealed class TagWishes(HistoryDatabase database)
                 foreach (var image in versions)
                 {
                     var owner = await TagLedger.OwnerAsync(context, image.Image, token);
+                    // Where it has been replaced by a release that failed, what was published before goes on to count.
+                    var counted = (await LastPublished.OfAsync(context, image.Image.Repository, image.Tag, token))?.ReleaseId ?? owner?.ReleaseId;
                     // What a release has only planned may be another's, and what it has only reserved a stranger's. While it runs, it may yet become its own.
-                    if (owner is null || owner.ReleaseId == releaseId && owner is { IsPublished: false, Digest: null, PushBegunAt: null }
+                    if (owner is null || counted == releaseId && owner is { IsPublished: false, Digest: null, PushBegunAt: null }
                         ? !release.Status.IsFinal()
-                        : owner.ReleaseId == releaseId)
+                        : counted == releaseId)
                     {
                         own.Add(image);
                     }
                     else if (owner is not null)
                     {
-                        refusal = new WishResult.NothingToRetract(image.Image, owner.ReleaseId);
+                        refusal = new WishResult.NothingToRetract(image.Image, counted);
                     }
                 }
 
@@ -139,7 +141,7 @@ public sealed class TagWishes(HistoryDatabase database)
 
                 if (owner is { ReleaseId: { } releaseId } and not { IsPublished: false, Digest: null, PushBegunAt: null })
                 {
-                    return new WishResult.OfRelease(releaseId);
+                    return new WishResult.OfRelease((await LastPublished.OfAsync(context, image.Repository, image.Tag, token))?.ReleaseId ?? releaseId);
                 }
 
                 if (!SemanticVersion.TryParseTag(image.Tag, out var version))
@@ -185,19 +187,26 @@ public sealed class TagWishes(HistoryDatabase database)
             .Select(row => (ImageTagKind?)row.Kind).FirstOrDefaultAsync(cancellationToken);
     }
 
-    private static async Task<TagOwner?> PublishedAsync(HistoryContext context, ImageRepository repository, string to, CancellationToken cancellationToken)
+    /// <param name="to">A version tag, or the version that one carries.</param>
+    private static async Task<LastPublished?> PublishedAsync(HistoryContext context, ImageRepository repository, string to, CancellationToken cancellationToken)
     {
-        var published = context.TagOwners.AsNoTracking().Where(owner =>
-            owner.Host == repository.Host && owner.Repository == repository.Name && owner.Kind == ImageTagKind.Version && owner.IsPublished && owner.Digest != null);
-        return await published.SingleOrDefaultAsync(owner => owner.Tag == to, cancellationToken)
-            ?? (SemanticVersion.TryParseTag(to, out var version)
-                ? await published.Where(owner => owner.Version == version.ToString()).OrderBy(owner => owner.Tag).FirstOrDefaultAsync(cancellationToken)
-                : null);
+        var named = await LastPublished.OfAsync(context, repository, to, cancellationToken);
+        if (named is not null || !SemanticVersion.TryParseTag(to, out var parsed))
+        {
+            return named;
+        }
+
+        var version = parsed.ToString();
+        var tags = await context.TagOwners
+            .Where(owner => owner.Host == repository.Host && owner.Repository == repository.Name && owner.Kind == ImageTagKind.Version && owner.Version == version)
+            .Select(owner => owner.Tag).ToListAsync(cancellationToken);
+        return (await LastPublished.OfAsync(context, repository, tags, cancellationToken)).FirstOrDefault(tag => tag.Version == version);
     }
 
-    private static Task<TagRetraction?> RetractionAsync(HistoryContext context, TagOwner target, CancellationToken cancellationToken) =>
+    internal static Task<TagRetraction?> RetractionAsync(
+        HistoryContext context, ImageRepository repository, LastPublished target, CancellationToken cancellationToken) =>
         context.TagRetractions.AsNoTracking().FirstOrDefaultAsync(
-            row => row.Host == target.Host && row.Repository == target.Repository
+            row => row.Host == repository.Host && row.Repository == repository.Name
                 && (row.Tag == target.Tag || row.Version != null && row.Version == target.Version),
             cancellationToken);
 
