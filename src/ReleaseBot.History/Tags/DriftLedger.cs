@@ -80,6 +80,12 @@ public sealed class DriftLedger(HistoryDatabase database)
         database.ReadAsync(
             async (context, token) =>
             {
+                if ((await LastPublished.OfAsync(context, image.Repository, image.Tag, token))?.Digest == digest)
+                {
+                    // A release that failed half-way has replaced it, and whoever puts back what was published is no straggler.
+                    return false;
+                }
+
                 var reference = image.ToString();
                 return imageId is not null && await context.ReleaseBuilds.AnyAsync(
                         build => build.ImageId == imageId

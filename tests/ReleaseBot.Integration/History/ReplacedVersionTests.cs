@@ -77,6 +77,7 @@ public abstract class ReplacedVersionTests(IDatabases databases) : HistoryTest(d
         var check = (await History.Drift.ClaimAsync(10, Token)).Single(check => check.Image == Version);
 
         check.Digest.ShouldBe(_failed.Digest);
+        (await History.Drift.IsOursAsync(Version, _published.Digest, null, Token)).ShouldBeFalse("who puts back what was published is no straggler");
         (await History.Drift.DriftAsync(check, Digest.Of("a stranger's"u8), isRestored: false, "somebody pushed past us", TellAll, Token)).ShouldBeTrue();
     }
 
