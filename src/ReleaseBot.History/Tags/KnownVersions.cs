@@ -11,7 +11,7 @@ public sealed record PublishedTag(SemanticVersion Version, string Tag, Guid Rele
 /// <summary>The versions of a repository that history knows.</summary>
 public sealed class KnownVersions
 {
-    private readonly HashSet<string> _unpublished = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _ours = new(StringComparer.Ordinal);
     private readonly HashSet<string> _retractedTags;
     private readonly HashSet<SemanticVersion> _retracted = [];
     private readonly List<PublishedTag> _published = [];
@@ -38,11 +38,11 @@ public sealed class KnownVersions
     public bool IsRetracted(string tag) => _retractedTags.Contains(tag);
 
     /// <summary>
-    /// Whether a tag that the registry lists counts: it is a stable version, nobody retracted it, and it is not one of ours whose release has
-    /// not reached <c>published</c> and to which a push of ours has begun.
+    /// Whether a tag that the registry lists counts by its name: it is a stable version, nobody retracted it, and no push of ours to it has begun. What is ours
+    /// counts by what was published: neither a release that failed nor a branch tag is a version, whatever it is called.
     /// </summary>
     public bool Counts(string registryTag, [NotNullWhen(true)] out SemanticVersion? version) =>
-        SemanticVersion.TryParseTag(registryTag, out version) && version.IsStable && !_unpublished.Contains(registryTag)
+        SemanticVersion.TryParseTag(registryTag, out version) && version.IsStable && !_ours.Contains(registryTag)
         && !_retractedTags.Contains(registryTag) && !_retracted.Contains(version);
 
     /// <summary>The version that we put a floating tag on. For that tag it counts, however far its release has come, or a slower one could take the tag back.</summary>
@@ -77,10 +77,11 @@ public sealed class KnownVersions
         var (host, name) = (repository.Host, repository.Name);
         var retractions = await context.TagRetractions.AsNoTracking().Where(row => row.Host == host && row.Repository == name).ToListAsync(cancellationToken);
         var owners = await context.TagOwners
-            .Where(owner => owner.Host == host && owner.Repository == name && owner.Kind == ImageTagKind.Version)
+            .Where(owner => owner.Host == host && owner.Repository == name)
             .Select(owner => new
             {
                 owner.Tag,
+                owner.Kind,
                 owner.Version,
                 owner.IsPublished,
                 owner.ReleaseId,
@@ -90,17 +91,24 @@ public sealed class KnownVersions
             })
             .ToListAsync(cancellationToken);
         var known = new KnownVersions(retractions);
-        foreach (var owner in owners.Where(owner => owner is { IsPublished: true, IsByPublished: true, ReleaseId: not null, Digest: not null }))
+        // A name that was reserved and never pushed to hides nothing: what the registry holds there is somebody else's.
+        var begun = owners.Where(owner => owner.Digest is not null || owner.PushBegunAt is not null).ToList();
+        known._ours.UnionWith(begun.Select(owner => owner.Tag));
+        List<string> unpublished = [];
+        foreach (var owner in begun.Where(owner => owner.Kind == ImageTagKind.Version))
         {
-            known.AddPublished(new LastPublished(owner.Tag, owner.ReleaseId!.Value, owner.Version, Digest.Parse(owner.Digest!)));
+            if (owner is { IsPublished: true, IsByPublished: true, ReleaseId: { } release, Digest: { } digest })
+            {
+                known.AddPublished(new LastPublished(owner.Tag, release, owner.Version, Digest.Parse(digest)));
+            }
+            else
+            {
+                unpublished.Add(owner.Tag);
+            }
         }
 
-        // What a release put there that has not come to its good end does not count, but what was published under the name before does. A name that was
-        // reserved and never pushed to hides nothing: what the registry holds there is somebody else's.
-        var begun = owners.Where(owner => !(owner.IsPublished && owner.IsByPublished) && (owner.Digest is not null || owner.PushBegunAt is not null))
-            .Select(owner => owner.Tag).ToList();
-        known._unpublished.UnionWith(begun);
-        foreach (var published in await LastPublished.OfAsync(context, repository, begun, cancellationToken))
+        // A release that has not come to its good end does not count, but what was published under the name before it does.
+        foreach (var published in await LastPublished.OfAsync(context, repository, unpublished, cancellationToken))
         {
             known.AddPublished(published);
         }

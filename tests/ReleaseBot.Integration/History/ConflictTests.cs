@@ -106,7 +106,7 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
     [Fact]
     public async Task A_Branch_That_Went_On_Ends_What_Waits_For_A_Registry_And_One_That_Came_Back_Leaves_It_To_The_Later_Release()
     {
-        async Task<ClaimedRun> QueueBranchAsync(int target, int before)
+        async Task<ClaimedRun> MoveBranchAsync(int target, int before)
         {
             await AcceptAsync(7, GitRef.Branch("main"), Object(target), Object(before));
             var job = await ClaimVerificationAsync();
@@ -114,16 +114,16 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
             return await ClaimRunAsync();
         }
 
-        var first = await QueueBranchAsync(1, 9);
+        var first = await MoveBranchAsync(1, 9);
         await PushFirstAsync(first);
         await History.Ledger.ParkAsync(first, new Reason(ReasonCode.RegistryUnavailable, "Waiting for main."), TimeSpan.FromHours(1), Token);
 
-        var second = await QueueBranchAsync(2, 1);
+        var second = await MoveBranchAsync(2, 1);
 
         var passed = await ReadAsync(first.Release.Id);
         (passed.Status, passed.ReasonMessage).ShouldBe((ReleaseStatus.Superseded, "refs/heads/main went on to 00000000 while this waited."));
         await History.Ledger.FinishAsync(second, ReleaseStatus.Failed, new Reason(ReasonCode.BuildFailed, "exit code 1"), [], Token);
-        var third = await QueueBranchAsync(1, 2);
+        var third = await MoveBranchAsync(1, 2);
         third.Release.Id.ShouldNotBe(first.Release.Id);
         (await History.Tags.FindNewerAsync(first, Token)).ShouldBeNull("it does not push yet");
         await History.Ledger.StartStageAsync(third, StageName.Push, ReleaseStatus.Pushing, Token);
@@ -319,6 +319,37 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
         (await History.Tags.ReserveAsync(run, OverwritePolicy.Refuse, Token)).ShouldBeNull();
         await History.Ledger.RecordBuiltAsync(run, "sha256:" + new string('1', 64), Token);
         await History.Tags.RecordMoveAsync(run, run.Release.Images[0], null, DigestOf(run), TagVerdict.Created, "first", Token);
+    }
+
+    [Fact]
+    public async Task A_Branch_Tag_That_Looks_Like_A_Version_Is_None_And_Holds_No_Floating_Tag_Back()
+    {
+        string[] listed = ["9.9.9", "8.8.8", "v9.8.0"];
+        await QueueBranchAsync("9.9.9");
+        var branch = await ClaimRunAsync();
+        (await History.Tags.ReserveAsync(branch, OverwritePolicy.Refuse, Token)).ShouldBeNull();
+        (await History.Tags.KnownVersionsAsync(V1.Repository, Token)).Counts("9.9.9", out _).ShouldBeTrue("nothing of ours was pushed there: it is a stranger's");
+        await PublishAsync(branch);
+        await AcceptAsync(7, GitRef.Tag("v9.8.0"), Object(2));
+        var job = await ClaimVerificationAsync();
+        var verified = Verified(job, tags: ["{tag}", "{major}"]);
+        var facts = RegistryFacts.None with { Listed = new Dictionary<ImageRepository, IReadOnlyList<string>> { [V1.Repository] = listed } };
+
+        var plan = await new TagForecast(History.Database, History.Tags).OfAsync(
+            7, GitRef.Tag("v9.8.0"), Object(2), Object(2), verified.Plan, OverwritePolicy.Refuse, facts, Token);
+        (await History.Verification.QueueAsync(job, verified, Token)).ShouldBeNull();
+        var run = await ClaimRunAsync();
+        var verdict = await History.Tags.DecideAsync(run, run.Release.Images.Single(image => image.Tag == "9"), verified.Plan.Version, listed, Token);
+
+        plan.Single(image => image.Image.Kind == ImageTagKind.Floating).Verdict.ShouldBe(ForecastVerdict.Create);
+        verdict.ShouldBeOfType<FloatingVerdict.Move>();
+    }
+
+    private async Task QueueBranchAsync(string name)
+    {
+        await AcceptAsync(7, GitRef.Branch(name), Object(1), Object(101));
+        var job = await ClaimVerificationAsync();
+        (await History.Verification.QueueAsync(job, Verified(job, tags: "{branch}"), Token)).ShouldBeNull();
     }
 
     private async Task<ReasonCode?> VerdictAsync(long project, string tag, int target, string? repository = null)
