@@ -26,7 +26,7 @@ usage() {
 usage: ops/test.sh [--unit] [--filter TEXT] [--no-chaos] [--no-install]
 
 Installs what is missing, builds with warnings as errors, checks the format and that the migrations fit the model, runs the tests
-and each small benchmark once, strikes a whole fleet with faults (ops/chaos.sh, 30 releases from a fixed seed), and ends with a line
+and each small benchmark once, strikes a whole fleet with faults (ops/chaos.sh, 20 releases from a fixed seed), and ends with a line
 "N passed, N failed, N skipped" of the tests.
 It exits with 0 only if everything is as it should be.
 
@@ -213,7 +213,7 @@ run_chaos() {
     rm -rf artifacts/chaos
     mkdir -p artifacts/chaos
     if RELEASEBOT_TEST_RUN=$RUN_DIR TMPDIR=$RUN_DIR/t timeout --kill-after=30 9m \
-        artifacts/bin/ReleaseBot.Chaos/release/ReleaseBot.Chaos --releases 30 --seed 20 --limit 6 --keep-logs artifacts/chaos >"$log" 2>&1; then
+        artifacts/bin/ReleaseBot.Chaos/release/ReleaseBot.Chaos --releases 20 --seed 20 --limit 6 --keep-logs artifacts/chaos >"$log" 2>&1; then
         grep -E 'faults: |releases: ' "$log" | dim
         good "every promise was kept ($(seconds_since "$from") s)"
     else
