@@ -121,8 +121,12 @@ public sealed class DockerDaemon : IAsyncDisposable
         await WaitUntilReadyAsync();
     }
 
-    /// <summary>The processes of containers and build steps that run on it now.</summary>
-    public IReadOnlyList<int> RunningSteps() => [.. Processes((id, own) => ReadProcess(id, "cgroup").Contains("/" + own, StringComparison.Ordinal))];
+    /// <summary>
+    /// The processes of containers and build steps that run on it now. One that was killed and waits to be reaped by runc, for up to two seconds, runs
+    /// no more: its command line is empty (proc(5)).
+    /// </summary>
+    public IReadOnlyList<int> RunningSteps() =>
+        [.. Processes((id, own) => ReadProcess(id, "cgroup").Contains("/" + own, StringComparison.Ordinal) && ReadProcess(id, "cmdline").Length > 0)];
 
     public async ValueTask DisposeAsync()
     {

@@ -149,8 +149,7 @@ internal sealed partial class TagChangeRunner(
             return put;
         }
 
-        await queue.IntendAsync(claimed, put, cancellationToken);
-        await TagLock.PutAsync(client, change.Image, manifest, cancellationToken);
+        await TagLock.PutAsync(client, change.Image, manifest, token => queue.IntendAsync(claimed, put, token), cancellationToken);
         await EndAsync(claimed, put, current, manifest.Digest, cancellationToken);
         return null;
     }

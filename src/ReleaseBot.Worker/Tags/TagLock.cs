@@ -32,12 +32,15 @@ internal static class TagLock
         return true;
     }
 
-    /// <summary>Puts a manifest under a tag, byte for byte, and reads it back. What a straggler puts in between is put right: the lock is ours.</summary>
-    public static async Task PutAsync(RegistryClient client, ImageRef image, RegistryManifest manifest, CancellationToken cancellationToken)
+    /// <summary>Puts a manifest under a tag, byte for byte, and reads it back. What a straggler puts in between is put right.</summary>
+    /// <param name="open">Writes down that a put begins, before each of them: whoever slept before the read-back may be the straggler itself, and is told so.</param>
+    public static async Task PutAsync(
+        RegistryClient client, ImageRef image, RegistryManifest manifest, Func<CancellationToken, Task> open, CancellationToken cancellationToken)
     {
         Digest? seen = null;
         for (var put = 0; put < Puts && seen != manifest.Digest; put++)
         {
+            await open(cancellationToken);
             await client.PutManifestAsync(image.Repository.Name, image.Tag, manifest, cancellationToken);
             seen = await client.HeadManifestAsync(image.Repository.Name, image.Tag, cancellationToken);
         }

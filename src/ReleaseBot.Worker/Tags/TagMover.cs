@@ -68,8 +68,7 @@ internal sealed class TagMover(RegistryClients registries, TagLedger tags, TimeP
         {
             var manifest = await client.GetManifestAsync(image.Repository, digest.Value, cancellationToken)
                 ?? throw new RegistryException(RegistryFault.Corrupt, $"{image.Image.Repository} no longer holds {digest.Short}, which this release put there.");
-            await tags.OpenPutAsync(run.Claimed, image, digest, cancellationToken);
-            await TagLock.PutAsync(client, image.Image, manifest, cancellationToken);
+            await TagLock.PutAsync(client, image.Image, manifest, token => tags.OpenPutAsync(run.Claimed, image, digest, token), cancellationToken);
         }
 
         await tags.RecordLockedMoveAsync(run.Claimed, image, current, digest, current is null ? TagVerdict.Created : TagVerdict.Moved, why, cancellationToken);

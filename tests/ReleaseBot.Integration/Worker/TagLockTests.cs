@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using ReleaseBot.Core;
+using ReleaseBot.History;
 using ReleaseBot.Integration.History;
 using ReleaseBot.Registries;
 using ReleaseBot.Worker;
@@ -25,7 +26,7 @@ public sealed class TagLockTests
         var (ours, late) = (registry.Build("ours"), registry.Build("a straggler's"));
         using var client = Client(new Straggler(registry, late.Digest, stragglers));
 
-        await TagLock.PutAsync(client, Latest, ours, Token);
+        await TagLock.PutAsync(client, Latest, ours, _ => Task.CompletedTask, Token);
 
         (await registry.GetAsync(Latest, Token)).ShouldBe(ours.Digest);
     }
@@ -37,7 +38,21 @@ public sealed class TagLockTests
         var (ours, other) = (registry.Build("ours"), registry.Build("another"));
         using var client = Client(new Straggler(registry, other.Digest, int.MaxValue));
 
-        (await Should.ThrowAsync<RegistryException>(TagLock.PutAsync(client, Latest, ours, Token))).Fault.ShouldBe(RegistryFault.Corrupt);
+        (await Should.ThrowAsync<RegistryException>(TagLock.PutAsync(client, Latest, ours, _ => Task.CompletedTask, Token))).Fault.ShouldBe(RegistryFault.Corrupt);
+    }
+
+    [Fact]
+    public async Task Who_Slept_Before_The_Read_Back_Is_The_Straggler_And_Puts_Nothing_More()
+    {
+        using ImaginedRegistry registry = new();
+        var (ours, successors) = (registry.Build("ours"), registry.Build("a successor's"));
+        using var client = Client(new Straggler(registry, successors.Digest, 1));
+        var opened = 0;
+
+        await Should.ThrowAsync<FencedOffException>(TagLock.PutAsync(
+            client, Latest, ours, _ => ++opened == 1 ? Task.CompletedTask : throw new FencedOffException(Guid.Empty, 1), Token));
+
+        (await registry.GetAsync(Latest, Token)).ShouldBe(successors.Digest);
     }
 
     [Fact]
