@@ -62,7 +62,11 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, RunLedger l
     private async Task<StageResult> PushAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
         var troubles = new PushTroubles(run, ledger);
-        await ConfirmAsync(run, troubles, cancellationToken);
+        if (await ConfirmAsync(run, troubles, cancellationToken) is { } refused)
+        {
+            return refused;
+        }
+
         foreach (var image in run.Carriers)
         {
             if (run.IsHeldByARegistry)
@@ -85,7 +89,8 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, RunLedger l
     }
 
     /// <summary>Nothing is published on the word of an earlier attempt alone: a registry that can't be asked is waited for.</summary>
-    private async Task ConfirmAsync(ReleaseRun run, PushTroubles troubles, CancellationToken cancellationToken)
+    /// <returns>Why the release ends here, or null.</returns>
+    private async Task<StageResult?> ConfirmAsync(ReleaseRun run, PushTroubles troubles, CancellationToken cancellationToken)
     {
         foreach (var image in run.Unconfirmed.ToList())
         {
@@ -93,11 +98,17 @@ internal sealed class PushStage(GitLabClient gitLab, TagLedger tags, RunLedger l
             {
                 await survey.ConfirmAsync(run, image, cancellationToken);
             }
-            catch (RegistryException exception)
+            catch (RegistryException exception) when (exception.IsTransient)
             {
                 troubles.Add(image, exception.Message, exception.RetryAfter);
             }
+            catch (RegistryException exception)
+            {
+                return PushFaults.Permanent(image, exception);
+            }
         }
+
+        return null;
     }
 
     private async Task<StageResult?> TryFirstAsync(ReleaseRun run, ReleaseImage image, PushTroubles troubles, CancellationToken cancellationToken)

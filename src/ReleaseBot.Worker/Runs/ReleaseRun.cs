@@ -9,7 +9,9 @@ internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePl
 {
     private readonly List<ReleaseImage> _images = [.. claimed.Release.Images.OrderBy(image => image.Ordinal)];
 
-    private readonly HashSet<int> _unconfirmed = [.. claimed.Release.Images.Where(image => image.Status == ImageStatus.Pushed).Select(image => image.Ordinal)];
+    // Registries are asked, and put to, side by side.
+    private readonly ConcurrentDictionary<int, ReleaseImage> _unconfirmed =
+        new(claimed.Release.Images.Where(image => image.Status == ImageStatus.Pushed).ToDictionary(image => image.Ordinal));
 
     private readonly ConcurrentDictionary<int, ReleaseImage> _putting = [];
 
@@ -50,7 +52,7 @@ internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePl
     public IEnumerable<ReleaseImage> Carriers => _images.Where(IsCarrier);
 
     /// <summary>Carriers that an earlier attempt pushed, and whose registry was not asked in this one whether it holds them still.</summary>
-    public IEnumerable<ReleaseImage> Unconfirmed => Carriers.Where(image => _unconfirmed.Contains(image.Ordinal));
+    public IEnumerable<ReleaseImage> Unconfirmed => Carriers.Where(image => _unconfirmed.ContainsKey(image.Ordinal));
 
     /// <summary>The tags that move once every registry holds the carriers.</summary>
     public IEnumerable<ReleaseImage> Followers => _images.Where(image => !IsCarrier(image));
@@ -67,12 +69,12 @@ internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePl
     }
 
     /// <summary>Its registry holds what an earlier attempt pushed.</summary>
-    public void MarkConfirmed(ReleaseImage image) => _unconfirmed.Remove(image.Ordinal);
+    public void MarkConfirmed(ReleaseImage image) => _unconfirmed.TryRemove(image.Ordinal, out _);
 
     /// <summary>Its registry holds something else by now, or nothing: it is to be pushed again, if it may be.</summary>
     public void MarkLost(ReleaseImage image)
     {
-        _unconfirmed.Remove(image.Ordinal);
+        _unconfirmed.TryRemove(image.Ordinal, out _);
         image.Status = ImageStatus.Pending;
     }
 
