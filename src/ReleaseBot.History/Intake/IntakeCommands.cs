@@ -86,16 +86,23 @@ internal sealed class IntakeCommands(HistoryDatabase database, HistoryContext co
         SqliteConnection connection, IReadOnlyList<IntakeRows> tables, CancellationToken cancellationToken)
     {
         List<IReadOnlyList<bool>> wrote = new(tables.Count);
+        HashSet<object> known = [];
         foreach (var (table, rows) in tables)
         {
-            wrote.Add(await InsertEachAsync(connection, table, rows, cancellationToken));
+            var ofTable = await InsertEachAsync(connection, table, rows, known, cancellationToken);
+            wrote.Add(ofTable);
+            if (table == IntakeTable.Deliveries)
+            {
+                known.UnionWith(rows.Where((_, i) => !ofTable[i]).Select(row => row[table.IdOrdinal]!));
+            }
         }
 
         return wrote;
     }
 
+    /// <param name="known">Ids of deliveries that were not written: of them nothing else is.</param>
     private async Task<IReadOnlyList<bool>> InsertEachAsync(
-        SqliteConnection connection, IntakeTable table, IReadOnlyList<object?[]> rows, CancellationToken cancellationToken)
+        SqliteConnection connection, IntakeTable table, IReadOnlyList<object?[]> rows, HashSet<object> known, CancellationToken cancellationToken)
     {
         await using var command = connection.CreateCommand();
         command.CommandText = table.InsertRow;
@@ -104,6 +111,12 @@ internal sealed class IntakeCommands(HistoryDatabase database, HistoryContext co
         List<bool> wrote = new(rows.Count);
         foreach (var row in rows)
         {
+            if (table.DeliveryOrdinal is { } delivery && known.Contains(row[delivery]!))
+            {
+                wrote.Add(false);
+                continue;
+            }
+
             for (var i = 0; i < row.Length; i++)
             {
                 parameters[i].Value = ForSqlite(row[i]);

@@ -43,29 +43,40 @@ internal sealed class IntakeTable
         string name, string key, IReadOnlyList<IntakeColumn> columns, IReadOnlyList<(string Name, string Value)> constants, string? delivery = null)
     {
         Columns = columns;
+        IdOrdinal = OrdinalOf("id");
         KeyOrdinal = OrdinalOf(key);
+        DeliveryOrdinal = delivery is null ? null : OrdinalOf(delivery);
         var own = string.Join(", ", columns.Select(column => column.Name));
         var holes = string.Join(", ", columns.Select((_, i) => $"${i + 1}"));
         var names = string.Concat([own, .. constants.Select(constant => $", {constant.Name}")]);
         var added = string.Concat(constants.Select(constant => $", {constant.Value}"));
-        InsertRow = $"INSERT INTO {name} ({names}) SELECT {holes}{added} WHERE {HasDelivery(delivery is null ? null : $"${OrdinalOf(delivery) + 1}")} ON CONFLICT ({key}) DO NOTHING";
+        InsertRow = $"INSERT INTO {name} ({names}) VALUES ({holes}{added}) ON CONFLICT ({key}) DO NOTHING";
         InsertRows = $"INSERT INTO {name} ({names}) SELECT r.*{added} FROM unnest({holes}) AS r ({own}) WHERE {HasDelivery(delivery)} ON CONFLICT ({key}) DO NOTHING RETURNING {key}";
     }
 
     /// <summary>What a row gives, in this order.</summary>
     public IReadOnlyList<IntakeColumn> Columns { get; }
 
+    /// <summary>Of the column <c>id</c>.</summary>
+    public int IdOrdinal { get; }
+
     /// <summary>Of the column that no two rows share.</summary>
     public int KeyOrdinal { get; }
 
-    /// <summary>For SQLite: one row, its values as <c>$1</c> and so on.</summary>
+    /// <summary>Of the column with the delivery's id, if a row of this table is written only where the one of its delivery was.</summary>
+    public int? DeliveryOrdinal { get; }
+
+    /// <summary>
+    /// For SQLite: one row, its values as <c>$1</c> and so on. By VALUES: from a SELECT there might be several rows, and SQLite would first write each page
+    /// that it changes to a statement journal, to be able to take back the first rows for the last one (https://sqlite.org/tempfiles.html#stmtjrnl).
+    /// Whether the row of its delivery was written is for the caller to know.
+    /// </summary>
     public string InsertRow { get; }
 
-    /// <summary>For PostgreSQL: returns the key of each row that was written.</summary>
+    /// <summary>For PostgreSQL: all rows, a column of them as <c>$1</c> and so on; returns the key of each row that was written.</summary>
     public string InsertRows { get; }
 
-    // Asked for as a value, and so row by row: PostgreSQL may turn an EXISTS into a join, which has an order of its own. SQLite wants a WHERE
-    // between a SELECT and its ON CONFLICT.
+    // Asked for as a value, and so row by row: PostgreSQL may turn an EXISTS into a join, which has an order of its own.
     private static string HasDelivery(string? id) => id is null ? "true" : $"(SELECT d.id FROM deliveries d WHERE d.id = {id}) IS NOT NULL";
 
     private int OrdinalOf(string column) => Columns.ToList().FindIndex(own => own.Name == column);

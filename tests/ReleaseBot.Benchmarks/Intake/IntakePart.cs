@@ -73,7 +73,6 @@ internal sealed class IntakePart : BenchPart
                 }
             }
 
-            await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration / 2);
             await LoadAsync(servers.Kestrel.Hook, connections, Accepted, duration);
         }
 
@@ -91,7 +90,10 @@ internal sealed class IntakePart : BenchPart
             await ThrowIfLostAsync(bot, cancellationToken);
         }
 
-        Keep("webhook", connections, await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration));
+        var answers = await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration);
+        Keep("webhook", connections, answers);
+        var behind = await servers.Webhook.WaitForCommandsAsync(cancellationToken);
+        RatesOf("webhook, commands run", connections).Add(answers.Answered / (answers.Elapsed + behind).TotalSeconds);
         Keep("bare Kestrel", connections, await LoadAsync(servers.Kestrel.Hook, connections, Accepted, duration));
         RatesOf("pgbench", connections).Add(await servers.Pgbench.RunAsync(connections, duration, cancellationToken));
     }

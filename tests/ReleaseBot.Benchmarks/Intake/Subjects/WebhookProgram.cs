@@ -5,12 +5,15 @@ namespace ReleaseBot.Benchmarks.Intake.Subjects;
 
 /// <summary>
 /// adnanh/webhook as Debian has it, with a rule for GitLab's secret token that runs <c>/bin/true</c>. It answers before the command runs
-/// and keeps nothing: what it has answered is gone with its process.
+/// and keeps nothing: what it has answered is gone with its process. It answers several times faster than it runs, and has its commands to run
+/// for up to a minute after the last answer.
 /// </summary>
 internal sealed class WebhookProgram : IAsyncDisposable
 {
     private const string Program = "/usr/bin/webhook";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan CommandsLimit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rb-bench-webhook-");
     private readonly int _port = Ports.Free();
     private ServerProcess? _process;
@@ -42,6 +45,30 @@ internal sealed class WebhookProgram : IAsyncDisposable
         {
             await webhook.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <summary>Waits until the last of its commands has run: before that, it would take the processors from whoever is measured next.</summary>
+    /// <returns>How long that took, to two seconds.</returns>
+    public async Task<TimeSpan> WaitForCommandsAsync(CancellationToken cancellationToken)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        for (var before = -1L; ;)
+        {
+            var now = ProcessTimes.WithChildren(_process!.Id);
+            var elapsed = TimeProvider.System.GetElapsedTime(started);
+            if (now == before)
+            {
+                return elapsed - Quiet;
+            }
+
+            if (elapsed > CommandsLimit)
+            {
+                throw new TimeoutException($"webhook still runs commands {CommandsLimit} after its last answer.");
+            }
+
+            before = now;
+            await Task.Delay(Quiet, TimeProvider.System, cancellationToken);
         }
     }
 
