@@ -13,6 +13,9 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
     /// </summary>
     internal const string IsActive = "status IN ('verifying', 'queued', 'building', 'pushing')";
 
+    /// <summary>The releases that are ready for a worker, wait for one or are in the hands of one, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
+    internal const string IsRunnable = "status IN ('queued', 'building', 'pushing')";
+
     /// <summary>The releases of which GitLab has not said whether they may be published, in SQL.</summary>
     internal const string IsVerifying = "status = 'verifying'";
 
@@ -86,14 +89,16 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
             release.HasIndex(row => row.Key).IsUnique();
             // By the project's path too, in any case: the model knows no index on an expression, so the migrations make it.
             release.HasIndex(row => new { row.ProjectId, row.Id });
-            release.HasIndex(row => new { row.ProjectId, row.Status, row.Id });
+            // The status first: from project to project among what GitLab is to be asked about.
+            release.HasIndex(row => new { row.Status, row.ProjectId, row.Id });
             // The kind last: it tells tags from branches without a look at the row.
             release.HasIndex(row => new { row.RefName, row.Id, row.RefKind });
-            release.HasIndex(row => new { row.Version, row.Id });
-            release.HasIndex(row => row.Commit);
+            // Not of what GitLab has not been asked about: a burst of hooks writes every index.
+            release.HasIndex(row => new { row.Version, row.Id }).HasFilter("version IS NOT NULL");
+            release.HasIndex(row => row.Commit).HasFilter("\"commit\" IS NOT NULL");
             release.HasIndex(row => new { row.Status, row.Id });
             // What is not final is little; these keep the claims independent of the history's size.
-            release.HasIndex(row => row.NotBefore).HasFilter(IsActive).HasDatabaseName("ix_releases_active_not_before");
+            release.HasIndex(row => row.NotBefore).HasFilter(IsRunnable).HasDatabaseName("ix_releases_runnable");
             release.HasIndex(row => row.Id).HasFilter(IsActive).HasDatabaseName("ix_releases_active_id");
             release.HasMany(row => row.Images).WithOne().HasForeignKey(image => image.ReleaseId);
             release.HasMany(row => row.Stages).WithOne().HasForeignKey(stage => stage.ReleaseId);

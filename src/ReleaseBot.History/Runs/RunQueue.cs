@@ -26,7 +26,7 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
     private const int Looks = 4;
 
     internal const string IsReady =
-        $"r.{HistoryContext.IsActive} AND r.status <> 'verifying' AND r.not_before <= {{0}} AND (r.lease_until IS NULL OR r.lease_until < {{0}})";
+        $"r.{HistoryContext.IsRunnable} AND r.not_before <= {{0}} AND (r.lease_until IS NULL OR r.lease_until < {{0}})";
 
     // A project that was served longest ago goes first, so that a burst in one starves no other; within a project, the order of arrival.
     // What waits for a running release of its repository is left out here, else a line of such rows would hide everybody behind it.

@@ -23,13 +23,29 @@ public sealed record VerifiedRelease
 /// <summary>Releases in status <c>verifying</c>: claimed, and then queued, rejected, superseded or put off.</summary>
 public sealed class VerificationQueue(HistoryDatabase database, HistorySignals signals, SecretMask mask)
 {
-    // The project that was asked about longest ago goes first, so that a burst in one keeps no other waiting; within a project, the order of arrival.
-    private const string ClaimSql =
+    /// <summary>Projects tried in one claim. All that waits in the first ones may go to others who claim at the same moment.</summary>
+    private const int Candidates = 16;
+
+    private const string IsDue = $"r.{HistoryContext.IsVerifying} AND r.not_before <= {{0}} AND (r.lease_until IS NULL OR r.lease_until < {{0}})";
+
+    // The project that was asked about longest ago goes first, so that a burst in one keeps no other waiting. From project to project by the index of what
+    // is verified, and of each the first that is due: a line of a hundred thousand is not read, let alone sorted.
+    private const string TurnSql =
         $$"""
-        SELECT r.* FROM releases r LEFT JOIN projects p ON p.id = r.project_id
-         WHERE r.{{HistoryContext.IsActive}} AND r.{{HistoryContext.IsVerifying}} AND r.not_before <= {0} AND (r.lease_until IS NULL OR r.lease_until < {0})
-         ORDER BY p.last_verified_at IS NOT NULL, p.last_verified_at, r.id LIMIT 1
+        WITH RECURSIVE waiting (project_id) AS (
+          SELECT min(r.project_id) FROM releases r WHERE r.{{HistoryContext.IsVerifying}}
+           UNION ALL
+          SELECT (SELECT min(r.project_id) FROM releases r WHERE r.{{HistoryContext.IsVerifying}} AND r.project_id > w.project_id) FROM waiting w WHERE w.project_id IS NOT NULL),
+        due (project_id, release_id) AS MATERIALIZED (
+          SELECT w.project_id, (SELECT r.id FROM releases r WHERE r.project_id = w.project_id AND {{IsDue}} ORDER BY r.id LIMIT 1)
+            FROM waiting w WHERE w.project_id IS NOT NULL)
+        SELECT d.project_id AS "Value" FROM due d LEFT JOIN projects p ON p.id = d.project_id
+         WHERE d.release_id IS NOT NULL
+         ORDER BY p.last_verified_at IS NOT NULL, p.last_verified_at, d.release_id LIMIT {1}
         """;
+
+    // Within a project, the order of arrival.
+    private const string ClaimSql = $"SELECT r.* FROM releases r WHERE r.project_id = {{1}} AND {IsDue} ORDER BY r.id LIMIT 1";
 
     // Locked, newest first as everybody locks them: a worker may be claiming one of them at this moment, and that one is not to be ended.
     private const string OlderOfBranchSql =
@@ -46,9 +62,7 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                var claim = database.Claiming(ClaimSql, "r");
-                var due = await context.Releases.FromSqlRaw(claim, now.ForSql(database)).AsTracking().ToListAsync(token);
-                if (due is not [var release])
+                if (await NextAsync(context, now, token) is not { } release)
                 {
                     return null;
                 }
@@ -165,6 +179,20 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
                 return await context.SaveChangesAsync(token);
             },
             cancellationToken);
+
+    private async Task<Release?> NextAsync(HistoryContext context, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var claim = database.Claiming(ClaimSql, "r");
+        foreach (var project in await context.Database.SqlQueryRaw<long>(TurnSql, now.ForSql(database), Candidates).ToListAsync(cancellationToken))
+        {
+            if (await context.Releases.FromSqlRaw(claim, now.ForSql(database), project).AsTracking().ToListAsync(cancellationToken) is [var release])
+            {
+                return release;
+            }
+        }
+
+        return null;
+    }
 
     private static IQueryable<Release> Held(HistoryContext context, VerificationJob job) =>
         context.Releases.Where(row => row.Id == job.ReleaseId && row.Fence == job.Fence && row.Status == ReleaseStatus.Verifying);

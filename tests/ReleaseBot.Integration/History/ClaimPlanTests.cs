@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using ReleaseBot.Core;
 using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
@@ -24,8 +25,25 @@ public abstract partial class ClaimPlanTests(IDatabases databases)
         // Of what is older in the same repository, and of the oldest that is not over.
         var older = plans.Taken.Where(plan => plan.Contains(" k ", StringComparison.Ordinal)).ShouldHaveSingleItem();
         older.ShouldContain("ix_release_images_host_repository_release_id");
-        older.ShouldMatch("ix_releases_(active_|status_id)");
+        older.ShouldMatch("ix_releases_(active_id|runnable|status_)");
         plans.Taken.SelectMany(plan => plan.Split('\n')).Where(IsWholeTable).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task A_Claim_That_Asks_GitLab_Goes_From_Project_To_Project_By_Their_Index()
+    {
+        var plans = new PlanRecorder();
+        await using var history = await databases.CreateAsync(plans, Token);
+        await VerifyingAsync(history);
+        plans.Begin();
+
+        (await history.Verification.ClaimAsync("web", history.Lease, Token)).ShouldNotBeNull();
+
+        // Of whose turn it is, and of the first of them.
+        var turn = plans.Taken.Where(plan => plan.Contains("waiting", StringComparison.OrdinalIgnoreCase)).ShouldHaveSingleItem();
+        Regex.Count(turn, "ix_releases_(status_)?project_id_id").ShouldBeGreaterThanOrEqualTo(2, turn);
+        plans.Taken.Count(plan => plan.Contains("project_id_id", StringComparison.Ordinal)).ShouldBe(2);
+        plans.Taken.SelectMany(plan => plan.Split('\n')).Where(line => IsWholeTable(line) && !Gathered().IsMatch(line)).ShouldBeEmpty();
     }
 
     [Fact]
@@ -39,13 +57,23 @@ public abstract partial class ClaimPlanTests(IDatabases databases)
         (await history.Queue.ReadAsync(10, Token)).FirstsInLine.ShouldHaveSingleItem();
 
         // Of what is shown, and of who is the first of a line.
-        plans.Taken.Count(plan => Regex.IsMatch(plan, "ix_releases_(active_|status_id)", RegexOptions.None, TimeSpan.FromSeconds(1))).ShouldBe(2);
+        plans.Taken.Count(plan => Regex.IsMatch(plan, "ix_releases_(active_id|runnable|status_)", RegexOptions.None, TimeSpan.FromSeconds(1))).ShouldBe(2);
         plans.Taken.SelectMany(plan => plan.Split('\n')).Where(line => IsWholeTable(line) && !Gathered().IsMatch(line)).ShouldBeEmpty();
     }
 
     /// <summary>What a statement has gathered itself is scanned on SQLite as a table is.</summary>
-    [GeneratedRegex(@"^SCAN ([ot]|\(subquery-\d+\))$")]
+    [GeneratedRegex(@"^SCAN ([dotw]|\(subquery-\d+\))$")]
     private static partial Regex Gathered();
+
+    private static Task VerifyingAsync(HistoryHost history) => history.Database.WriteAsync(
+        async (context, token) =>
+        {
+            var row = Samples.Queued(1, 7, history.Time.GetUtcNow());
+            row.Status = ReleaseStatus.Verifying;
+            context.Releases.Add(row);
+            return await context.SaveChangesAsync(token);
+        },
+        Token);
 
     private static Task SeedAsync(HistoryHost history) => history.Database.WriteAsync(
         async (context, token) =>
