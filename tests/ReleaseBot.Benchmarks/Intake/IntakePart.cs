@@ -95,7 +95,7 @@ internal sealed class IntakePart : BenchPart
         var behind = await servers.Webhook.WaitForCommandsAsync(cancellationToken);
         RatesOf("webhook, commands run", connections).Add(answers.Answered / (answers.Elapsed + behind).TotalSeconds);
         Keep("bare Kestrel", connections, await LoadAsync(servers.Kestrel.Hook, connections, Accepted, duration));
-        RatesOf("pgbench", connections).Add(await servers.Pgbench.RunAsync(connections, duration, cancellationToken));
+        RatesOf("pgbench", connections).Add(await servers.Pgbench.RunAsync(connections, cancellationToken));
     }
 
     private async Task<LoadResult> LoadAsync(Bot bot, int connections, TimeSpan duration)
