@@ -23,25 +23,28 @@ public sealed record VerifiedRelease
 /// <summary>Releases in status <c>verifying</c>: claimed, and then queued, rejected, superseded or put off.</summary>
 public sealed class VerificationQueue(HistoryDatabase database, HistorySignals signals, SecretMask mask)
 {
-    /// <summary>Projects tried in one claim. All that waits in the first ones may go to others who claim at the same moment.</summary>
+    /// <summary>Projects of one look. All that waits in them may go to others who claim at the same moment.</summary>
     private const int Candidates = 16;
+
+    /// <summary>Looks in one claim, each at as many projects more.</summary>
+    private const int Looks = 4;
 
     private const string IsDue = $"r.{HistoryContext.IsVerifying} AND r.not_before <= {{0}} AND (r.lease_until IS NULL OR r.lease_until < {{0}})";
 
     // The project that was asked about longest ago goes first, so that a burst in one keeps no other waiting. From project to project by the index of what
-    // is verified, and of each the first that is due: a line of a hundred thousand is not read, let alone sorted.
+    // is verified, and of each the first that is due: of a line of a hundred thousand that are due one is read. (Those that were put off before it are.)
     private const string TurnSql =
         $$"""
         WITH RECURSIVE waiting (project_id) AS (
           SELECT min(r.project_id) FROM releases r WHERE r.{{HistoryContext.IsVerifying}}
            UNION ALL
-          SELECT (SELECT min(r.project_id) FROM releases r WHERE r.{{HistoryContext.IsVerifying}} AND r.project_id > w.project_id) FROM waiting w WHERE w.project_id IS NOT NULL),
+          SELECT (SELECT min(r.project_id) FROM releases r WHERE r.{{HistoryContext.IsVerifying}} AND r.project_id > waiting.project_id) FROM waiting WHERE waiting.project_id IS NOT NULL),
         due (project_id, release_id) AS MATERIALIZED (
-          SELECT w.project_id, (SELECT r.id FROM releases r WHERE r.project_id = w.project_id AND {{IsDue}} ORDER BY r.id LIMIT 1)
-            FROM waiting w WHERE w.project_id IS NOT NULL)
-        SELECT d.project_id AS "Value" FROM due d LEFT JOIN projects p ON p.id = d.project_id
-         WHERE d.release_id IS NOT NULL
-         ORDER BY p.last_verified_at IS NOT NULL, p.last_verified_at, d.release_id LIMIT {1}
+          SELECT waiting.project_id, (SELECT r.id FROM releases r WHERE r.project_id = waiting.project_id AND {{IsDue}} ORDER BY r.id LIMIT 1)
+            FROM waiting WHERE waiting.project_id IS NOT NULL)
+        SELECT due.project_id AS "Value" FROM due LEFT JOIN projects p ON p.id = due.project_id
+         WHERE due.release_id IS NOT NULL
+         ORDER BY p.last_verified_at IS NOT NULL, p.last_verified_at, due.release_id LIMIT {1}
         """;
 
     // Within a project, the order of arrival.
@@ -183,11 +186,22 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
     private async Task<Release?> NextAsync(HistoryContext context, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var claim = database.Claiming(ClaimSql, "r");
-        foreach (var project in await context.Database.SqlQueryRaw<long>(TurnSql, now.ForSql(database), Candidates).ToListAsync(cancellationToken))
+        var moment = now.ForSql(database);
+        HashSet<long> tried = [];
+        for (var look = 1; look <= Looks; look++)
         {
-            if (await context.Releases.FromSqlRaw(claim, now.ForSql(database), project).AsTracking().ToListAsync(cancellationToken) is [var release])
+            var before = tried.Count;
+            foreach (var project in (await context.Database.SqlQueryRaw<long>(TurnSql, moment, look * Candidates).ToListAsync(cancellationToken)).Where(tried.Add))
             {
-                return release;
+                if (await context.Releases.FromSqlRaw(claim, moment, project).AsTracking().ToListAsync(cancellationToken) is [var release])
+                {
+                    return release;
+                }
+            }
+
+            if (tried.Count - before < Candidates)
+            {
+                break;
             }
         }
 

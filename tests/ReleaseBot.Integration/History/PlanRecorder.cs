@@ -31,6 +31,14 @@ public sealed partial class PlanRecorder : DbCommandInterceptor
         return result;
     }
 
+    /// <summary>The lines of a plan that read a table from end to end without an index.</summary>
+    public static IEnumerable<string> WholeTables(string plan) => plan.Split('\n').Where(line =>
+        line.Contains("Seq Scan on", StringComparison.Ordinal)
+        || line.StartsWith("SCAN ", StringComparison.Ordinal) && line != "SCAN CONSTANT ROW" && !line.Contains("USING", StringComparison.Ordinal)
+            // What a statement has gathered itself is a page and one at the most, or what one index is asked for; not a table.
+            && !plan.Contains($"CO-ROUTINE {line["SCAN ".Length..]}", StringComparison.Ordinal)
+            && !plan.Contains($"MATERIALIZE {line["SCAN ".Length..]}", StringComparison.Ordinal));
+
     [GeneratedRegex("FROM \"?([a-z_]+)")]
     private static partial Regex FirstTable();
 

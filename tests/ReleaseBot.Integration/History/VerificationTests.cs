@@ -51,6 +51,19 @@ public abstract class VerificationTests(IDatabases databases) : HistoryTest(data
     }
 
     [Fact]
+    public async Task Releases_Of_Forty_Projects_Are_All_Claimed_By_As_Many_Verifiers_At_Once()
+    {
+        for (var number = 0; number < 40; number++)
+        {
+            await AcceptAsync(100 + number, GitRef.Tag("v1"), Object(number));
+        }
+
+        var claimed = await Task.WhenAll(Enumerable.Range(0, 40).Select(number => History.Verification.ClaimAsync($"web-{number}", History.Lease, Token)));
+
+        claimed.OfType<VerificationJob>().Select(job => job.ProjectId).ShouldBe(Enumerable.Range(100, 40).Select(id => (long)id), ignoreOrder: true);
+    }
+
+    [Fact]
     public async Task A_Verifier_That_Died_Is_Replaced_And_Refused_When_It_Comes_Back()
     {
         await AcceptAsync(7, GitRef.Tag("v1"), Object(1));

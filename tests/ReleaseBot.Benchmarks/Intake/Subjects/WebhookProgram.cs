@@ -13,6 +13,7 @@ internal sealed class WebhookProgram : IAsyncDisposable
     private const string Program = "/usr/bin/webhook";
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan CommandsLimit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(2);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rb-bench-webhook-");
     private readonly int _port = Ports.Free();
@@ -49,17 +50,21 @@ internal sealed class WebhookProgram : IAsyncDisposable
     }
 
     /// <summary>Waits until the last of its commands has run: before that, it would take the processors from whoever is measured next.</summary>
-    /// <returns>How long that took, to two seconds.</returns>
+    /// <returns>How long that took.</returns>
     public async Task<TimeSpan> WaitForCommandsAsync(CancellationToken cancellationToken)
     {
         var started = TimeProvider.System.GetTimestamp();
-        for (var before = -1L; ;)
+        var (used, busy) = (-1L, TimeSpan.Zero);
+        while (true)
         {
-            var now = ProcessTimes.WithChildren(_process!.Id);
             var elapsed = TimeProvider.System.GetElapsedTime(started);
-            if (now == before)
+            if (ProcessTimes.WithChildren(_process!.Id) is var now && now != used)
             {
-                return elapsed - Quiet;
+                (used, busy) = (now, elapsed);
+            }
+            else if (elapsed - busy > Quiet)
+            {
+                return busy;
             }
 
             if (elapsed > CommandsLimit)
@@ -67,8 +72,7 @@ internal sealed class WebhookProgram : IAsyncDisposable
                 throw new TimeoutException($"webhook still runs commands {CommandsLimit} after its last answer.");
             }
 
-            before = now;
-            await Task.Delay(Quiet, TimeProvider.System, cancellationToken);
+            await Task.Delay(Poll, TimeProvider.System, cancellationToken);
         }
     }
 
