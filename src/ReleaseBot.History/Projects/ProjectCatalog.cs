@@ -8,8 +8,11 @@ public sealed class ProjectCatalog(HistoryDatabase database)
     private const int NamesInOneQuery = 200;
 
     /// <summary>Makes a project known, or follows it to its new path.</summary>
-    public Task<Project> EnsureAsync(long id, string path, string? url, CancellationToken cancellationToken) =>
-        database.WriteAsync(
+    public async Task<Project> EnsureAsync(long id, string path, string? url, CancellationToken cancellationToken) =>
+        // Nearly always it is there as it is, and nothing need be written.
+        await database.ReadAsync(
+            (context, token) => context.Projects.SingleOrDefaultAsync(row => row.Id == id && row.Path == path && (url == null || row.Url == url), token), cancellationToken)
+        ?? await database.WriteAsync(
             async (context, token) =>
             {
                 var project = await context.Projects.AsTracking().SingleOrDefaultAsync(row => row.Id == id, token);

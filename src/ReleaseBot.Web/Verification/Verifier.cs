@@ -40,7 +40,10 @@ internal sealed partial class Verifier(
 
     private async Task JudgeAsync(VerificationJob job, CancellationToken cancellationToken)
     {
-        var project = await gitLab.GetProjectAsync(job.ProjectId, cancellationToken);
+        // Both by the project's id, and at once: which rule is the right one follows from the path that GitLab says, and the ref counts only with it.
+        var asked = (Project: gitLab.GetProjectAsync(job.ProjectId, cancellationToken), Ref: gitLab.GetRefAsync(job.ProjectId, job.Ref, cancellationToken));
+        await Task.WhenAll(asked.Project, asked.Ref);
+        var (project, found) = (await asked.Project, await asked.Ref);
         if (project is null || project.Id != job.ProjectId)
         {
             await WaitOrRejectAsync(job, null, new Reason(ReasonCode.ProjectMismatch,
@@ -59,7 +62,7 @@ internal sealed partial class Verifier(
         switch (ReleasePlanner.Judge(new RefEvent(project.Path, job.Ref, IsDeleted: false), rules))
         {
             case HookDecision.Accept accepted:
-                await AskAsync(job, project, accepted.Rule, cancellationToken);
+                await VerifyAsync(job, project, accepted.Rule, found, cancellationToken);
                 return;
             case HookDecision.Ignore ignored:
                 await RejectAsync(job, null, ReleaseStatus.Rejected, ignored.Reason, cancellationToken);
@@ -69,9 +72,8 @@ internal sealed partial class Verifier(
         }
     }
 
-    private async Task AskAsync(VerificationJob job, GitLabProject project, ProjectRule rule, CancellationToken cancellationToken)
+    private async Task VerifyAsync(VerificationJob job, GitLabProject project, ProjectRule rule, GitLabRef? found, CancellationToken cancellationToken)
     {
-        var found = await gitLab.GetRefAsync(project.Id, job.Ref, cancellationToken);
         var verified = found is null ? null : new VerifiedRef(found.Target, found.Commit, found.CommittedAt, found.IsProtected);
         if (ReleasePlanner.Verify(job.Ref, job.Target, verified, rule) is { } refusal)
         {
