@@ -54,7 +54,7 @@ cd "$ROOT"
 meet_needs "${TEST_NEEDS[@]}" "${BENCH_NEEDS[@]}"
 step "Build"
 dotnet build tests/ReleaseBot.Benchmarks --configuration Release --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
-publish_program "$ROOT/artifacts/publish/bench"
+publish_program "$ROOT/artifacts/publish/bench" -p:RunAnalyzers=false
 good "built"
 step "Benchmarks"
 say "load before: $(cut -d' ' -f1-3 /proc/loadavg)"

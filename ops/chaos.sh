@@ -46,7 +46,7 @@ require_root
 meet_needs "${TEST_NEEDS[@]}"
 step "Build"
 dotnet build "$ROOT/tests/ReleaseBot.Chaos" --configuration Release --verbosity quiet --nologo -clp:NoSummary -p:RunAnalyzers=false
-publish_program "$ROOT/artifacts/publish/tested"
+publish_program "$ROOT/artifacts/publish/tested" -p:RunAnalyzers=false
 export RELEASEBOT_PROGRAM=$ROOT/artifacts/publish/tested/ReleaseBot.dll
 good "built"
 step "Chaos"
