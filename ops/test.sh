@@ -50,12 +50,13 @@ main() {
     step "What the tests need"
     prepare
     step "Build, with warnings as errors"
-    if ! build || { [[ ${PROJECTS[*]} != Unit ]] && ! publish; }; then
+    local built=yes
+    build && { [[ ${PROJECTS[*]} == Unit ]] || publish; } || built=
+    end_compiler
+    if [[ -z $built ]]; then
         fault "the build failed"
-        end_compiler
         conclude
     fi
-    end_compiler
     if [[ -z $FILTER && ${PROJECTS[*]} != Unit ]]; then
         step "Format"
         check_format

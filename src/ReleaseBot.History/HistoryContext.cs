@@ -19,6 +19,9 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
     /// <summary>The releases of which GitLab has not said whether they may be published, in SQL.</summary>
     internal const string IsVerifying = "status = 'verifying'";
 
+    /// <summary>The releases whose time has come and that nobody holds, in SQL; <c>{0}</c> is now.</summary>
+    internal const string IsFree = "r.not_before <= {0} AND (r.lease_until IS NULL OR r.lease_until < {0})";
+
     /// <summary>The version and floating tags whose drift is looked for, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
     internal const string IsChecked = "next_check_at IS NOT NULL";
 

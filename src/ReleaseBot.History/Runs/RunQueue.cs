@@ -25,8 +25,7 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
     /// <summary>Looks in one claim, for the case that others took all rows of the first, or that all of them wait behind an older one.</summary>
     private const int Looks = 4;
 
-    internal const string IsReady =
-        $"r.{HistoryContext.IsRunnable} AND r.not_before <= {{0}} AND (r.lease_until IS NULL OR r.lease_until < {{0}})";
+    internal const string IsReady = $"r.{HistoryContext.IsRunnable} AND {HistoryContext.IsFree}";
 
     // A project that was served longest ago goes first, so that a burst in one starves no other; within a project, the order of arrival.
     // What waits for a running release of its repository is left out here, else a line of such rows would hide everybody behind it.

@@ -29,7 +29,7 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
     /// <summary>Looks in one claim, each at as many projects more.</summary>
     private const int Looks = 4;
 
-    private const string IsDue = $"r.{HistoryContext.IsVerifying} AND r.not_before <= {{0}} AND (r.lease_until IS NULL OR r.lease_until < {{0}})";
+    private const string IsDue = $"r.{HistoryContext.IsVerifying} AND {HistoryContext.IsFree}";
 
     // The project that was asked about longest ago goes first, so that a burst in one keeps no other waiting. From project to project by the index of what
     // is verified, and of each the first that is due: of a line of a hundred thousand that are due one is read. (Those that were put off before it are.)
@@ -38,7 +38,8 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
         WITH RECURSIVE waiting (project_id) AS (
           SELECT min(r.project_id) FROM releases r WHERE r.{{HistoryContext.IsVerifying}}
            UNION ALL
-          SELECT (SELECT min(r.project_id) FROM releases r WHERE r.{{HistoryContext.IsVerifying}} AND r.project_id > waiting.project_id) FROM waiting WHERE waiting.project_id IS NOT NULL),
+          SELECT (SELECT min(r.project_id) FROM releases r WHERE r.{{HistoryContext.IsVerifying}} AND r.project_id > waiting.project_id)
+            FROM waiting WHERE waiting.project_id IS NOT NULL),
         due (project_id, release_id) AS MATERIALIZED (
           SELECT waiting.project_id, (SELECT r.id FROM releases r WHERE r.project_id = waiting.project_id AND {{IsDue}} ORDER BY r.id LIMIT 1)
             FROM waiting WHERE waiting.project_id IS NOT NULL)

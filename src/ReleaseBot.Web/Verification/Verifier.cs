@@ -62,7 +62,7 @@ internal sealed partial class Verifier(
         switch (ReleasePlanner.Judge(new RefEvent(project.Path, job.Ref, IsDeleted: false), rules))
         {
             case HookDecision.Accept accepted:
-                await VerifyAsync(job, project, accepted.Rule, found, cancellationToken);
+                await JudgeRefAsync(job, project, accepted.Rule, found, cancellationToken);
                 return;
             case HookDecision.Ignore ignored:
                 await RejectAsync(job, null, ReleaseStatus.Rejected, ignored.Reason, cancellationToken);
@@ -72,7 +72,7 @@ internal sealed partial class Verifier(
         }
     }
 
-    private async Task VerifyAsync(VerificationJob job, GitLabProject project, ProjectRule rule, GitLabRef? found, CancellationToken cancellationToken)
+    private async Task JudgeRefAsync(VerificationJob job, GitLabProject project, ProjectRule rule, GitLabRef? found, CancellationToken cancellationToken)
     {
         var verified = found is null ? null : new VerifiedRef(found.Target, found.Commit, found.CommittedAt, found.IsProtected);
         if (ReleasePlanner.Verify(job.Ref, job.Target, verified, rule) is { } refusal)

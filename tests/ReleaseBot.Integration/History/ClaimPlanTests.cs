@@ -34,7 +34,7 @@ public abstract partial class ClaimPlanTests(IDatabases databases)
     {
         var plans = new PlanRecorder();
         await using var history = await databases.CreateAsync(plans, Token);
-        await VerifyingAsync(history);
+        await SeedAsync(history, ReleaseStatus.Verifying);
         plans.Begin();
 
         (await history.Verification.ClaimAsync("web", history.Lease, Token)).ShouldNotBeNull();
@@ -65,20 +65,11 @@ public abstract partial class ClaimPlanTests(IDatabases databases)
     [GeneratedRegex(@"^SCAN ([ot]|\(subquery-\d+\))$")]
     private static partial Regex Gathered();
 
-    private static Task VerifyingAsync(HistoryHost history) => history.Database.WriteAsync(
+    private static Task SeedAsync(HistoryHost history, ReleaseStatus status = ReleaseStatus.Queued) => history.Database.WriteAsync(
         async (context, token) =>
         {
             var row = Samples.Queued(1, 7, history.Time.GetUtcNow());
-            row.Status = ReleaseStatus.Verifying;
-            context.Releases.Add(row);
-            return await context.SaveChangesAsync(token);
-        },
-        Token);
-
-    private static Task SeedAsync(HistoryHost history) => history.Database.WriteAsync(
-        async (context, token) =>
-        {
-            var row = Samples.Queued(1, 7, history.Time.GetUtcNow());
+            row.Status = status;
             context.Releases.Add(row);
             context.ReleaseImages.Add(Samples.Image(row.Id, 0, "app"));
             return await context.SaveChangesAsync(token);

@@ -32,12 +32,17 @@ public sealed partial class PlanRecorder : DbCommandInterceptor
     }
 
     /// <summary>The lines of a plan that read a table from end to end without an index.</summary>
-    public static IEnumerable<string> WholeTables(string plan) => plan.Split('\n').Where(line =>
-        line.Contains("Seq Scan on", StringComparison.Ordinal)
-        || line.StartsWith("SCAN ", StringComparison.Ordinal) && line != "SCAN CONSTANT ROW" && !line.Contains("USING", StringComparison.Ordinal)
-            // What a statement has gathered itself is a page and one at the most, or what one index is asked for; not a table.
-            && !plan.Contains($"CO-ROUTINE {line["SCAN ".Length..]}", StringComparison.Ordinal)
-            && !plan.Contains($"MATERIALIZE {line["SCAN ".Length..]}", StringComparison.Ordinal));
+    public static IEnumerable<string> WholeTables(string plan)
+    {
+        var lines = plan.Split('\n');
+        // What a statement has gathered itself is a page and one at the most, or what one index is asked for; not a table.
+        var gathered = lines.Where(line => GatheredAs().IsMatch(line)).Select(line => GatheredAs().Replace(line, "SCAN ")).ToHashSet();
+        return lines.Where(line => line.Contains("Seq Scan on", StringComparison.Ordinal)
+            || line.StartsWith("SCAN ", StringComparison.Ordinal) && line != "SCAN CONSTANT ROW" && !line.Contains("USING", StringComparison.Ordinal) && !gathered.Contains(line));
+    }
+
+    [GeneratedRegex("^(CO-ROUTINE|MATERIALIZE) ")]
+    private static partial Regex GatheredAs();
 
     [GeneratedRegex("FROM \"?([a-z_]+)")]
     private static partial Regex FirstTable();

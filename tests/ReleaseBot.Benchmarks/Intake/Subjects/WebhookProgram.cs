@@ -58,7 +58,8 @@ internal sealed class WebhookProgram : IAsyncDisposable
         while (true)
         {
             var elapsed = TimeProvider.System.GetElapsedTime(started);
-            if (ProcessTimes.WithChildren(_process!.Id) is var now && now != used)
+            var now = ProcessTimes.WithChildren(_process!.Id);
+            if (now != used)
             {
                 (used, busy) = (now, elapsed);
             }
