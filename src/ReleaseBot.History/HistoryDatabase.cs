@@ -145,6 +145,12 @@ public sealed partial class HistoryDatabase(
         return rows is [var release] ? release : null;
     }
 
+    /// <summary>
+    /// What follows a table's name where it is to be read by this index: SQLite has counted no rows and would rather follow one that has a column more
+    /// of the condition, through all of a line. PostgreSQL has.
+    /// </summary>
+    internal string By(string index) => IsSqlite ? $"INDEXED BY {index}" : "";
+
     /// <summary>Makes a SELECT lock its rows, waiting for whoever has them: what is decided on them must still be true when it is written.</summary>
     internal string Locking(string select) => IsSqlite ? select : $"{select} FOR UPDATE";
 

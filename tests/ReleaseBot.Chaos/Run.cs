@@ -8,6 +8,9 @@ internal sealed class Run(ChaosOptions options)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
+    /// <summary>A lease, a claim, and a few tries at a chat that is away.</summary>
+    private static readonly TimeSpan ToldWithin = TimeSpan.FromSeconds(60);
+
     private readonly long _began = TimeProvider.System.GetTimestamp();
 
     /// <returns>Whether every promise was kept.</returns>
@@ -68,6 +71,7 @@ internal sealed class Run(ChaosOptions options)
             await fleet.WaitUntilReadyAsync(bot, cancellationToken);
         }
 
+        await WaitUntilToldAsync(world, cancellationToken);
         var holds = await new Verdict(world, fleet, traffic, troubles, takeOvers, watcher, registries, releases).LookAsync(api, cancellationToken);
         Say(holds ? "every promise was kept" : $"not every promise was kept; the same again: ops/chaos.sh --seed {options.Seed} --releases {options.Releases} --projects {options.Projects}");
         return holds;
@@ -88,6 +92,22 @@ internal sealed class Run(ChaosOptions options)
 
             await Task.Delay(Pause, TimeProvider.System, cancellationToken);
         }
+    }
+
+    /// <summary>What a killed process was about to tell is told by another after its lease. Whatever has not been told by then is for the verdict to find.</summary>
+    private async Task WaitUntilToldAsync(World world, CancellationToken cancellationToken)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        await using var connection = new NpgsqlConnection(world.Database);
+        await connection.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand("SELECT count(*) FROM outbox_messages WHERE delivered_at IS NULL AND dead_at IS NULL", connection);
+        long left;
+        while ((left = (long)(await command.ExecuteScalarAsync(cancellationToken))!) > 0 && TimeProvider.System.GetElapsedTime(began) < ToldWithin)
+        {
+            await Task.Delay(Pause, TimeProvider.System, cancellationToken);
+        }
+
+        Say($"{left} messages are not told {TimeProvider.System.GetElapsedTime(began).TotalSeconds:F1} s after the last release ended");
     }
 
     /// <summary>Faults go on until half of what was left is done; the rest has to come to its end in peace.</summary>

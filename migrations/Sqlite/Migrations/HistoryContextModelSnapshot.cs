@@ -677,10 +677,6 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .IsUnique()
                         .HasDatabaseName("ix_releases_key");
 
-                    b.HasIndex("NotBefore")
-                        .HasDatabaseName("ix_releases_runnable")
-                        .HasFilter("status IN ('queued', 'building', 'pushing')");
-
                     b.HasIndex("ProjectId", "Id")
                         .HasDatabaseName("ix_releases_project_id_id");
 
@@ -696,6 +692,10 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
 
                     b.HasIndex("Status", "ProjectId", "Id")
                         .HasDatabaseName("ix_releases_status_project_id_id");
+
+                    b.HasIndex(new[] { "ProjectId", "Id" }, "ix_releases_runnable")
+                        .HasDatabaseName("ix_releases_runnable")
+                        .HasFilter("status IN ('queued', 'building', 'pushing')");
 
                     b.ToTable("releases");
                 });

@@ -17,21 +17,23 @@ public sealed class OutboxStore(HistoryDatabase database)
     private const string DueSql =
         """
         SELECT * FROM outbox_messages
-         WHERE delivered_at IS NULL AND dead_at IS NULL AND next_at <= {0} AND (lease_until IS NULL OR lease_until < {0})
+         WHERE delivered_at IS NULL AND dead_at IS NULL AND next_at <= {0} AND (lease_until IS NULL OR lease_until < {0})<besides>
          ORDER BY next_at LIMIT {1}
         """;
 
     private const string NotifyStageSql = "SELECT * FROM release_stages WHERE release_id = {0} AND attempt = {1} AND name = 'notify' AND status = 'running'";
 
-    /// <summary>Takes messages that are due for as long as <paramref name="lease"/>, within which they must be told or put off.</summary>
-    public async Task<IReadOnlyList<DueMessage>> ClaimAsync(int limit, TimeSpan lease, CancellationToken cancellationToken)
+    /// <summary>Takes messages that are due for as long as <paramref name="lease"/>, within which they must be told, put off or renewed.</summary>
+    /// <param name="besides">Channels whose messages are left where they are.</param>
+    public async Task<IReadOnlyList<DueMessage>> ClaimAsync(int limit, TimeSpan lease, IReadOnlyCollection<string> besides, CancellationToken cancellationToken)
     {
         var due = await database.TakeAsync<List<OutboxMessage>>(
             async (context, token) =>
             {
                 var now = await database.NowAsync(context, token);
-                var claim = database.Claiming(DueSql, "outbox_messages");
-                var rows = await context.OutboxMessages.FromSqlRaw(claim, now.ForSql(database), limit).AsTracking().ToListAsync(token);
+                var dueSql = DueSql.Replace("<besides>", besides.Count == 0 ? "" : $" AND channel NOT IN ({SqlValues.Holes(2, besides)})", StringComparison.Ordinal);
+                var rows = await context.OutboxMessages
+                    .FromSqlRaw(database.Claiming(dueSql, "outbox_messages"), [now.ForSql(database), limit, .. besides]).AsTracking().ToListAsync(token);
                 rows.ForEach(row => row.LeaseUntil = now + lease);
                 await context.SaveChangesAsync(token);
                 return rows.Count == 0 ? null : rows;
@@ -53,6 +55,24 @@ public sealed class OutboxStore(HistoryDatabase database)
             cancellationToken);
         return due.ConvertAll(row => new DueMessage(row.Id, row.Channel, row.Outcome, row.Tries, releases[row.ReleaseId]) { Drift = DriftOf(row), CreatedAt = row.CreatedAt });
     }
+
+    /// <summary>Keeps messages that this process holds for as long as <paramref name="lease"/> from now.</summary>
+    public Task RenewAsync(IReadOnlyCollection<Guid> ids, TimeSpan lease, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            async (context, token) =>
+            {
+                var until = await database.NowAsync(context, token) + lease;
+                return await Held(context, ids).ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, until), token);
+            },
+            cancellationToken);
+
+    /// <summary>Gives messages back untold, to be claimed at once by whoever is there: at a shutdown.</summary>
+    public Task HandBackAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            (context, token) => Held(context, ids).ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null), token), cancellationToken);
+
+    private static IQueryable<OutboxMessage> Held(HistoryContext context, IReadOnlyCollection<Guid> ids) =>
+        context.OutboxMessages.Where(row => ids.Contains(row.Id) && row.LeaseUntil != null && row.DeliveredAt == null && row.DeadAt == null);
 
     private static string? DriftOf(OutboxMessage row) => row.MoreDrift switch
     {

@@ -19,76 +19,7 @@ public enum LeaseState
 /// <summary>The releases that are ready to run, and the leases under which they do. The row is the job; nothing else needs to be known to claim one.</summary>
 public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
 {
-    /// <summary>Rows tried in one look. All of them may go to others who claim at the same moment.</summary>
-    private const int Candidates = 50;
-
-    /// <summary>Looks in one claim, for the case that others took all rows of the first, or that all of them wait behind an older one.</summary>
-    private const int Looks = 4;
-
     internal const string IsReady = $"r.{HistoryContext.IsRunnable} AND {HistoryContext.IsFree}";
-
-    // A project that was served longest ago goes first, so that a burst in one starves no other; within a project, the order of arrival.
-    // What waits for a running release of its repository is left out here, else a line of such rows would hide everybody behind it.
-    // So is, for a moment, what came after a release of its project that is still asked about.
-    private const string Ready =
-        $$"""
-        SELECT r.id AS "Value" FROM releases r
-          LEFT JOIN projects p ON p.id = r.project_id
-         WHERE {{IsReady}}
-           AND (r.status <> 'queued' OR r.queued_at < {2}
-             OR NOT EXISTS (SELECT 1 FROM releases o WHERE o.{{HistoryContext.IsVerifying}} AND o.project_id = r.project_id AND o.id < r.id))
-           AND NOT EXISTS (
-                 SELECT 1 FROM release_images i JOIN resource_locks l ON l.resource = 'repository:' || i.host || '/' || i.repository
-                  WHERE i.release_id = r.id AND l.until >= {0} AND l.release_id <> r.id)
-        """;
-
-    // What another engine has the layers of is left to that engine for a moment, if a worker of it is free (delay scheduling: Zaharia et al.,
-    // EuroSys 2010). A project's tag never waits longer for it than that.
-    private const string NotReservedElsewhere =
-        """
-
-           AND (p.last_engine IS NULL OR p.last_engine NOT IN (<idle>) OR (r.queued_at < {3} AND r.not_before < {3}))
-        """;
-
-    // What an engine made room for is built there, while a worker of that engine lives and the room is still there.
-    private const string NoRoomMadeElsewhere =
-        """
-
-           AND (r.room_engine IS NULL OR r.room_engine NOT IN (<roomy>))
-        """;
-
-    // Whose engine is full leaves what is to be built, or built again, to those that have room, or it would take one release after the other and build none.
-    private const string BuiltAlready =
-        """
-
-           AND (r.digest IS NOT NULL
-             OR COALESCE((SELECT b.engine FROM release_builds b WHERE b.release_id = r.id AND b.image_id = r.image_id), '') <> '')
-        """;
-
-    // What is built and in no registry yet is built again nowhere else, while a worker of the engine that has it lives. Asked for as a value:
-    // PostgreSQL may read a whole table for an EXISTS that stands beside an OR.
-    private const string NotBoundElsewhere =
-        """
-
-           AND (r.image_id IS NULL OR r.digest IS NOT NULL
-             OR COALESCE((SELECT b.engine FROM release_builds b WHERE b.release_id = r.id AND b.image_id = r.image_id), '') NOT IN (<elsewhere>))
-        """;
-
-    private const string InTurn =
-        """
-
-         ORDER BY p.last_started_at IS NOT NULL, p.last_started_at, r.id
-         LIMIT {1}
-        """;
-
-    // The turn of a project whose layers are at another engine comes a little later here. What is compared stays the time of the last start, so a
-    // project that waits is passed by others that waited about as long, and by each of them once.
-    private const string InTurnByLayers =
-        """
-
-         ORDER BY p.last_started_at IS NOT NULL, p.last_started_at + CASE WHEN p.last_engine IN (<elsewhere>) THEN {4} ELSE {5} END, r.id
-         LIMIT {1}
-        """;
 
     private const string TakeSql = $"SELECT * FROM releases r WHERE r.id = {{1}} AND {IsReady}";
 
@@ -97,15 +28,6 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
     /// came. Longer than GitLab takes to answer, and no longer: the older one may wait for hours.
     /// </summary>
     public static readonly TimeSpan OrderKept = TimeSpan.FromSeconds(10);
-
-    /// <summary>By how much the turn of a project comes later at an engine that lacks its layers: about what a build takes.</summary>
-    private static readonly TimeSpan LayersWorth = TimeSpan.FromMinutes(1);
-
-    /// <summary>How long a release is left to the engine that has its layers, while that one is idle.</summary>
-    private static readonly TimeSpan Reserved = TimeSpan.FromSeconds(2);
-
-    /// <summary>A worker that has not shown itself for so long gets nothing reserved.</summary>
-    private static readonly TimeSpan Alive = TimeSpan.FromSeconds(15);
 
     /// <summary>Takes the next release that is ready and whose repositories no running release uses; null if there is none, or the worker is paused.</summary>
     /// <param name="engine">The worker's engine, by the id it gives itself: releases whose layers it has come first. Null: it does not answer.</param>
@@ -122,21 +44,12 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
                 }
 
                 var now = await database.NowAsync(context, token);
-                HashSet<string> lines = new(StringComparer.Ordinal);
-                for (var look = 0; look < Looks; look++)
+                var candidates = await RunCandidates.ForAsync(database, context, owner, engine, own is { FullSince: not null }, now, token);
+                await foreach (var id in candidates.InTurnAsync(token))
                 {
-                    var ready = await ReadyAsync(context, owner, engine, own is { FullSince: not null }, now, lines, token);
-                    foreach (var id in ready)
+                    if (await TryTakeAsync(context, id, owner, engine, lease, now, candidates.Lines, token) is { } run)
                     {
-                        if (await TryTakeAsync(context, id, owner, engine, lease, now, lines, token) is { } run)
-                        {
-                            return run;
-                        }
-                    }
-
-                    if (ready.Count < Candidates)
-                    {
-                        break;
+                        return run;
                     }
                 }
 
@@ -228,51 +141,6 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
                         row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null).SetProperty(r => r.DispatchedAt, (DateTimeOffset?)null), token);
             },
             cancellationToken);
-
-    /// <param name="lines">Repositories for which an older release waits that can't run now: whoever stands in one of these lines is left out, not to hide the others.</param>
-    private async Task<List<Guid>> ReadyAsync(
-        HistoryContext context, string owner, string? engine, bool isFull, DateTimeOffset now, IReadOnlyCollection<string> lines, CancellationToken cancellationToken)
-    {
-        var alive = now - Alive;
-        var workers = await context.WorkerHeartbeats
-            .Where(worker => worker.Name != owner && worker.Engine != null && worker.SeenAt >= alive && worker.PausedAt == null)
-            .Select(worker => new { Engine = worker.Engine!, IsIdle = worker.Running < worker.Slots, HasRoom = worker.FullSince == null }).ToListAsync(cancellationToken);
-        var others = workers.FindAll(worker => worker.Engine != engine);
-        // Workers of one engine need not each find out by themselves.
-        isFull |= workers.Exists(worker => worker.Engine == engine && !worker.HasRoom);
-        if (engine is null && others.Count > 0)
-        {
-            // Who has no engine leaves everything to those that have one, or it would take one release after the other and build none.
-            return [];
-        }
-
-        object[] values = [now.ForSql(database), Candidates, (now - OrderKept).ForSql(database)];
-        if (others.Count == 0)
-        {
-            var anywhere = $"{Ready}{ArrivalOrder.LeavingOut(lines, values.Length)}{InTurn}";
-            return await context.Database.SqlQueryRaw<Guid>(anywhere, [.. values, .. lines]).ToListAsync(cancellationToken);
-        }
-
-        values = [.. values, (now - Reserved).ForSql(database), LayersWorth.ForSql(database), TimeSpan.Zero.ForSql(database)];
-        var elsewhere = others.Select(worker => worker.Engine).Distinct().ToList();
-        var roomy = others.Where(worker => worker.HasRoom).Select(worker => worker.Engine).Distinct().ToList();
-        var idle = others.Where(worker => worker is { IsIdle: true, HasRoom: true }).Select(worker => worker.Engine).Distinct().ToList();
-        string[] conditions =
-        [
-            Ready,
-            idle.Count > 0 ? NotReservedElsewhere : "",
-            roomy.Count > 0 ? NoRoomMadeElsewhere : "",
-            roomy.Count > 0 && isFull ? BuiltAlready : "",
-            NotBoundElsewhere,
-            ArrivalOrder.LeavingOut(lines, values.Length + elsewhere.Count + roomy.Count + idle.Count),
-            InTurnByLayers,
-        ];
-        var sql = string.Concat(conditions)
-            .Replace("<elsewhere>", SqlValues.Holes(values.Length, elsewhere), StringComparison.Ordinal)
-            .Replace("<roomy>", SqlValues.Holes(values.Length + elsewhere.Count, roomy), StringComparison.Ordinal)
-            .Replace("<idle>", SqlValues.Holes(values.Length + elsewhere.Count + roomy.Count, idle), StringComparison.Ordinal);
-        return await context.Database.SqlQueryRaw<Guid>(sql, [.. values, .. elsewhere, .. roomy, .. idle, .. lines]).ToListAsync(cancellationToken);
-    }
 
     /// <summary>Takes one release with all its repositories, or nothing at all.</summary>
     /// <param name="lines">Where it stands in line behind an older one, the repository is added here.</param>

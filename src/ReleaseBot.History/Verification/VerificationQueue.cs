@@ -31,15 +31,11 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
 
     private const string IsDue = $"r.{HistoryContext.IsVerifying} AND {HistoryContext.IsFree}";
 
-    // The project that was asked about longest ago goes first, so that a burst in one keeps no other waiting. From project to project by the index of what
-    // is verified, and of each the first that is due: of a line of a hundred thousand that are due one is read. (Those that were put off before it are.)
-    private const string TurnSql =
+    // The project that was asked about longest ago goes first, so that a burst in one keeps no other waiting. Of each the first that is due: of a line of
+    // a hundred thousand that are due one is read. (Those that were put off before it are.)
+    private static readonly string TurnSql =
         $$"""
-        WITH RECURSIVE waiting (project_id) AS (
-          SELECT min(r.project_id) FROM releases r WHERE r.{{HistoryContext.IsVerifying}}
-           UNION ALL
-          SELECT (SELECT min(r.project_id) FROM releases r WHERE r.{{HistoryContext.IsVerifying}} AND r.project_id > waiting.project_id)
-            FROM waiting WHERE waiting.project_id IS NOT NULL),
+        WITH RECURSIVE {{WaitingProjects.Sql($"r.{HistoryContext.IsVerifying}")}},
         due (project_id, release_id) AS MATERIALIZED (
           SELECT waiting.project_id, (SELECT r.id FROM releases r WHERE r.project_id = waiting.project_id AND {{IsDue}} ORDER BY r.id LIMIT 1)
             FROM waiting WHERE waiting.project_id IS NOT NULL)

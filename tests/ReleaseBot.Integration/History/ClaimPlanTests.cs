@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using ReleaseBot.Core;
+using ReleaseBot.History;
 using ReleaseBot.Parts;
 using Shouldly;
 using Xunit;
@@ -27,6 +28,32 @@ public abstract partial class ClaimPlanTests(IDatabases databases)
         older.ShouldContain("ix_release_images_host_repository_release_id");
         older.ShouldMatch("ix_releases_(active_id|runnable|status_)");
         plans.Taken.SelectMany(PlanRecorder.WholeTables).ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_Claim_That_Takes_A_Release_Goes_From_Project_To_Project_By_Their_Index(bool isAmongOthers)
+    {
+        var plans = new PlanRecorder();
+        await using var history = await databases.CreateAsync(plans, Token);
+        await SeedAsync(history);
+        if (isAmongOthers)
+        {
+            await history.Workers.ShowAsync(new WorkerState("other", "elsewhere", history.Time.GetUtcNow(), 2, 0), Token);
+        }
+
+        history.Tick();
+        plans.Begin();
+
+        (await history.Runs.ClaimAsync("worker", "engine", history.Lease, Token)).ShouldNotBeNull();
+
+        // The first project, the next ones, the first release of one that never ran, and the first that may run.
+        var turn = plans.Taken.Where(plan => plan.Contains("waiting", StringComparison.OrdinalIgnoreCase)).ShouldHaveSingleItem();
+        Regex.Count(turn, "ix_releases_runnable").ShouldBeGreaterThanOrEqualTo(3, turn);
+        turn.ShouldNotMatch("ix_releases_(active_id|status_id)");
+        // The workers are read whole, as SQLite's w too.
+        plans.Taken.SelectMany(PlanRecorder.WholeTables).ShouldAllBe(line => line == "SCAN w" || line.Contains("worker_heartbeats", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -148,6 +148,26 @@ public abstract class ClaimTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task However_Many_Projects_Wait_For_Their_Own_Running_Release_The_One_Behind_Them_Is_Served()
+    {
+        const int Busy = 24;
+        for (var project = 0; project < Busy; project++)
+        {
+            await QueueInAsync(project + 1, "v1.0.0", (10 * project) + 1, $"app-{project}");
+            (await History.Runs.ClaimAsync("worker", engine: null, TimeSpan.FromHours(1), Token)).ShouldNotBeNull();
+            await QueueInAsync(project + 1, "v1.1.0", (10 * project) + 2, $"app-{project}");
+        }
+
+        History.Tick();
+        await QueueInAsync(Busy + 1, "v1.0.0", 10 * Busy, "served-last");
+        await FailAsync(await ClaimRunAsync());
+        var behind = await QueueInAsync(Busy + 1, "v1.1.0", (10 * Busy) + 1, "served-last");
+
+        (await ClaimRunAsync()).Release.Id.ShouldBe(behind);
+        (await History.Runs.ClaimAsync("worker", engine: null, History.Lease, Token)).ShouldBeNull();
+    }
+
+    [Fact]
     public async Task A_Release_That_Was_Put_Off_Lets_Others_Of_Its_Repository_Pass_Until_Its_Time_Has_Come()
     {
         var first = await QueueInAsync(7, "v1.0.0", 1, "x");

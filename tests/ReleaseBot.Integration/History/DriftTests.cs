@@ -399,7 +399,7 @@ public abstract class DriftTests(IDatabases databases) : HistoryTest(databases)
         message.NextAt.ShouldBeGreaterThan(message.CreatedAt);
         await History.Database.WriteAsync(
             (context, token) => context.OutboxMessages.ExecuteUpdateAsync(row => row.SetProperty(m => m.NextAt, DateTimeOffset.UnixEpoch), token), Token);
-        var told = (await History.Outbox.ClaimAsync(10, History.Lease, Token)).Single(news => news.Drift is not null);
+        var told = (await History.Outbox.ClaimAsync(10, History.Lease, [], Token)).Single(news => news.Drift is not null);
         told.Drift.ShouldNotBeNull().ShouldEndWith($"{Tags - 1} more tags of this release were found changed in the same round.");
         await History.Outbox.DeliveredAsync(told.Id, Token);
 

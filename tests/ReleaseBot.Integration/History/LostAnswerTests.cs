@@ -45,7 +45,7 @@ public abstract class LostAnswerTests(IDatabases databases) : HistoryTest(databa
         await FailAsync(await RunAsync());
         await using var neighbour = History.Neighbour(_answers);
 
-        (await LosingAsync(() => neighbour.Outbox.ClaimAsync(10, History.Lease, Token))).ShouldHaveSingleItem();
+        (await LosingAsync(() => neighbour.Outbox.ClaimAsync(10, History.Lease, [], Token))).ShouldHaveSingleItem();
     }
 
     [Fact]

@@ -67,10 +67,10 @@ public abstract class OutboxTests(IDatabases databases) : HistoryTest(databases)
     {
         var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Published, [.. Enumerable.Range(0, 12).Select(number => All with { Channel = $"channel-{number}" })]);
 
-        var claimed = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => History.Outbox.ClaimAsync(2, History.Lease, Token)));
+        var claimed = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => History.Outbox.ClaimAsync(2, History.Lease, [], Token)));
 
         var messages = claimed.SelectMany(batch => batch).ToList();
-        while (await History.Outbox.ClaimAsync(5, History.Lease, Token) is { Count: > 0 } more)
+        while (await History.Outbox.ClaimAsync(5, History.Lease, [], Token) is { Count: > 0 } more)
         {
             messages.AddRange(more);
         }
@@ -90,25 +90,54 @@ public abstract class OutboxTests(IDatabases databases) : HistoryTest(databases)
     public async Task A_Message_Whose_Teller_Died_Is_Told_By_Another()
     {
         await EndAsync("v1.0.0", 1, ReleaseStatus.Published, All);
-        var dead = (await History.Outbox.ClaimAsync(5, History.ShortLease, Token)).ShouldHaveSingleItem();
+        var dead = (await History.Outbox.ClaimAsync(5, History.ShortLease, [], Token)).ShouldHaveSingleItem();
 
-        var again = await History.UntilAsync(async () => (await History.Outbox.ClaimAsync(5, History.Lease, Token)).SingleOrDefault());
+        var again = await History.UntilAsync(async () => (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).SingleOrDefault());
 
         again.Id.ShouldBe(dead.Id);
+    }
+
+    [Fact]
+    public async Task A_Message_Is_Kept_By_Renewing_And_Free_At_Once_When_Given_Back()
+    {
+        await EndAsync("v1.0.0", 1, ReleaseStatus.Published, All, OnlyPublished);
+        var held = (await History.Outbox.ClaimAsync(5, History.ShortLease, ["news"], Token)).ShouldHaveSingleItem();
+        var lapsing = (await History.Outbox.ClaimAsync(5, History.ShortLease, [], Token)).ShouldHaveSingleItem();
+
+        await History.Outbox.RenewAsync([held.Id], History.ShortLease * 100, Token);
+        var next = await History.UntilAsync(async () => (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).SingleOrDefault());
+        next.Id.ShouldBe(lapsing.Id);
+
+        await History.Outbox.HandBackAsync([held.Id], Token);
+        (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).ShouldHaveSingleItem().Id.ShouldBe(held.Id);
+    }
+
+    [Fact]
+    public async Task What_Was_Told_Meanwhile_Is_Neither_Renewed_Nor_Given_Back()
+    {
+        var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Published, All);
+        var told = (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).ShouldHaveSingleItem();
+        await History.Outbox.DeliveredAsync(told.Id, Token);
+
+        await History.Outbox.RenewAsync([told.Id], History.Lease, Token);
+        await History.Outbox.HandBackAsync([told.Id], Token);
+
+        (await History.Queries.MessagesAsync(id, Token)).ShouldHaveSingleItem().LeaseUntil.ShouldBeNull();
+        (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).ShouldBeEmpty();
     }
 
     [Fact]
     public async Task A_Message_Is_Put_Off_And_In_The_End_Given_Up()
     {
         var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Published, All);
-        var first = (await History.Outbox.ClaimAsync(5, History.Lease, Token)).ShouldHaveSingleItem();
+        var first = (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).ShouldHaveSingleItem();
         await History.Outbox.PutOffAsync(first.Id, History.ShortLease, "503", Token);
 
-        var second = await History.UntilAsync(async () => (await History.Outbox.ClaimAsync(5, History.Lease, Token)).SingleOrDefault());
+        var second = await History.UntilAsync(async () => (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).SingleOrDefault());
         (second.Id, second.Tries).ShouldBe((first.Id, 1));
         await History.Outbox.GiveUpAsync(second.Id, "410 gone", Token);
 
-        (await History.Outbox.ClaimAsync(5, History.Lease, Token)).ShouldBeEmpty();
+        (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).ShouldBeEmpty();
         var row = (await History.Queries.MessagesAsync(id, Token)).ShouldHaveSingleItem();
         row.DeadAt.ShouldNotBeNull();
         row.LastError.ShouldBe("410 gone");
@@ -122,7 +151,7 @@ public abstract class OutboxTests(IDatabases databases) : HistoryTest(databases)
         var begun = NotifyOf(release);
         (begun.Status, begun.StartedAt, begun.FinishedAt).ShouldBe((StageStatus.Running, release.FinishedAt!.Value, null));
 
-        var messages = await History.Outbox.ClaimAsync(5, History.Lease, Token);
+        var messages = await History.Outbox.ClaimAsync(5, History.Lease, [], Token);
         await History.Outbox.DeliveredAsync(messages[0].Id, Token);
         NotifyOf(await ReadAsync(id)).Status.ShouldBe(StageStatus.Running);
         await History.Outbox.DeliveredAsync(messages[1].Id, Token);
@@ -136,7 +165,7 @@ public abstract class OutboxTests(IDatabases databases) : HistoryTest(databases)
     public async Task The_Stage_Notify_Ends_However_Close_Together_Its_Channels_Are_Told()
     {
         var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Published, [.. Enumerable.Range(0, 16).Select(number => All with { Channel = $"channel-{number}" })]);
-        var messages = await History.Outbox.ClaimAsync(16, History.Lease, Token);
+        var messages = await History.Outbox.ClaimAsync(16, History.Lease, [], Token);
 
         await Task.WhenAll(messages.Select(message => History.Outbox.DeliveredAsync(message.Id, Token)));
 
@@ -147,7 +176,7 @@ public abstract class OutboxTests(IDatabases databases) : HistoryTest(databases)
     public async Task A_Dead_Channel_Fails_The_Stage_Notify_And_Not_The_Release()
     {
         var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Published, All, OnlyPublished);
-        var messages = await History.Outbox.ClaimAsync(5, History.Lease, Token);
+        var messages = await History.Outbox.ClaimAsync(5, History.Lease, [], Token);
 
         await History.Outbox.GiveUpAsync(messages[0].Id, "410 gone", Token);
         await History.Outbox.DeliveredAsync(messages[1].Id, Token);
@@ -169,7 +198,7 @@ public abstract class OutboxTests(IDatabases databases) : HistoryTest(databases)
     public async Task A_Message_Of_An_Earlier_Attempt_Does_Not_End_The_Present_One_s_Stage()
     {
         var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Failed, All);
-        var late = (await History.Outbox.ClaimAsync(5, History.Lease, Token)).ShouldHaveSingleItem();
+        var late = (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).ShouldHaveSingleItem();
         await History.Operations.RetryAsync(id, Token);
         var job = await ClaimVerificationAsync();
         await History.Verification.QueueAsync(job, Verified(job), Token);
