@@ -21,12 +21,7 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 var matching = await ReleaseNarrowing.KeysAsync(context, filter, token);
                 var keys = await matching.Take(filter.Limit + 1).ToListAsync(token);
                 var page = PageOf(keys, filter.Limit, key => key);
-                var releases = await context.Releases.Where(release => page.Items.Contains(release.Id))
-                    .OrderByDescending(release => release.Id)
-                    .Include(release => release.Images.OrderBy(image => image.Ordinal))
-                    .Include(release => release.Stages.OrderBy(stage => stage.StartedAt))
-                    .AsSplitQuery()
-                    .ToListAsync(token);
+                var releases = await WithImagesAndStagesAsync(context, page.Items, token);
                 return new Page<Release>(releases, page.Next);
             },
             cancellationToken);
@@ -186,6 +181,34 @@ public sealed class HistoryQueries(HistoryDatabase database)
                 return new TagState(moved.SingleOrDefault(), last.SingleOrDefault(move => move.Verdict == TagVerdict.Drifted));
             },
             cancellationToken);
+
+    /// <summary>
+    /// Newest first. The ids as one parameter, since a list of parameters has EF Core write its SQL anew for every page; and each table by itself, since
+    /// its Include would join the releases to their images again, and to their stages.
+    /// </summary>
+    private static async Task<List<Release>> WithImagesAndStagesAsync(HistoryContext context, IReadOnlyList<Guid> ids, CancellationToken cancellationToken)
+    {
+        if (ids.Count == 0)
+        {
+            return [];
+        }
+
+        Guid[] asked = [.. ids];
+        var releases = await context.Releases.Where(release => EF.Parameter(asked).Contains(release.Id))
+            .OrderByDescending(release => release.Id).ToListAsync(cancellationToken);
+        var images = await context.ReleaseImages.Where(image => EF.Parameter(asked).Contains(image.ReleaseId))
+            .OrderBy(image => image.Ordinal).ToListAsync(cancellationToken);
+        var stages = await context.ReleaseStages.Where(stage => EF.Parameter(asked).Contains(stage.ReleaseId))
+            .OrderBy(stage => stage.StartedAt).ToListAsync(cancellationToken);
+        var (imagesOf, stagesOf) = (images.ToLookup(image => image.ReleaseId), stages.ToLookup(stage => stage.ReleaseId));
+        foreach (var release in releases)
+        {
+            release.Images.AddRange(imagesOf[release.Id]);
+            release.Stages.AddRange(stagesOf[release.Id]);
+        }
+
+        return releases;
+    }
 
     /// <summary>A page of deliveries needs none of their bodies, which may have megabytes each.</summary>
     private static IQueryable<Delivery> WithoutBodies(IQueryable<Delivery> rows) => rows.Select(delivery => new Delivery

@@ -24,8 +24,7 @@ internal static class ReleaseNarrowing
         var least = conditions.Count > 1 ? await LeastAsync(conditions, filter, cancellationToken) : conditions.Find(condition => condition.IsUnordered);
         if (least is not null)
         {
-            var ids = least.Ids(filter);
-            return Newest(Within(Matching(context, conditions.Where(condition => condition != least)), filter).Where(release => ids.Contains(release.Id)));
+            return OneByOne(least, filter, conditions.Where(condition => condition != least));
         }
 
         if (conditions.Find(condition => condition.Images is not null) is { Images: { } images } led)
@@ -43,23 +42,19 @@ internal static class ReleaseNarrowing
             // A range, so that the index serves; hex ends at 'f'.
             var (from, to) = (commit.ToLowerInvariant(), commit.ToLowerInvariant() + "g");
             // The only index that is not in the order of the pages: the bounds of a page would tempt SQLite to follow the key instead, through all history.
-            yield return new Condition(
-                rows => rows.Where(release => string.Compare(release.Commit, from) >= 0 && string.Compare(release.Commit, to) < 0),
-                _ => context.Releases.Where(release => string.Compare(release.Commit, from) >= 0 && string.Compare(release.Commit, to) < 0).Select(release => release.Id))
-            {
-                IsUnordered = true,
-            };
+            var ofCommit = OfReleases(context, rows => rows.Where(release => string.Compare(release.Commit, from) >= 0 && string.Compare(release.Commit, to) < 0));
+            yield return ofCommit with { Ids = _ => ofCommit.Ids(new ReleaseFilter()), IsUnordered = true };
         }
 
         if (filter.Digest is { } digest)
         {
             // Who put it there: a floating tag that rightly did not move bears another release's digest.
-            yield return OfImages(context.ReleaseImages.Where(image => image.Digest == digest && image.Status == ImageStatus.Pushed));
+            yield return OfImages(context, context.ReleaseImages.Where(image => image.Digest == digest && image.Status == ImageStatus.Pushed));
         }
 
         if (filter.Image is { } reference)
         {
-            yield return OfImages(Named(context, reference));
+            yield return OfImages(context, Named(context, reference));
         }
 
         if (filter.Version is { } version)
@@ -86,7 +81,11 @@ internal static class ReleaseNarrowing
         else if (filter.Statuses.Count > 1)
         {
             var statuses = filter.Statuses.ToArray();
-            yield return OfReleases(context, rows => rows.Where(release => statuses.Contains(release.Status))) with { IsStatuses = true };
+            yield return OfReleases(context, rows => rows.Where(release => statuses.Contains(release.Status))) with
+            {
+                Ids = bounds => EachStatus(context.Releases, bounds, Few + 1),
+                IsStatuses = true,
+            };
         }
     }
 
@@ -97,7 +96,8 @@ internal static class ReleaseNarrowing
         var fewest = Few + 1;
         foreach (var condition in conditions)
         {
-            var count = await condition.Ids(filter).OrderByDescending(id => id).Take(fewest).CountAsync(cancellationToken);
+            var ids = condition.Ids(filter);
+            var count = await (condition.IsStatuses ? ids : ids.OrderByDescending(id => id).Take(fewest)).CountAsync(cancellationToken);
             if (count < fewest)
             {
                 (least, fewest) = (condition, count);
@@ -110,6 +110,17 @@ internal static class ReleaseNarrowing
         }
 
         return least;
+    }
+
+    /// <summary>
+    /// Of the few that meet one condition, those that meet the others as well, each looked up by itself. The offset, of nothing, keeps the few together:
+    /// the bounds of a page, or the order, would tempt both databases to begin elsewhere.
+    /// </summary>
+    private static IQueryable<Guid> OneByOne(Condition few, ReleaseFilter filter, IEnumerable<Condition> others)
+    {
+        var ids = few.Images is null ? few.Ids(filter) : few.Ids(filter).Distinct();
+        var found = others.Aggregate(Within(ids.OrderByDescending(id => id).Skip(0), filter), (rest, other) => other.Holding(rest));
+        return found.OrderByDescending(id => id);
     }
 
     /// <summary>Along the index of the images, which has the release's id behind what is asked for; the rest is looked up release by release.</summary>
@@ -127,26 +138,47 @@ internal static class ReleaseNarrowing
     /// <summary>One walk along (status, id) for each: with all in one condition the database would sort every release of these statuses.</summary>
     private static IQueryable<Guid> AlongStatuses(HistoryContext context, ReleaseFilter filter, List<Condition> conditions)
     {
-        var rows = Within(Matching(context, conditions.Where(condition => !condition.IsStatuses)), filter);
-        return filter.Statuses.Distinct()
-            .Select(status => Newest(rows.Where(release => release.Status == status)).Take(filter.Limit + 1))
-            .Aggregate((all, next) => all.Concat(next))
-            .OrderByDescending(id => id);
+        var rows = Matching(context, conditions.Where(condition => !condition.IsStatuses));
+        return EachStatus(rows, filter, filter.Limit + 1).OrderByDescending(id => id);
     }
+
+    private static IQueryable<Guid> EachStatus(IQueryable<Release> rows, ReleaseFilter filter, int most) =>
+        filter.Statuses.Distinct()
+            .Select(status => Newest(Within(rows, filter).Where(release => release.Status == status)).Take(most))
+            .Aggregate((all, next) => all.Concat(next));
 
     private static IQueryable<Guid> Newest(IQueryable<Release> rows) => rows.OrderByDescending(release => release.Id).Select(release => release.Id);
 
     private static IQueryable<Release> Matching(HistoryContext context, IEnumerable<Condition> conditions) =>
         conditions.Aggregate(context.Releases.AsQueryable(), (rows, condition) => condition.Narrow(rows));
 
-    private static Condition OfReleases(HistoryContext context, Func<IQueryable<Release>, IQueryable<Release>> narrow) =>
-        new(narrow, filter => Within(narrow(context.Releases), filter).Select(release => release.Id));
+    private static Condition OfReleases(HistoryContext context, Func<IQueryable<Release>, IQueryable<Release>> narrow)
+    {
+        var rows = narrow(context.Releases);
+        return new Condition(
+            narrow,
+            filter => Within(rows, filter).Select(release => release.Id),
+            ids => MayJoin(context)
+                ? ids.Where(id => rows.Any(release => release.Id == id))
+                : ids.Where(id => rows.Where(release => release.Id == id).Skip(0).Any()));
+    }
 
-    private static Condition OfImages(IQueryable<ReleaseImage> images) =>
-        new(rows => rows.Where(release => images.Any(image => image.ReleaseId == release.Id)), filter => Within(images, filter).Select(image => image.ReleaseId))
+    private static Condition OfImages(HistoryContext context, IQueryable<ReleaseImage> images) =>
+        new(
+            rows => rows.Where(release => images.Any(image => image.ReleaseId == release.Id)),
+            filter => Within(images, filter).Select(image => image.ReleaseId),
+            ids => MayJoin(context)
+                ? ids.Where(id => images.Any(image => image.ReleaseId == id))
+                : ids.Where(id => images.Where(image => image.ReleaseId == id).Skip(0).Any()))
         {
             Images = images,
         };
+
+    /// <summary>
+    /// Whether the database looks a few thousand ids up in an index where it is only asked whether they are there. PostgreSQL would rather read an index of
+    /// the others from end to end, to merge or to hash it, and is kept from it by an offset of nothing; with one SQLite takes an index that does not tell.
+    /// </summary>
+    private static bool MayJoin(HistoryContext context) => context.Database.IsSqlite();
 
     private static IQueryable<Release> Within(IQueryable<Release> rows, ReleaseFilter filter)
     {
@@ -166,6 +198,16 @@ internal static class ReleaseNarrowing
         }
 
         return End(filter) is { } end ? images.Where(image => image.ReleaseId < end) : images;
+    }
+
+    private static IQueryable<Guid> Within(IQueryable<Guid> ids, ReleaseFilter filter)
+    {
+        if (First(filter) is { } first)
+        {
+            ids = ids.Where(id => id >= first);
+        }
+
+        return End(filter) is { } end ? ids.Where(id => id < end) : ids;
     }
 
     /// <summary>Ids begin with the time they were made at, so a time is a bound on the key and needs no index of its own.</summary>
@@ -206,7 +248,9 @@ internal static class ReleaseNarrowing
     /// <summary>One thing that is asked for, besides the bounds of the page.</summary>
     /// <param name="Narrow">Leaves what meets it.</param>
     /// <param name="Ids">The releases that meet it, by its own index, within the filter's bounds where those help; more than once where several images do.</param>
-    private sealed record Condition(Func<IQueryable<Release>, IQueryable<Release>> Narrow, Func<ReleaseFilter, IQueryable<Guid>> Ids)
+    /// <param name="Holding">Leaves of some ids those whose release meets it, looked up one by one.</param>
+    private sealed record Condition(
+        Func<IQueryable<Release>, IQueryable<Release>> Narrow, Func<ReleaseFilter, IQueryable<Guid>> Ids, Func<IQueryable<Guid>, IQueryable<Guid>> Holding)
     {
         /// <summary>Set where it is on images.</summary>
         public IQueryable<ReleaseImage>? Images { get; init; }

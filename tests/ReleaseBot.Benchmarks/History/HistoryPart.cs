@@ -16,11 +16,17 @@ internal sealed class HistoryPart : BenchPart
     private const int PageSize = 50;
     private const int DeepPage = 10_000;
     private const int WarmUps = 3;
+
+    /// <summary>Of every first page, before anything is measured.</summary>
+    private const int WarmUpRounds = 40;
     private const int Requests = 100;
     private const int ShortRequests = 3;
 
     /// <summary>For one address; a slow one is asked less often.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
+
+    /// <summary>For these rounds together; the first is always ended.</summary>
+    private static readonly TimeSpan WarmUpLimit = TimeSpan.FromSeconds(40);
     private static readonly Target Limit = Target.AtMost(20);
     private static readonly Target NoGrowth = Target.AtMost(1.5);
 
@@ -38,6 +44,7 @@ internal sealed class HistoryPart : BenchPart
             await using var server = await ApiServer.StartAsync(store.Settings, cancellationToken);
             await using var context = store.OpenContext();
             var run = new Run(store.Name, context, server.Http, history, report, options.IsShort ? ShortRequests : Requests);
+            await run.WarmUpAsync(Say, cancellationToken);
             await run.ReleasesAsync(Say, cancellationToken);
             await run.PairsAsync(Say, cancellationToken);
             await run.DeliveriesAsync(cancellationToken);
@@ -49,6 +56,31 @@ internal sealed class HistoryPart : BenchPart
     private sealed record Run(string Database, HistoryContext Context, HttpClient Http, SeededHistory History, BenchReport Report, int Count)
     {
         private const string Path = "/api/v1/releases";
+        private const string Deliveries = "/api/v1/deliveries";
+
+        /// <summary>Every address's first page in turns: a server that has run for a while has compiled what answers them for good, as this one has then.</summary>
+        public async Task WarmUpAsync(Action<string> say, CancellationToken cancellationToken)
+        {
+            var all = await ReleaseConditions.AllAsync(Context, History, cancellationToken);
+            string[] addresses =
+            [
+                $"{Path}?", .. all.Select(one => $"{Path}?{one.Query}"), .. Pairs(all).Select(pair => AddressOf(pair.One, pair.Other)),
+                .. DeliveryLists().Select(list => list.Address), .. Others().Select(other => other.Address),
+            ];
+            var rounds = 0;
+            var began = TimeProvider.System.GetTimestamp();
+            while (rounds == 0 || (rounds < Math.Min(Count, WarmUpRounds) && TimeProvider.System.GetElapsedTime(began) < WarmUpLimit))
+            {
+                foreach (var address in addresses)
+                {
+                    await AskAsync(address, cancellationToken);
+                }
+
+                rounds++;
+            }
+
+            say($"{Database}: each of {addresses.Length} addresses was asked {rounds} times to warm up");
+        }
 
         /// <summary>Each filter alone, and none.</summary>
         public async Task ReleasesAsync(Action<string> say, CancellationToken cancellationToken)
@@ -66,9 +98,9 @@ internal sealed class HistoryPart : BenchPart
         public async Task PairsAsync(Action<string> say, CancellationToken cancellationToken)
         {
             var all = await ReleaseConditions.AllAsync(Context, History, cancellationToken);
-            foreach (var (one, other) in all.SelectMany((one, i) => all.Skip(i + 1).Where(other => other.Key != one.Key).Select(other => (one, other))))
+            foreach (var (one, other) in Pairs(all))
             {
-                var address = $"{Path}?{one.Query}&{other.Query}";
+                var address = AddressOf(one, other);
                 var keys = other.Narrow(Context, one.Narrow(Context, Context.Releases)).Select(row => row.Id);
                 var worst = (await MeasureAsync(address, cancellationToken)).Percentile(0.99);
                 if (await DeepKeyAsync(keys, cancellationToken) is { } key)
@@ -84,29 +116,48 @@ internal sealed class HistoryPart : BenchPart
 
         public async Task DeliveriesAsync(CancellationToken cancellationToken)
         {
-            const string Deliveries = "/api/v1/deliveries";
-            var path = SeededHistory.PathOf(0);
-            var project = $"project={Uri.EscapeDataString(path)}";
-            var rows = Context.Deliveries;
-            await AddAsync("deliveries", $"{Deliveries}?", rows.Select(row => row.Id), cancellationToken);
-            await AddAsync("deliveries by project", $"{Deliveries}?{project}", rows.Where(row => row.ProjectPath == path).Select(row => row.Id), cancellationToken);
-            await AddAsync(
-                "deliveries by outcome", $"{Deliveries}?outcome=ignored", rows.Where(row => row.Outcome == DeliveryOutcome.Ignored).Select(row => row.Id), cancellationToken);
-            await AddAsync(
-                "deliveries by project and outcome", $"{Deliveries}?{project}&outcome=duplicate",
-                rows.Where(row => row.ProjectPath == path && row.Outcome == DeliveryOutcome.Duplicate).Select(row => row.Id), cancellationToken);
+            foreach (var (name, address, rows) in DeliveryLists())
+            {
+                await AddAsync(name, address, rows.Select(row => row.Id), cancellationToken);
+            }
         }
 
         public async Task OthersAsync(CancellationToken cancellationToken)
         {
+            foreach (var (name, address) in Others())
+            {
+                await AddOneAsync(name, address, cancellationToken);
+            }
+        }
+
+        private static IEnumerable<(ReleaseCondition One, ReleaseCondition Other)> Pairs(IReadOnlyList<ReleaseCondition> all) =>
+            all.SelectMany((one, i) => all.Skip(i + 1).Where(other => other.Key != one.Key).Select(other => (one, other)));
+
+        private static string AddressOf(ReleaseCondition one, ReleaseCondition other) => $"{Path}?{one.Query}&{other.Query}";
+
+        private IEnumerable<(string Name, string Address, IQueryable<Delivery> Rows)> DeliveryLists()
+        {
+            var path = SeededHistory.PathOf(0);
+            var project = $"project={Uri.EscapeDataString(path)}";
+            var rows = Context.Deliveries;
+            yield return ("deliveries", $"{Deliveries}?", rows);
+            yield return ("deliveries by project", $"{Deliveries}?{project}", rows.Where(row => row.ProjectPath == path));
+            yield return ("deliveries by outcome", $"{Deliveries}?outcome=ignored", rows.Where(row => row.Outcome == DeliveryOutcome.Ignored));
+            yield return (
+                "deliveries by project and outcome", $"{Deliveries}?{project}&outcome=duplicate",
+                rows.Where(row => row.ProjectPath == path && row.Outcome == DeliveryOutcome.Duplicate));
+        }
+
+        private IEnumerable<(string Name, string Address)> Others()
+        {
             var latest = Uri.EscapeDataString($"{SeededHistory.Registry}/{SeededHistory.PathOf(0)}:latest");
             var rare = Uri.EscapeDataString($"{SeededHistory.Registry}/{SeededHistory.PathOf(History.Projects - 1)}:latest");
             var at = Uri.EscapeDataString(History.TimeOf(History.Releases / 2).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", null));
-            await AddOneAsync("image", $"/api/v1/images?reference={latest}", cancellationToken);
-            await AddOneAsync("image, rarely moved", $"/api/v1/images?reference={rare}", cancellationToken);
-            await AddOneAsync("image at a time", $"/api/v1/images?reference={latest}&at={at}", cancellationToken);
-            await AddOneAsync("queue", "/api/v1/queue", cancellationToken);
-            await AddOneAsync("one release", $"{Path}/{History.IdOf(History.Releases / 2)}", cancellationToken);
+            yield return ("image", $"/api/v1/images?reference={latest}");
+            yield return ("image, rarely moved", $"/api/v1/images?reference={rare}");
+            yield return ("image at a time", $"/api/v1/images?reference={latest}&at={at}");
+            yield return ("queue", "/api/v1/queue");
+            yield return ("one release", $"{Path}/{History.IdOf(History.Releases / 2)}");
         }
 
         private async Task AddOneAsync(string name, string address, CancellationToken cancellationToken)

@@ -35,10 +35,12 @@ public sealed partial class PlanRecorder : DbCommandInterceptor
     public static IEnumerable<string> WholeTables(string plan)
     {
         var lines = plan.Split('\n');
-        // What a statement has gathered itself is a page and one at the most, or what one index is asked for; not a table.
+        // What a statement has gathered itself is a page and one at the most, or what one index is asked for; not a table. Nor is the virtual one that
+        // a list of values is read as.
         var gathered = lines.Where(line => GatheredAs().IsMatch(line)).Select(line => GatheredAs().Replace(line, "SCAN ")).ToHashSet();
         return lines.Where(line => line.Contains("Seq Scan on", StringComparison.Ordinal)
-            || line.StartsWith("SCAN ", StringComparison.Ordinal) && line != "SCAN CONSTANT ROW" && !line.Contains("USING", StringComparison.Ordinal) && !gathered.Contains(line));
+            || line.StartsWith("SCAN ", StringComparison.Ordinal) && line != "SCAN CONSTANT ROW" && !line.Contains("USING", StringComparison.Ordinal)
+                && !line.Contains(" VIRTUAL TABLE ", StringComparison.Ordinal) && !gathered.Contains(line));
     }
 
     [GeneratedRegex("^(CO-ROUTINE|MATERIALIZE) ")]

@@ -53,7 +53,7 @@ public abstract class PlanStore(IDatabases databases) : IAsyncLifetime
         Releases = [.. rows.OrderByDescending(row => row.Id)];
         // PostgreSQL does so by itself; a file of SQLite has no statistics.
         await _history.Database.ReadAsync(
-            (context, cancellationToken) => context.Database.IsSqlite() ? Task.FromResult(0) : context.Database.ExecuteSqlRawAsync("ANALYZE", cancellationToken), token);
+            (context, cancellationToken) => context.Database.IsSqlite() ? Task.FromResult(0) : context.Database.ExecuteSqlRawAsync("VACUUM ANALYZE", cancellationToken), token);
     }
 
     public async ValueTask DisposeAsync()

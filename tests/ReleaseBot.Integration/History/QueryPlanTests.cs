@@ -77,7 +77,7 @@ public abstract class QueryPlanTests(PlanStore store)
     [Fact]
     public Task Every_Two_Filters_That_Many_Meet_Follow_An_Index() => ExpectPairsAsync([.. Common, .. Times]);
 
-    /// <summary>The one that few meet leads, whichever it is: nothing reads what the other finds.</summary>
+    /// <summary>The one that few meet leads, whichever it is: nothing reads what the other finds, and it is not joined to it.</summary>
     [Fact]
     public async Task A_Filter_That_Few_Meet_Leads_One_That_Many_Meet()
     {
@@ -86,6 +86,24 @@ public abstract class QueryPlanTests(PlanStore store)
             // Of each the next that can stand with it, and not all: which of two leads is all that is new.
             var others = Common.Where(common => !IsOfOneParameter(rare.Filter, common.Filter)).ToArray();
             await ExpectAsync([rare, others[Array.IndexOf(Rare, rare) * 3 % others.Length]]);
+
+            store.Plans.Taken.ShouldAllBe(plan => !plan.Contains(" Join", StringComparison.Ordinal), rare.Name);
+        }
+    }
+
+    /// <summary>Thousands may be counted to choose who leads, so their rows, which lie anywhere, are not read for it.</summary>
+    [Fact]
+    public async Task What_Leads_Is_Counted_Within_Its_Index()
+    {
+        // A commit's index has not the key, and of a digest it is the row that tells who put it there.
+        foreach (var rare in Rare.Where(one => one.Filter is { Commit: null, Digest: null }))
+        {
+            var other = Common.First(common => !IsOfOneParameter(rare.Filter, common.Filter));
+            store.Plans.Begin();
+            await store.History.Queries.ReleasesAsync(Together(rare.Filter, other.Filter), Token);
+
+            store.Plans.Taken.ShouldContain(
+                plan => plan.Contains(rare.Index!, StringComparison.Ordinal) && IsWithinIndices(plan), $"{rare.Name}:\n{string.Join("\n\n", store.Plans.Taken)}");
         }
     }
 
@@ -198,6 +216,10 @@ public abstract class QueryPlanTests(PlanStore store)
 
     private void ExpectNoWholeTable(string what) =>
         store.Plans.Taken.SelectMany(PlanRecorder.WholeTables).Where(line => !line.Contains(Workers, StringComparison.Ordinal)).ShouldBeEmpty(what);
+
+    private static bool IsWithinIndices(string plan) => plan.Split('\n').All(line =>
+        !line.Contains(" Index Scan ", StringComparison.Ordinal) && !line.Contains("Heap Scan", StringComparison.Ordinal)
+        && !line.Contains(" USING INDEX ", StringComparison.Ordinal));
 
     /// <summary>Of two filters by the same parameter one would be lost.</summary>
     private static bool IsOfOneParameter(ReleaseFilter one, ReleaseFilter other) =>
