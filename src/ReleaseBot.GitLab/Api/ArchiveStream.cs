@@ -1,9 +1,32 @@
+using System.IO.Pipelines;
+
 namespace ReleaseBot.GitLab;
 
-/// <summary>An archive on its way from GitLab: its response ends with it, and a minute without a byte ends it as unavailable.</summary>
-internal sealed class ArchiveStream(HttpResponseMessage response, Stream body, TimeProvider time) : Stream
+/// <summary>
+/// An archive on its way from GitLab: sent from now on, whether or not anybody reads it yet, as far as it can be kept. Its response ends with it, and a
+/// minute without a byte ends it as unavailable.
+/// </summary>
+internal sealed class ArchiveStream : Stream
 {
+    /// <summary>What is kept at the most before it is read, in bytes; most archives are smaller.</summary>
+    public const int Limit = 4 << 20;
+
     private static readonly TimeSpan Inactivity = TimeSpan.FromSeconds(60);
+
+    private readonly HttpResponseMessage _response;
+    private readonly Stream _body;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _over = new();
+    private readonly Stream _kept;
+    private readonly Task _receiving;
+
+    public ArchiveStream(HttpResponseMessage response, Stream body, TimeProvider time)
+    {
+        (_response, _body, _time) = (response, body, time);
+        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: Limit, resumeWriterThreshold: Limit / 2, useSynchronizationContext: false));
+        _kept = pipe.Reader.AsStream();
+        _receiving = ReceiveAsync(pipe.Writer, _over.Token);
+    }
 
     public override bool CanRead => true;
 
@@ -19,27 +42,11 @@ internal sealed class ArchiveStream(HttpResponseMessage response, Stream body, T
         set => throw new NotSupportedException();
     }
 
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        using var timeout = new CancellationTokenSource(Inactivity, time);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
-        try
-        {
-            return await body.ReadAsync(buffer, linked.Token);
-        }
-        catch (OperationCanceledException e) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            throw new GitLabException(GitLabFault.Unavailable,
-                $"GitLab sent nothing more of the source archive for {Inactivity.TotalSeconds:0} s.", innerException: e);
-        }
-        catch (Exception e) when (e is IOException or HttpRequestException)
-        {
-            throw new GitLabException(GitLabFault.Unavailable, "The connection to GitLab broke off within the source archive.", innerException: e);
-        }
-    }
+    /// <exception cref="GitLabException">GitLab fell silent, or the connection broke off: behind what came before.</exception>
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => _kept.ReadAsync(buffer, cancellationToken);
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+        _kept.ReadAsync(buffer, offset, count, cancellationToken);
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("The archive is read asynchronously.");
 
@@ -53,14 +60,69 @@ internal sealed class ArchiveStream(HttpResponseMessage response, Stream body, T
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
+    public override async ValueTask DisposeAsync()
+    {
+        await _over.CancelAsync();
+        await _receiving;
+        await base.DisposeAsync();
+    }
+
     protected override void Dispose(bool disposing)
     {
         if (disposing)
         {
-            body.Dispose();
-            response.Dispose();
+            _over.Cancel();
+            _kept.Dispose();
+            _body.Dispose();
+            _response.Dispose();
         }
 
         base.Dispose(disposing);
+    }
+
+    private async Task ReceiveAsync(PipeWriter kept, CancellationToken over)
+    {
+        Exception? fault = null;
+        try
+        {
+            FlushResult flushed;
+            do
+            {
+                var count = await ReceiveAsync(kept.GetMemory(), over);
+                if (count == 0)
+                {
+                    break;
+                }
+
+                kept.Advance(count);
+                flushed = await kept.FlushAsync(over);
+            }
+            while (!flushed.IsCompleted);
+        }
+        catch (Exception exception)
+        {
+            fault = exception;
+        }
+
+        await kept.CompleteAsync(fault);
+    }
+
+    private async Task<int> ReceiveAsync(Memory<byte> buffer, CancellationToken over)
+    {
+        using var timeout = new CancellationTokenSource(Inactivity, _time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, over);
+        try
+        {
+            return await _body.ReadAsync(buffer, linked.Token);
+        }
+        catch (OperationCanceledException e) when (timeout.IsCancellationRequested && !over.IsCancellationRequested)
+        {
+            throw new GitLabException(GitLabFault.Unavailable,
+                $"GitLab sent nothing more of the source archive for {Inactivity.TotalSeconds:0} s.", innerException: e);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            throw new GitLabException(GitLabFault.Unavailable, "The connection to GitLab broke off within the source archive.", innerException: e);
+        }
     }
 }

@@ -41,6 +41,24 @@ internal sealed class SourceFetcher(GitLabClient gitLab, GitSource git, TimeProv
             return await FetchByGitAsync(run, tree.Options, submodules: true, cancellationToken);
         }
 
+        if (await TryOpenArchiveAsync(run, tree, cancellationToken) is { } archive)
+        {
+            return archive;
+        }
+
+        run.Log.Say("GitLab's limit on archives is reached: fetching the commit by git");
+        return await FetchByGitAsync(run, tree.Options, submodules: false, cancellationToken);
+    }
+
+    /// <returns>GitLab's archive; null where it has to be git.</returns>
+    /// <exception cref="GitLabException">GitLab can't be had the archive from.</exception>
+    public async Task<ContextSource?> TryOpenArchiveAsync(ReleaseRun run, SourceTree tree, CancellationToken cancellationToken)
+    {
+        if (tree.HasSubmodules)
+        {
+            return null;
+        }
+
         try
         {
             var archive = await gitLab.OpenArchiveAsync(run.Release.ProjectId, run.Commit, cancellationToken);
@@ -48,8 +66,7 @@ internal sealed class SourceFetcher(GitLabClient gitLab, GitSource git, TimeProv
         }
         catch (GitLabException exception) when (exception.Fault == GitLabFault.RateLimitedArchive)
         {
-            run.Log.Say("GitLab's limit on archives is reached: fetching the commit by git");
-            return await FetchByGitAsync(run, tree.Options, submodules: false, cancellationToken);
+            return null;
         }
     }
 

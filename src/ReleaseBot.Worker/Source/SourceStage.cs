@@ -16,42 +16,33 @@ internal sealed class SourceStage(ImageSurvey survey, EngineRoom room, SourceFet
     public async Task<StageResult> RunAsync(ReleaseRun run, CancellationToken cancellationToken)
     {
         run.BuildStartedAt = time.GetUtcNow();
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        // GitLab is asked while the registries are; in vain where the release ends here, which is seldom.
-        var tree = run.ImageId is null ? fetcher.LookAsync(run, over.Token) : null;
-        try
+        // GitLab is asked while the registries are, and at the first try has the archive sent; in vain where the release ends here, which is seldom.
+        await using var source = new ComingSource(fetcher, run, isAsked: run.ImageId is null, isSent: run.Release.Tries == 0, cancellationToken);
+        if (await survey.ExamineAllAsync(run, cancellationToken) is { } result)
         {
-            if (await survey.ExamineAllAsync(run, cancellationToken) is { } result)
-            {
-                return result;
-            }
-
-            if (await survey.IsImageAvailableAsync(run, cancellationToken))
-            {
-                run.Log.Say($"the image is built already ({run.Digest?.Short ?? run.ImageId?[..19]}): no source is needed");
-                return StageResult.Done;
-            }
-
-            if (await room.FindLackAsync(run.Log, cancellationToken) is { } lack)
-            {
-                return lack;
-            }
-
-            return await OpenAsync(run, tree ?? fetcher.LookAsync(run, cancellationToken), cancellationToken);
+            return result;
         }
-        finally
+
+        if (await survey.IsImageAvailableAsync(run, cancellationToken))
         {
-            await over.CancelAsync();
-            await ((Task?)tree ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            run.Log.Say($"the image is built already ({run.Digest?.Short ?? run.ImageId?[..19]}): no source is needed");
+            return StageResult.Done;
         }
+
+        if (await room.FindLackAsync(run.Log, cancellationToken) is { } lack)
+        {
+            return lack;
+        }
+
+        return await OpenAsync(run, source, cancellationToken);
     }
 
-    private async Task<StageResult> OpenAsync(ReleaseRun run, Task<SourceTree> tree, CancellationToken cancellationToken)
+    private async Task<StageResult> OpenAsync(ReleaseRun run, ComingSource source, CancellationToken cancellationToken)
     {
         run.Log.Say($"fetching {run.Release.ProjectPath} at {run.Commit.Short}");
         try
         {
-            run.Source = await fetcher.OpenAsync(run, await tree, cancellationToken);
+            run.Source = await source.TakeAsync(cancellationToken);
             return StageResult.Done;
         }
         catch (GitLabException exception) when (exception.IsTransient)

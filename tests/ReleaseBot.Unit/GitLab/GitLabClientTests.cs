@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using ReleaseBot.Core;
@@ -239,6 +240,32 @@ public sealed class GitLabClientTests : IDisposable
         await using var archive = await Client().OpenArchiveAsync(42, Commit, Cancellation);
         var error = await Fails(() => Advancing(archive.ReadAsync(new byte[10], Cancellation).AsTask()));
         error.Fault.ShouldBe(GitLabFault.Unavailable);
+    }
+
+    [Fact]
+    public async Task An_Archive_Is_Sent_Before_It_Is_Read_And_No_More_Of_It_Than_Is_Kept()
+    {
+        var sent = new MemoryStream(RandomNumberGenerator.GetBytes(3 * ArchiveStream.Limit));
+        _gitLab.ThenContent(() => new StreamContent(sent));
+        await using var archive = await Client().OpenArchiveAsync(42, Commit, Cancellation);
+        // A stream in memory answers at once, so that what is kept has come by now.
+        sent.Position.ShouldBeInRange(ArchiveStream.Limit, ArchiveStream.Limit + (64 << 10));
+
+        var read = new MemoryStream();
+        await archive.CopyToAsync(read, Cancellation);
+        read.ToArray().ShouldBe(sent.ToArray());
+    }
+
+    [Fact]
+    public async Task An_Archive_That_Nobody_Reads_Is_Let_Go_Of()
+    {
+        var sent = new MemoryStream(new byte[3 * ArchiveStream.Limit]);
+        _gitLab.ThenContent(() => new StreamContent(sent));
+        var archive = await Client().OpenArchiveAsync(42, Commit, Cancellation);
+
+        await archive.DisposeAsync();
+
+        sent.CanRead.ShouldBeFalse();
     }
 
     [Fact]
