@@ -11,7 +11,7 @@ public sealed class BuildTests(ServiceParts parts)
     [Fact]
     public async Task Dockerfile_That_Fails_Ends_The_Release_With_The_Words_Of_The_Builder()
     {
-        await using var shop = await ReleaseScenario.StartAsync(
+        await using var shop = await ReleaseScenario.ShareAsync(
             parts, Dockerfiles.Plain + """
 
                 RUN ["/bin/busybox", "sh", "-c", "echo the compiler is unhappy; exit 3"]
@@ -26,7 +26,7 @@ public sealed class BuildTests(ServiceParts parts)
     [Fact]
     public async Task Repository_Without_A_Dockerfile_Is_Told_So()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, dockerfile: null);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, dockerfile: null);
 
         (await FailAsync(shop, "dockerfile-missing")).Reason!.Message.ShouldContain("Dockerfile");
     }
@@ -34,7 +34,7 @@ public sealed class BuildTests(ServiceParts parts)
     [Fact]
     public async Task Dockerfile_That_The_Rules_Leave_Out_Builds_The_Image_And_Is_Not_In_It()
     {
-        await using var shop = await ReleaseScenario.StartAsync(
+        await using var shop = await ReleaseScenario.ShareAsync(
             parts, Dockerfiles.Plain + """
 
                 COPY . /all

@@ -11,7 +11,7 @@ public sealed class CancelTests(ServiceParts parts)
     [Fact]
     public async Task Build_That_Is_Canceled_Ends_At_The_Engine_And_Leaves_Nothing()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, Dockerfiles.Endless);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, Dockerfiles.Endless);
         await shop.PushTagAsync(Tag);
         var building = await shop.Api.WaitAsync(shop.Path, Tag, "in its build", release => release.IsIn("build"));
         await Poll.UntilAsync("the step to begin", () => shop.Api.LogAsync(building.Id), log => log.Contains(Dockerfiles.SlowStep, StringComparison.Ordinal), log => log);
@@ -30,7 +30,7 @@ public sealed class CancelTests(ServiceParts parts)
     [Fact]
     public async Task Cancel_In_A_Push_Stops_Before_The_Next_Tag_And_Tells_What_Is_Pushed()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, on: On.Postgres);
         // The read-back: the second registry has the version, and nobody has written it down yet.
         var reached = ReleaseScenario.StallAsync(
             shop.Second, request => request.Is("HEAD", $"/manifests/{Tag}") && shop.Second.Count("PUT", $"/manifests/{Tag}") > 0);
@@ -52,7 +52,7 @@ public sealed class CancelTests(ServiceParts parts)
     [Fact]
     public async Task Cancel_Ends_The_Release_Though_A_Registry_Answers_Nothing()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         var reached = ReleaseScenario.StallAsync(shop.Second, _ => shop.First.Count("PUT", $"/manifests/{Tag}") > 0);
         await shop.PushTagAsync(Tag);
         await reached;

@@ -40,7 +40,7 @@ public sealed class FloatingTagTests(ServiceParts parts)
     [Fact]
     public async Task Version_That_The_Registry_Held_Before_Us_Keeps_Latest_From_Moving_Back()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, on: On.Postgres);
         await shop.PublishAsync("v1.0.0");
         await shop.FirstView.TagAsync(shop.Path, "v1.0.0", "4.0.0");
         await ReleaseScenario.CommitAsync(shop.Clone, []);

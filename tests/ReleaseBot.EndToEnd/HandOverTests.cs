@@ -9,7 +9,7 @@ public sealed class HandOverTests(ServiceParts parts)
     [Fact]
     public async Task Tag_That_Was_Handed_Over_Is_Replaced_By_Its_Heir_And_Refused_To_Its_First_Owner()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         await shop.PublishAsync("v1-0");
         var old = await shop.DigestAsync("v1-0");
         await ReleaseScenario.CommitAsync(shop.Clone, []);

@@ -35,7 +35,7 @@ public sealed class PublishTests(ServiceParts parts)
     [Fact]
     public async Task Image_Is_Labelled_With_Where_It_Comes_From()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
 
         var release = await shop.PublishAsync("v1.2.3");
 
@@ -49,7 +49,7 @@ public sealed class PublishTests(ServiceParts parts)
     [Fact]
     public async Task History_Tells_Every_Move_Of_A_Tag_And_What_The_Registry_Says()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         var first = (await shop.PublishAsync("v1.0.0")).Image("first", "latest").Digest;
         await ReleaseScenario.CommitAsync(shop.Clone, []);
         var second = (await shop.PublishAsync("v1.1.0")).Image("first", "latest").Digest;

@@ -48,7 +48,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [Fact]
     public async Task Registry_That_Never_Takes_A_Layer_From_The_Engine_Gets_A_Copy()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, on: On.Postgres);
         // The engine's way to upload a layer, and not that of a copy.
         shop.First.On(request => request.Is("PATCH", "/blobs/uploads/"), new ProxyFault.Silence(), times: 1000);
 
@@ -63,7 +63,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [Fact]
     public async Task Engine_That_A_Passing_Fault_Kept_From_Logging_In_Does_Not_Fail_The_Release()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         // The engine asks so how to log in; after a 500 it pushes without, and is refused.
         var asked = 0;
         shop.First.On(request => request is { Method: "GET", Path: "/v2/", Authorization: null } && Interlocked.Increment(ref asked) == 1, new ProxyFault.Answer(500), times: 1);
@@ -78,7 +78,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [Fact]
     public async Task Registry_That_Stands_Still_In_The_Middle_Of_A_Push_Is_Left_For_The_Other()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         // From the first byte of a layer on, nothing is answered any more.
         var reached = ReleaseScenario.StallAsync(
             shop.First, request => shop.First.Requests.Any(earlier => earlier.Is("PATCH", "/blobs/uploads/")) || request.Is("PATCH", "/blobs/uploads/"));
@@ -99,7 +99,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [InlineData("second", On.Postgres)]
     public async Task Faults_In_The_Middle_Of_A_Push_Delay_It_And_No_More(string registry, On on)
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, on: on);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, on: on);
         var proxy = registry == "first" ? shop.First : shop.Second;
         proxy.On(request => request.Is("POST", "/blobs/uploads/"), new ProxyFault.Answer(429) { Headers = new Dictionary<string, string> { ["Retry-After"] = "1" } });
         proxy.On(request => request.Is("PATCH", "/blobs/uploads/"), new ProxyFault.Cut(AfterBytes: 1000));
@@ -139,7 +139,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [Fact]
     public async Task Registry_That_Denies_The_Push_Marks_Its_Own_Image_And_No_Other()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, on: On.Postgres);
         shop.Second.On(
             request => request.Is("PUT", $"/manifests/{Tag}"), new ProxyFault.Answer(403, """{"errors":[{"code":"DENIED","message":"quota exceeded"}]}"""), times: 1000);
 
@@ -163,7 +163,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [Fact]
     public async Task Tag_That_A_Registry_Holds_Immutable_Ends_The_Release_In_The_Registrys_Words_And_A_Retry_Builds_Nothing()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         const string Refusal = """{"errors":[{"code":"TAG_INVALID","message":"the tag is immutable and can't be overwritten"}]}""";
         shop.First.On(request => request.Is("PUT", $"/manifests/{Tag}"), new ProxyFault.Answer(400, Refusal), times: 1000);
 
@@ -205,7 +205,7 @@ public sealed class RegistryTroubleTests(ServiceParts parts)
     [Fact]
     public async Task Version_That_Somebody_Else_Pushed_Is_Not_Overwritten()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         await OccupyAsync(shop, "v1.1.0");
 
         await shop.PushTagAsync("v1.1.0");

@@ -57,7 +57,7 @@ public sealed class SourceTests(ServiceParts parts)
     [Fact]
     public async Task Submodules_Are_In_The_Image()
     {
-        await using var shop = await ReleaseScenario.StartAsync(
+        await using var shop = await ReleaseScenario.ShareAsync(
             parts, """
             FROM scratch
             COPY busybox /bin/busybox
@@ -81,7 +81,7 @@ public sealed class SourceTests(ServiceParts parts)
 
     private async Task<ReleaseScenario> StartAsync()
     {
-        var shop = await ReleaseScenario.StartAsync(parts, NeedsAllFiles);
+        var shop = await ReleaseScenario.ShareAsync(parts, NeedsAllFiles);
         var files = Enumerable.Range(0, 40).ToDictionary(number => $"files/{number}.txt", _ => (string?)Guid.CreateVersion7(TimeProvider.System.GetUtcNow()).ToString());
         files[LastFile] = "the last file is here";
         await ReleaseScenario.CommitAsync(shop.Clone, files);

@@ -10,7 +10,7 @@ public sealed class TagOperationTests(ServiceParts parts)
     [Fact]
     public async Task Floating_Tag_Is_Moved_Back_Byte_For_Byte_And_The_Next_Release_Moves_It_Forward()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, on: On.Postgres);
         var good = await PublishAsync(shop, "v1.0.0");
         var bad = await PublishAsync(shop, "v2.0.0");
 
@@ -33,7 +33,7 @@ public sealed class TagOperationTests(ServiceParts parts)
     [Fact]
     public async Task Retracted_Version_Loses_Its_Floating_Tags_At_Both_Registries()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         var first = await PublishAsync(shop, "v1.0.0");
         var second = await PublishAsync(shop, "v2.0.0");
         var release = (await shop.Api.FindAsync(shop.Path, "v2.0.0")).ShouldNotBeNull();
@@ -50,7 +50,7 @@ public sealed class TagOperationTests(ServiceParts parts)
     [Fact]
     public async Task Stray_Version_That_Is_Left_Out_Holds_Nothing_Back_Any_More()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, on: On.Postgres);
         var first = await PublishAsync(shop, "v1.0.0");
         await shop.FirstView.TagAsync(shop.Path, "v1.0.0", "v9.9.9");
         var second = await PublishAsync(shop, "v1.1.0");
@@ -68,7 +68,7 @@ public sealed class TagOperationTests(ServiceParts parts)
     [InlineData("HEAD")]
     public async Task Wish_Of_A_Killed_Bot_Is_Carried_Out_By_The_Next_One(string method)
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         var good = await PublishAsync(shop, "v1.0.0");
         await PublishAsync(shop, "v2.0.0");
         var puts = shop.First.Count("PUT", "/manifests/latest");
@@ -89,7 +89,7 @@ public sealed class TagOperationTests(ServiceParts parts)
     [Fact]
     public async Task Wish_Of_A_Stopped_Bot_Is_Handed_Back_With_The_Tags_Lock()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, on: On.Postgres);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, on: On.Postgres);
         var good = await PublishAsync(shop, "v1.0.0");
         await PublishAsync(shop, "v2.0.0");
         var reached = ReleaseScenario.StallAsync(shop.First, request => request.Is("PUT", "/manifests/latest"));
@@ -110,7 +110,7 @@ public sealed class TagOperationTests(ServiceParts parts)
     [Fact]
     public async Task Wish_Waits_For_A_Registry_That_Is_Away()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         var good = await PublishAsync(shop, "v1.0.0");
         await PublishAsync(shop, "v2.0.0");
         shop.First.On(request => request.Is("PUT", "/manifests/latest"), new ProxyFault.Answer(503), times: 1000);

@@ -17,7 +17,7 @@ public sealed class VerificationTests(ServiceParts parts)
     [InlineData("ref-gone")]
     public async Task Tag_That_Changes_While_It_Is_Built_Is_Not_Published(string code)
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts, Dockerfiles.Slow);
+        await using var shop = await ReleaseScenario.ShareAsync(parts, Dockerfiles.Slow);
         await shop.PushTagAsync(Tag);
         await shop.Api.WaitAsync(shop.Path, Tag, "building", release => release.IsIn("build"));
         shop.RemoveHooks();
@@ -35,7 +35,7 @@ public sealed class VerificationTests(ServiceParts parts)
     [Fact]
     public async Task Tag_That_Moved_Between_Hook_And_Verification_Is_Published_Where_It_Points_Now()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         var old = await shop.Clone.HeadAsync(Cancellation);
         await shop.Clone.TagAsync(Tag, null, Cancellation);
         var next = await ReleaseScenario.CommitAsync(shop.Clone, []);
@@ -64,7 +64,7 @@ public sealed class VerificationTests(ServiceParts parts)
     [Fact]
     public async Task Tag_That_Was_Refused_As_Unprotected_Is_Published_By_A_Resend_Once_It_Is_Protected()
     {
-        await using var shop = await ReleaseScenario.StartAsync(parts);
+        await using var shop = await ReleaseScenario.ShareAsync(parts);
         await shop.PushTagAsync("beta");
         var refused = await shop.WaitForEndAsync("beta");
         refused.Status.ShouldBe("rejected");

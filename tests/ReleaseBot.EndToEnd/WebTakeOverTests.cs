@@ -6,16 +6,10 @@ using Xunit;
 namespace ReleaseBot.EndToEnd;
 
 /// <summary>Two web processes, one of which ends while it asks GitLab: the other asks in its place.</summary>
-public sealed class WebTakeOverTests(ServiceParts parts) : IAsyncLifetime
+public sealed class WebTakeOverTests(ServiceParts parts)
 {
     /// <summary>Longer than a killed process is waited for, shorter than GitLab keeps its question waiting.</summary>
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
-
-    private readonly PostgresServer _postgres = new();
-
-    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
-
-    public ValueTask DisposeAsync() => _postgres.DisposeAsync();
 
     [Theory]
     [InlineData("killed")]
@@ -47,16 +41,10 @@ public sealed class WebTakeOverTests(ServiceParts parts) : IAsyncLifetime
     /// <summary>The web role alone, over a PostgreSQL, with a bus that is away: it is not needed.</summary>
     private async Task<ReleaseScenario> CreateAsync()
     {
-        var shop = await ReleaseScenario.CreateAsync(parts);
-        var storage = new JsonObject { ["Provider"] = "Postgres", ["ConnectionString"] = await _postgres.CreateDatabaseAsync(TestContext.Current.CancellationToken) };
-        shop.Settings["Storage"] = storage;
+        var shop = await ReleaseScenario.CreateAsync(parts, on: On.Postgres);
         shop.Settings["Bus"] = new JsonObject { ["Transport"] = "RabbitMq" };
         shop.Secrets["Bus__Uri"] = $"amqp://guest:guest@127.0.0.1:{Ports.Free()}/";
         shop.Bot.Roles = "web";
-        var file = Path.Combine(shop.Bot.Folder, "migrate.json");
-        await File.WriteAllTextAsync(file, new JsonObject { ["Storage"] = storage.DeepClone() }.ToJsonString(), TestContext.Current.CancellationToken);
-        var (code, output) = await shop.Bot.CommandAsync("migrate", "--config", file);
-        code.ShouldBe(0, output);
         return shop;
     }
 

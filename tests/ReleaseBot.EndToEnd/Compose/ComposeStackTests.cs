@@ -17,7 +17,6 @@ public sealed class ComposeStackTests(ServiceParts parts) : IAsyncLifetime
     private const string RuntimeBase = "mcr.microsoft.com/dotnet/aspnet:10.0";
     private const string SdkBase = "mcr.microsoft.com/dotnet/sdk:10.0";
 
-    private readonly PostgresServer _postgres = new();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rb-stack-");
     private readonly Dictionary<string, int> _ports = new() { ["web"] = 0, ["worker"] = Ports.Free() };
     private ComposeProject? _project;
@@ -54,7 +53,7 @@ public sealed class ComposeStackTests(ServiceParts parts) : IAsyncLifetime
             await CommandLine.TryAsync(Project.Folder, Docker, "docker-compose", "-f", ComposeFile, "down", "--timeout", "2");
         }
 
-        foreach (var part in (IAsyncDisposable?[])[_builder, _rabbitMq, _postgres])
+        foreach (var part in (IAsyncDisposable?[])[_builder, _rabbitMq])
         {
             if (part is not null)
             {
@@ -163,7 +162,7 @@ public sealed class ComposeStackTests(ServiceParts parts) : IAsyncLifetime
         var settings = shop.Settings.DeepClone().AsObject();
         settings.Remove("Engine");
         await File.WriteAllTextAsync(Path.Combine(Project.Folder, "releasebot.json"), settings.ToJsonString(), Cancellation);
-        var database = (await _postgres.CreateDatabaseAsync(Cancellation)).Replace("Host=127.0.0.1", "Host=postgres", StringComparison.Ordinal);
+        var database = (await parts.Postgres.CreateDatabaseAsync(Cancellation)).Replace("Host=127.0.0.1", "Host=postgres", StringComparison.Ordinal);
         foreach (var role in (string[])["web", "worker", "migrate"])
         {
             await Project.WriteSecretAsync($"{role}/Storage__ConnectionString", database);

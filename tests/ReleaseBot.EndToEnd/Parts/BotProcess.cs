@@ -39,6 +39,8 @@ internal sealed class BotProcess : IAsyncDisposable
 
     public string DatabasePath => Path.Combine(Folder, "releasebot.db");
 
+    public bool IsRunning => _process is { HasExited: false };
+
     /// <summary>Standard output and error of all its runs.</summary>
     public string Output => _output + _process?.Output;
 
@@ -83,9 +85,9 @@ internal sealed class BotProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_process is { HasExited: false })
+        if (IsRunning)
         {
-            await _process.KillTreeAsync();
+            await _process!.KillTreeAsync();
         }
 
         _process?.Dispose();

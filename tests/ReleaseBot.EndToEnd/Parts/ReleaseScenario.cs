@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Microsoft.Data.Sqlite;
@@ -26,11 +27,14 @@ internal sealed class ReleaseScenario : IAsyncDisposable
 {
     private readonly List<StandInRepository> _clones = [];
     private readonly List<StandInHook> _hooks = [];
+    private readonly ReleaseScenario? _host;
     private BotProcess? _bot;
 
     private ReleaseScenario(ServiceParts parts, FaultProxy first, FaultProxy second)
     {
         (Parts, First, Second) = (parts, first, second);
+        Namespace = $"acme-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+        SigningToken = "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
         Settings = DefaultSettings();
         Secrets = new Dictionary<string, string>
         {
@@ -42,6 +46,15 @@ internal sealed class ReleaseScenario : IAsyncDisposable
         };
         FirstView = new RegistryView(parts.First, null);
         SecondView = new RegistryView(parts.Second, parts.Tokens);
+    }
+
+    /// <summary>Of a host, all but the namespace.</summary>
+    private ReleaseScenario(ReleaseScenario host, string name)
+    {
+        (_host, Parts, First, Second, FirstView, SecondView) = (host, host.Parts, host.First, host.Second, host.FirstView, host.SecondView);
+        (Settings, Secrets, SigningToken) = (host.Settings, host.Secrets, host.SigningToken);
+        _bot = host.Bot;
+        Namespace = $"{host.Namespace}/{name}";
     }
 
     public ServiceParts Parts { get; }
@@ -63,10 +76,10 @@ internal sealed class ReleaseScenario : IAsyncDisposable
 
     public JsonObject Rule => Settings["Projects"]![0]!.AsObject();
 
-    public string SigningToken { get; } = "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+    public string SigningToken { get; }
 
     /// <summary>A namespace that is this scenario's alone.</summary>
-    public string Namespace { get; } = $"acme-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+    public string Namespace { get; }
 
     public string Path => $"{Namespace}/shop";
 
@@ -87,11 +100,21 @@ internal sealed class ReleaseScenario : IAsyncDisposable
 
     private string? PostgresAddress => (string?)Settings["Storage"]?["Provider"] == "Postgres" ? (string?)Settings["Storage"]!["ConnectionString"] : null;
 
+    public On Database => PostgresAddress is null ? On.Sqlite : On.Postgres;
+
     /// <summary>A time of the past, for SQL.</summary>
     public string LongAgo => PostgresAddress is null ? "1" : "to_timestamp(1)";
 
     /// <param name="dockerfile">Null: the repository has none.</param>
     public static async Task<ReleaseScenario> CreateAsync(ServiceParts parts, string? dockerfile = Dockerfiles.Plain, On on = On.Sqlite)
+    {
+        var scenario = await CreateEmptyAsync(parts, on);
+        await scenario.AddProjectAsync(scenario.Path, dockerfile);
+        return scenario;
+    }
+
+    /// <summary>Without a project.</summary>
+    public static async Task<ReleaseScenario> CreateEmptyAsync(ServiceParts parts, On on)
     {
         var scenario = new ReleaseScenario(
             parts, await FaultProxy.StartAsync(parts.First.Host, Cancellation), await FaultProxy.StartAsync(parts.Second.Host, Cancellation));
@@ -100,8 +123,28 @@ internal sealed class ReleaseScenario : IAsyncDisposable
             scenario.Settings["Storage"] = StorageOf(await parts.Postgres.CreateDatabaseAsync("releasebot_template", scenario.MigrateAsync, Cancellation));
         }
 
-        await scenario.AddProjectAsync(scenario.Path, dockerfile);
         return scenario;
+    }
+
+    /// <summary>
+    /// The usual, at a bot that other tests had before: to start and to publish for the first time costs a bot more than all that most tests want of
+    /// it. Namespace, project and clone are this scenario's alone, and so are bot and proxies for its time.
+    /// </summary>
+    public static async Task<ReleaseScenario> ShareAsync(ServiceParts parts, string? dockerfile = Dockerfiles.Plain, On on = On.Sqlite)
+    {
+        ReleaseScenario guest = new(await parts.Bots.BorrowAsync(on), parts.NextProjectId().ToString(CultureInfo.InvariantCulture));
+        try
+        {
+            guest.First.Forget();
+            guest.Second.Forget();
+            await guest.AddProjectAsync(guest.Path, dockerfile);
+            return guest;
+        }
+        catch
+        {
+            await guest.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>The usual, with its bot started.</summary>
@@ -220,6 +263,15 @@ internal sealed class ReleaseScenario : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_host is not null)
+        {
+            _clones.ForEach(clone => clone.Dispose());
+            First.Heal();
+            Second.Heal();
+            await Parts.Bots.TakeBackAsync(_host, isFit: await IsDoneAsync());
+            return;
+        }
+
         if (_bot is not null)
         {
             await _bot.DisposeAsync();
@@ -230,6 +282,19 @@ internal sealed class ReleaseScenario : IAsyncDisposable
         SecondView.Dispose();
         await First.DisposeAsync();
         await Second.DisposeAsync();
+    }
+
+    /// <summary>What a failed test left unfinished would disturb the next one.</summary>
+    private async Task<bool> IsDoneAsync()
+    {
+        try
+        {
+            return Bot.IsRunning && (await Api.ReleasesAsync(Path)).All(release => release.HasEnded);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or ShouldAssertException or OperationCanceledException)
+        {
+            return false;
+        }
     }
 
     private JsonObject DefaultSettings() => new()

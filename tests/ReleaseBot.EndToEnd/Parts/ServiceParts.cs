@@ -20,6 +20,8 @@ public sealed class ServiceParts : IAsyncLifetime
     private ChatStandIn? _chat;
     private long _lastProjectId;
 
+    public ServiceParts() => Bots = new SharedBots(this);
+
     public DockerDaemon Engine => _engine ?? throw NotStarted();
 
     /// <summary>A registry with a user and a password.</summary>
@@ -36,6 +38,8 @@ public sealed class ServiceParts : IAsyncLifetime
 
     /// <summary>A database for scenarios that want one; it starts with the first of them.</summary>
     public PostgresServer Postgres { get; } = new();
+
+    internal SharedBots Bots { get; }
 
     /// <summary>Of a project that no other test has; tests make theirs side by side.</summary>
     public long NextProjectId() => Interlocked.Increment(ref _lastProjectId);
@@ -54,7 +58,7 @@ public sealed class ServiceParts : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var part in (IAsyncDisposable?[])[_chat, _gitLab, _second, _tokens, _first, _engine, Postgres])
+        foreach (var part in (IAsyncDisposable?[])[Bots, _chat, _gitLab, _second, _tokens, _first, _engine, Postgres])
         {
             if (part is not null)
             {

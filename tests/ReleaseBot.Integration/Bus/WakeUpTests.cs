@@ -16,7 +16,7 @@ using Xunit;
 namespace ReleaseBot.Integration.Bus;
 
 /// <summary>The wake-up alone, with no database that could wake a worker too.</summary>
-public sealed class WakeUpTests
+public sealed class WakeUpTests(WakeUpTests.FallingBroker falling) : IClassFixture<WakeUpTests.FallingBroker>
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan SendLimit = TimeSpan.FromSeconds(5);
@@ -58,7 +58,7 @@ public sealed class WakeUpTests
     [Fact]
     public async Task Idle_Worker_Is_Woken_Again_After_The_Broker_Crashed()
     {
-        await using var broker = await RabbitMqServer.StartAsync(Token);
+        var broker = falling.Server;
         var settings = new BusSettings { Transport = BusTransport.RabbitMq, Uri = new Secret(broker.Uri.AbsoluteUri) };
         await using var web = await Member.StartAsync(settings, Roles.Web);
         await using var worker = await Member.StartAsync(settings, Roles.Worker);
@@ -80,7 +80,7 @@ public sealed class WakeUpTests
     [InlineData("Worker")]
     public async Task Readiness_Tells_Within_Seconds_That_The_Broker_Died_And_That_It_Is_Back(string role)
     {
-        await using var broker = await RabbitMqServer.StartAsync(Token);
+        var broker = falling.Server;
         var settings = new BusSettings { Transport = BusTransport.RabbitMq, Uri = new Secret(broker.Uri.AbsoluteUri) };
         await using var member = await Member.StartAsync(settings, Enum.Parse<Roles>(role));
         await Task.Delay(UntilQueueIsOnDisk, TimeProvider.System, Token);
@@ -129,6 +129,18 @@ public sealed class WakeUpTests
         var fault = await Should.ThrowAsync<OperationInterruptedException>(
             channel.QueueDeclareAsync("releasebot.releases.v1", durable: true, exclusive: false, autoDelete: false, cancellationToken: Token));
         fault.Message.ShouldContain("quorum");
+    }
+
+    /// <summary>One broker for the tests that take it down and back, to which it is all the same what is declared in it already.</summary>
+    public sealed class FallingBroker : IAsyncLifetime
+    {
+        private RabbitMqServer? _server;
+
+        internal RabbitMqServer Server => _server ?? throw new InvalidOperationException("The broker has not been started.");
+
+        public async ValueTask InitializeAsync() => _server = await RabbitMqServer.StartAsync(CancellationToken.None);
+
+        public ValueTask DisposeAsync() => _server?.DisposeAsync() ?? ValueTask.CompletedTask;
     }
 
     /// <summary>A process of the bot as far as the bus knows it.</summary>

@@ -90,6 +90,13 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>Forgets the scripts and what came, as if it had just been started.</summary>
+    public void Forget()
+    {
+        Heal();
+        _requests.Clear();
+    }
+
     public int Count(string method, string pathPart) => _requests.Count(request => request.Is(method, pathPart));
 
     public async ValueTask DisposeAsync()
