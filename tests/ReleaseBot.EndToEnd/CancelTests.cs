@@ -33,7 +33,7 @@ public sealed class CancelTests(ServiceParts parts)
         await using var shop = await ReleaseScenario.ShareAsync(parts, on: On.Postgres);
         // The read-back: the second registry has the version, and nobody has written it down yet.
         var reached = ReleaseScenario.StallAsync(
-            shop.Second, request => request.Is("HEAD", $"/manifests/{Tag}") && shop.Second.Count("PUT", $"/manifests/{Tag}") > 0);
+            shop.Second, request => request.Is("HEAD", $"{shop.Path}/manifests/{Tag}") && shop.Second.Count("PUT", $"/manifests/{Tag}") > 0);
         await shop.PushTagAsync(Tag);
         await reached;
         var pushing = (await shop.Api.FindAsync(shop.Path, Tag)).ShouldNotBeNull();
@@ -53,7 +53,8 @@ public sealed class CancelTests(ServiceParts parts)
     public async Task Cancel_Ends_The_Release_Though_A_Registry_Answers_Nothing()
     {
         await using var shop = await ReleaseScenario.ShareAsync(parts);
-        var reached = ReleaseScenario.StallAsync(shop.Second, _ => shop.First.Count("PUT", $"/manifests/{Tag}") > 0);
+        var reached = ReleaseScenario.StallAsync(
+            shop.Second, request => request.Path.Contains(shop.Path, StringComparison.Ordinal) && shop.First.Count("PUT", $"/manifests/{Tag}") > 0);
         await shop.PushTagAsync(Tag);
         await reached;
         var pushing = (await shop.Api.FindAsync(shop.Path, Tag)).ShouldNotBeNull();

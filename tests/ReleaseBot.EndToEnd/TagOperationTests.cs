@@ -74,7 +74,7 @@ public sealed class TagOperationTests(ServiceParts parts)
         var puts = shop.First.Count("PUT", "/manifests/latest");
         // A HEAD after the put is the read-back: the tag is moved, and nothing of it is written down.
         var reached = ReleaseScenario.StallAsync(
-            shop.First, request => request.Is(method, "/manifests/latest") && (method == "PUT" || shop.First.Count("PUT", "/manifests/latest") > puts));
+            shop.First, request => request.Is(method, $"{shop.Path}/manifests/latest") && (method == "PUT" || shop.First.Count("PUT", "/manifests/latest") > puts));
         await shop.Api.PostAsync("api/v1/images/move", new { reference = shop.ReferenceInFirst("latest"), to = "v1.0.0", reason = "2.0.0 eats carts" });
         await reached;
 

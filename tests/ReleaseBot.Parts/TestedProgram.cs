@@ -16,7 +16,7 @@ public static class TestedProgram
     {
         ["DOTNET_TieredPGO"] = "0",
         ["DOTNET_TC_CallCounting"] = "0",
-        // A page of code is mapped twice while it is written, which a start pays for with a seventh of its time.
+        // A page of code is mapped twice while it is written, which a start pays for with a tenth of its time.
         ["DOTNET_EnableWriteXorExecute"] = "0",
     };
 
