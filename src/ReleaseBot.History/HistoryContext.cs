@@ -16,8 +16,11 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
     /// <summary>The releases that are ready for a worker, wait for one or are in the hands of one, in SQL; to be said word for word, as <see cref="IsActive"/>.</summary>
     internal const string IsRunnable = "status IN ('queued', 'building', 'pushing')";
 
-    /// <summary>The index of what <see cref="IsRunnable"/>, by project.</summary>
+    /// <summary>The index of these by the time until which they were put off.</summary>
     internal const string RunnableIndex = "ix_releases_runnable";
+
+    /// <summary>The index of these by project.</summary>
+    internal const string RunnableProjectsIndex = "ix_releases_runnable_project_id_id";
 
     /// <summary>The releases of which GitLab has not said whether they may be published, in SQL.</summary>
     internal const string IsVerifying = "status = 'verifying'";
@@ -103,8 +106,9 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
             release.HasIndex(row => new { row.Version, row.Id }).HasFilter("version IS NOT NULL");
             release.HasIndex(row => row.Commit).HasFilter("\"commit\" IS NOT NULL");
             release.HasIndex(row => new { row.Status, row.Id });
-            // What is not final is little; these keep the claims independent of the history's size. From project to project among what waits for a worker.
-            release.HasIndex(row => new { row.ProjectId, row.Id }, RunnableIndex).HasFilter(IsRunnable);
+            // What is not final is little; these keep the claims independent of the history's size, and of what waits for its time.
+            release.HasIndex(row => row.NotBefore, RunnableIndex).HasFilter(IsRunnable);
+            release.HasIndex(row => new { row.ProjectId, row.Id }, RunnableProjectsIndex).HasFilter(IsRunnable);
             release.HasIndex(row => row.Id).HasFilter(IsActive).HasDatabaseName("ix_releases_active_id");
             release.HasMany(row => row.Images).WithOne().HasForeignKey(image => image.ReleaseId);
             release.HasMany(row => row.Stages).WithOne().HasForeignKey(stage => stage.ReleaseId);

@@ -693,8 +693,12 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasIndex("Status", "ProjectId", "Id")
                         .HasDatabaseName("ix_releases_status_project_id_id");
 
-                    b.HasIndex(new[] { "ProjectId", "Id" }, "ix_releases_runnable")
+                    b.HasIndex(new[] { "NotBefore" }, "ix_releases_runnable")
                         .HasDatabaseName("ix_releases_runnable")
+                        .HasFilter("status IN ('queued', 'building', 'pushing')");
+
+                    b.HasIndex(new[] { "ProjectId", "Id" }, "ix_releases_runnable_project_id_id")
+                        .HasDatabaseName("ix_releases_runnable_project_id_id")
                         .HasFilter("status IN ('queued', 'building', 'pushing')");
 
                     b.ToTable("releases");

@@ -11,6 +11,9 @@ internal sealed class ArchiveStream : Stream
     /// <summary>What is kept at the most before it is read, in bytes; most archives are smaller.</summary>
     public const int Limit = 4 << 20;
 
+    /// <summary>What is received at once at the most, in bytes.</summary>
+    private const int Segment = 64 << 10;
+
     private static readonly TimeSpan Inactivity = TimeSpan.FromSeconds(60);
 
     private readonly HttpResponseMessage _response;
@@ -23,7 +26,7 @@ internal sealed class ArchiveStream : Stream
     public ArchiveStream(HttpResponseMessage response, Stream body, TimeProvider time)
     {
         (_response, _body, _time) = (response, body, time);
-        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: Limit, resumeWriterThreshold: Limit / 2, useSynchronizationContext: false));
+        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: Limit, resumeWriterThreshold: Limit / 2, minimumSegmentSize: Segment, useSynchronizationContext: false));
         _kept = pipe.Reader.AsStream();
         _receiving = ReceiveAsync(pipe.Writer, _over.Token);
     }
@@ -42,7 +45,7 @@ internal sealed class ArchiveStream : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <exception cref="GitLabException">GitLab fell silent, or the connection broke off: behind what came before.</exception>
+    /// <exception cref="GitLabException">GitLab fell silent, or the connection broke off; what is kept of it is of no use then.</exception>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => _kept.ReadAsync(buffer, cancellationToken);
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>

@@ -157,7 +157,8 @@ public sealed partial class GitLabClient : IDisposable
             throw new GitLabException(GitLabFault.RateLimitedArchive, $"GitLab limits how often {what} may be had (429).", wait);
         }
 
-        return new ArchiveStream(response, await response.Content.ReadAsStreamAsync(cancellationToken), _time);
+        // Its headers are here, so that there is nothing to wait for, and no time for a cancel to leave the response open.
+        return new ArchiveStream(response, await response.Content.ReadAsStreamAsync(CancellationToken.None), _time);
     }
 
     /// <summary>Asks GitLab whose the token is and what it may do.</summary>

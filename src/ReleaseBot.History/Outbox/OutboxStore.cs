@@ -9,6 +9,9 @@ public sealed record DueMessage(Guid Id, string Channel, Outcome Outcome, int Tr
     /// <summary>See <see cref="OutboxMessage.Drift"/>.</summary>
     public string? Drift { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>The end of the lease, which also tells whose it is.</summary>
+    public required DateTimeOffset HeldUntil { get; init; }
 }
 
 /// <summary>Messages written with the history and told afterwards, each with its own retries.</summary>
@@ -53,26 +56,33 @@ public sealed class OutboxStore(HistoryDatabase database)
         var releases = await database.ReadAsync(
             (context, token) => context.Releases.Include(release => release.Images).Where(release => ids.Contains(release.Id)).ToDictionaryAsync(release => release.Id, token),
             cancellationToken);
-        return due.ConvertAll(row => new DueMessage(row.Id, row.Channel, row.Outcome, row.Tries, releases[row.ReleaseId]) { Drift = DriftOf(row), CreatedAt = row.CreatedAt });
+        return due.ConvertAll(row => new DueMessage(row.Id, row.Channel, row.Outcome, row.Tries, releases[row.ReleaseId]) { Drift = DriftOf(row), CreatedAt = row.CreatedAt, HeldUntil = row.LeaseUntil!.Value });
     }
 
-    /// <summary>Keeps messages that this process holds for as long as <paramref name="lease"/> from now.</summary>
-    public Task RenewAsync(IReadOnlyCollection<Guid> ids, TimeSpan lease, CancellationToken cancellationToken) =>
-        database.WriteAsync(
+    /// <summary>Keeps messages that are still held until <paramref name="held"/> for as long as <paramref name="lease"/> from now.</summary>
+    /// <returns>Until when.</returns>
+    public Task<DateTimeOffset> RenewAsync(IReadOnlyCollection<Guid> ids, DateTimeOffset held, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        // As an earlier run of this may have left it, whose answer was lost.
+        var written = held;
+        return database.WriteAsync(
             async (context, token) =>
             {
-                var until = await database.NowAsync(context, token) + lease;
-                return await Held(context, ids).ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, until), token);
+                var (before, until) = (written, await database.NowAsync(context, token) + lease);
+                written = until;
+                await context.OutboxMessages.Where(row => ids.Contains(row.Id) && (row.LeaseUntil == held || row.LeaseUntil == before))
+                    .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, until), token);
+                return until;
             },
             cancellationToken);
+    }
 
-    /// <summary>Gives messages back untold, to be claimed at once by whoever is there: at a shutdown.</summary>
-    public Task HandBackAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
+    /// <summary>Gives messages that are still held until <paramref name="held"/> back untold, to be claimed at once by whoever is there: at a shutdown.</summary>
+    public Task HandBackAsync(IReadOnlyCollection<Guid> ids, DateTimeOffset held, CancellationToken cancellationToken) =>
         database.WriteAsync(
-            (context, token) => Held(context, ids).ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null), token), cancellationToken);
-
-    private static IQueryable<OutboxMessage> Held(HistoryContext context, IReadOnlyCollection<Guid> ids) =>
-        context.OutboxMessages.Where(row => ids.Contains(row.Id) && row.LeaseUntil != null && row.DeliveredAt == null && row.DeadAt == null);
+            (context, token) => context.OutboxMessages.Where(row => ids.Contains(row.Id) && row.LeaseUntil == held)
+                .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null), token),
+            cancellationToken);
 
     private static string? DriftOf(OutboxMessage row) => row.MoreDrift switch
     {
@@ -84,11 +94,17 @@ public sealed class OutboxStore(HistoryDatabase database)
     public Task DeliveredAsync(Guid id, CancellationToken cancellationToken) =>
         SettleAsync(id, (row, now) => row.DeliveredAt = now, cancellationToken);
 
-    public Task PutOffAsync(Guid id, TimeSpan wait, string error, CancellationToken cancellationToken) =>
+    /// <summary>Has a message tried again later, unless another has it by now: who holds it does so until another time than <paramref name="held"/>.</summary>
+    public Task PutOffAsync(Guid id, DateTimeOffset held, TimeSpan wait, string error, CancellationToken cancellationToken) =>
         database.WriteAsync(
             async (context, token) =>
             {
                 var row = await FindAsync(context, id, token);
+                if (row.LeaseUntil != held)
+                {
+                    return 0;
+                }
+
                 row.NextAt = await database.NowAsync(context, token) + wait;
                 row.Tries++;
                 row.LastError = error;

@@ -6,9 +6,11 @@ namespace ReleaseBot.History;
 /// <summary>The releases that a worker may take in one claim, in the order in which it should try them.</summary>
 internal sealed class RunCandidates
 {
-    /// <summary>Projects of the first look; each look behind it is at four times as many, so that all are soon looked at where the first ones can't run.</summary>
+    /// <summary>Projects of the first look. Where none of their releases can run, the next look is at all.</summary>
     private const int FirstLook = 16;
-    private const int MostInALook = 4096;
+
+    /// <summary>From so many ready releases on their projects are gone to one by one, whatever else waits there; of fewer they are gathered.</summary>
+    private const int Many = 1000;
 
     /// <summary>Releases of one claim. All of them may go to others who claim at the same moment, or wait behind an older one.</summary>
     private const int MostTried = 200;
@@ -27,7 +29,7 @@ internal sealed class RunCandidates
         turn (place, project_id, last_engine) AS MATERIALIZED (
           SELECT row_number() OVER (ORDER BY project.last_started_at IS NOT NULL, project.last_started_at <later>, project.first_id, project.id) AS place,
                  project.id, project.last_engine
-            FROM project ORDER BY place LIMIT {1} OFFSET {2})
+            FROM project ORDER BY place LIMIT {1})
         SELECT (
         SELECT r.id FROM releases r
          WHERE r.project_id = turn.project_id AND {{RunQueue.IsReady}}
@@ -38,7 +40,7 @@ internal sealed class RunCandidates
     private const string InOrder =
         $$"""
 
-           AND (r.status <> 'queued' OR r.queued_at < {3}
+           AND (r.status <> 'queued' OR r.queued_at < {2}
              OR NOT EXISTS (SELECT 1 FROM releases o WHERE o.{{HistoryContext.IsVerifying}} AND o.project_id = r.project_id AND o.id < r.id))
            AND NOT EXISTS (
                  SELECT 1 FROM release_images i JOIN resource_locks l ON l.resource = 'repository:' || i.host || '/' || i.repository
@@ -50,7 +52,7 @@ internal sealed class RunCandidates
     private const string NotReservedElsewhere =
         """
 
-           AND (turn.last_engine IS NULL OR turn.last_engine NOT IN (<idle>) OR (r.queued_at < {4} AND r.not_before < {4}))
+           AND (turn.last_engine IS NULL OR turn.last_engine NOT IN (<idle>) OR (r.queued_at < {3} AND r.not_before < {3}))
         """;
 
     // What an engine made room for is built there, while a worker of that engine lives and the room is still there.
@@ -86,7 +88,7 @@ internal sealed class RunCandidates
 
     // The turn of a project whose layers are at another engine comes a little later here. What is compared stays the time of the last start, so a
     // project that waits is passed by others that waited about as long, and by each of them once.
-    private const string LaterByLayers = "+ CASE WHEN project.last_engine IN (<elsewhere>) THEN {5} ELSE {6} END";
+    private const string LaterByLayers = "+ CASE WHEN project.last_engine IN (<elsewhere>) THEN {4} ELSE {5} END";
 
     /// <summary>By how much the turn of a project comes later at an engine that lacks its layers: about what a build takes.</summary>
     private static readonly TimeSpan LayersWorth = TimeSpan.FromMinutes(1);
@@ -99,7 +101,7 @@ internal sealed class RunCandidates
 
     private readonly HistoryContext _context;
 
-    /// <summary>Null where everything is left to others.</summary>
+    /// <summary>Null where nothing is ready, or all of it is left to others.</summary>
     private readonly string? _sql;
     private readonly object[] _values;
     private readonly HashSet<Guid> _tried = [];
@@ -125,11 +127,18 @@ internal sealed class RunCandidates
             return new RunCandidates(context, null, []);
         }
 
-        // The second and third are each look's own.
-        List<object> values = [now.ForSql(database), 0, 0, (now - RunQueue.OrderKept).ForSql(database)];
+        // The second is each look's own.
+        List<object> values = [now.ForSql(database), 0, (now - RunQueue.OrderKept).ForSql(database)];
+        var ready = await CountAsync(database, context, now, cancellationToken);
+        if (ready == 0)
+        {
+            return new RunCandidates(context, null, []);
+        }
+
+        var waiting = ready < Many ? Gathered(database) : WaitingProjects.Sql($"r.{HistoryContext.IsRunnable}", database.By(HistoryContext.RunnableProjectsIndex));
         if (others.Count == 0)
         {
-            return new RunCandidates(context, Sql(database, [Ready, InOrder], ""), [.. values]);
+            return new RunCandidates(context, Sql(waiting, [Ready, InOrder], ""), [.. values]);
         }
 
         values.AddRange([(now - Reserved).ForSql(database), LayersWorth.ForSql(database), TimeSpan.Zero.ForSql(database)]);
@@ -147,7 +156,7 @@ internal sealed class RunCandidates
             roomy.Length > 0 && isFull ? BuiltAlready : "",
             NotBoundElsewhere,
         ];
-        var sql = Sql(database, conditions, LaterByLayers)
+        var sql = Sql(waiting, conditions, LaterByLayers)
             .Replace("<elsewhere>", elsewhere, StringComparison.Ordinal)
             .Replace("<roomy>", roomy, StringComparison.Ordinal)
             .Replace("<idle>", idle, StringComparison.Ordinal);
@@ -157,36 +166,32 @@ internal sealed class RunCandidates
     /// <summary>The first release of each project that may run, project by project; then those behind them, where the caller took none of the first.</summary>
     public async IAsyncEnumerable<Guid> InTurnAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var (projects, offset) = (FirstLook, 0);
-        while (_sql is not null && _tried.Count < MostTried)
+        var projects = FirstLook;
+        while (_sql is not null)
         {
-            var firsts = await LookAsync(_sql, projects, offset, cancellationToken);
-            var found = firsts.OfType<Guid>().ToList();
+            var firsts = await LookAsync(_sql, projects, cancellationToken);
+            var found = firsts.OfType<Guid>().Take(MostTried - _tried.Count).ToList();
             foreach (var id in found)
             {
                 _tried.Add(id);
                 yield return id;
             }
 
-            if (found.Count > 0)
-            {
-                continue;
-            }
-
-            if (firsts.Count < projects)
+            if (found.Count == 0 && (firsts.Count < projects || _tried.Count == MostTried))
             {
                 yield break;
             }
 
-            (projects, offset) = (Math.Min(projects * 4, MostInALook), offset + projects);
+            // Those behind the ones that were found come next.
+            projects = found.Count > 0 ? projects : int.MaxValue;
         }
     }
 
     /// <returns>For each of so many projects the first release that may run and was not tried, or null.</returns>
-    private Task<List<Guid?>> LookAsync(string sql, int projects, int offset, CancellationToken cancellationToken)
+    private Task<List<Guid?>> LookAsync(string sql, int projects, CancellationToken cancellationToken)
     {
         List<object> values = [.. _values];
-        (values[1], values[2]) = (projects, offset);
+        values[1] = projects;
         var behind = ArrivalOrder.LeavingOut(Lines, values.Count);
         values.AddRange(Lines);
         var tried = _tried.Count == 0 ? "" : $" AND r.id NOT IN ({SqlValues.Holes(values.Count, _tried)})";
@@ -194,8 +199,18 @@ internal sealed class RunCandidates
         return _context.Database.SqlQueryRaw<Guid?>(sql.Replace("<besides>", behind + tried, StringComparison.Ordinal), [.. values]).ToListAsync(cancellationToken);
     }
 
-    private static string Sql(HistoryDatabase database, string[] conditions, string later) => $"{string.Concat(conditions)}{FirstOfEach}"
-        .Replace("<waiting>", WaitingProjects.Sql($"r.{HistoryContext.IsRunnable}", database.By(HistoryContext.RunnableIndex)), StringComparison.Ordinal)
+    /// <summary>How many are ready, or <see cref="Many"/>: what was put off, which may be thousands while a registry is away, costs a look nothing.</summary>
+    private static async Task<int> CountAsync(HistoryDatabase database, HistoryContext context, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var ready = $"SELECT count(*) AS \"Value\" FROM (SELECT 1 FROM releases r {database.By(HistoryContext.RunnableIndex)} WHERE {RunQueue.IsReady} LIMIT {{1}}) ready";
+        return (await context.Database.SqlQueryRaw<int>(ready, now.ForSql(database), Many).ToListAsync(cancellationToken))[0];
+    }
+
+    private static string Gathered(HistoryDatabase database) =>
+        $"waiting (project_id) AS (SELECT DISTINCT r.project_id FROM releases r {database.By(HistoryContext.RunnableIndex)} WHERE {RunQueue.IsReady})";
+
+    private static string Sql(string waiting, string[] conditions, string later) => $"{string.Concat(conditions)}{FirstOfEach}"
+        .Replace("<waiting>", waiting, StringComparison.Ordinal)
         .Replace("<later>", later, StringComparison.Ordinal);
 
     /// <summary>The places of these engines, each once, behind the other values.</summary>

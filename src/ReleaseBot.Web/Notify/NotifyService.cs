@@ -6,14 +6,13 @@ using ReleaseBot.Notifications;
 
 namespace ReleaseBot.Web;
 
-/// <summary>Tells what the outbox holds, each message with its own retries. A channel that is slow or dead has a few messages on their way and delays no other.</summary>
+/// <summary>
+/// Tells what the outbox holds, each message with its own retries. A channel that is slow or dead has less than ten messages on their way, and delays no other.
+/// </summary>
 internal sealed partial class NotifyService(
     OutboxStore outbox, ChannelSender channels, GitLabWriteBack gitLab, ReleaseBotSettings settings, TimeProvider time, ILogger<NotifyService> logger)
     : BackgroundService
 {
-    /// <summary>Messages on their way at once.</summary>
-    private const int Limit = 20;
-
     /// <summary>Messages taken at once, and how many a channel has on their way when it gets no more.</summary>
     private const int Batch = 5;
 
@@ -21,7 +20,9 @@ internal sealed partial class NotifyService(
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan WaitCap = TimeSpan.FromSeconds(30);
+
+    /// <summary>Short enough for leases to be renewed in time by a loop that waits.</summary>
+    private static readonly TimeSpan WaitCap = TimeSpan.FromSeconds(5);
 
     /// <summary>At a shutdown: what is half sent would be told twice if it were broken off.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
@@ -31,31 +32,29 @@ internal sealed partial class NotifyService(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using CancellationTokenSource sending = new();
+        using CancellationTokenSource sending = new(Timeout.InfiniteTimeSpan, time);
         LoopPace pace = new("Telling", Poll, WaitCap, time, logger);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                await EndThoseDoneAsync();
+                _underWay.RemoveAll(telling => telling.Work.IsCompletedSuccessfully);
                 await RenewAsync(stoppingToken);
-                if (await TakeAsync(sending.Token, stoppingToken))
+                var isMore = await TakeAsync(sending.Token, stoppingToken);
+                pace.Succeeded();
+                if (!isMore)
                 {
-                    pace.Succeeded();
-                    continue;
+                    await Task.WhenAny([Task.Delay(Poll, time, stoppingToken), .. _underWay.Select(telling => telling.Work)]);
                 }
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 await pace.BearAsync(exception, stoppingToken);
-                continue;
             }
-            catch (OperationCanceledException)
+            catch (Exception)
             {
-                break;
+                // What is on its way is told to its end all the same.
             }
-
-            await Task.WhenAny([Task.Delay(Poll, time, stoppingToken), .. _underWay.Select(telling => telling.Work)]);
         }
 
         sending.CancelAfter(Grace);
@@ -63,64 +62,78 @@ internal sealed partial class NotifyService(
         await HandBackAsync();
     }
 
-    private async Task EndThoseDoneAsync()
-    {
-        while (_underWay.Find(telling => telling.Work.IsCompleted) is { } done)
-        {
-            _underWay.Remove(done);
-            await done.Work;
-        }
-    }
-
     private async Task RenewAsync(CancellationToken cancellationToken)
     {
-        if (time.GetElapsedTime(_renewedAt) >= RenewEvery)
+        if (time.GetElapsedTime(_renewedAt) < RenewEvery)
         {
-            if (_underWay.Count > 0)
-            {
-                await outbox.RenewAsync(_underWay.ConvertAll(telling => telling.Message.Id), Lease, cancellationToken);
-            }
-
-            _renewedAt = time.GetTimestamp();
+            return;
         }
+
+        foreach (var (held, tellings) in _underWay.GroupBy(telling => telling.Held).Select(group => (group.Key, group.ToList())).ToList())
+        {
+            var until = await outbox.RenewAsync(tellings.ConvertAll(telling => telling.Message.Id), held, Lease, cancellationToken);
+            tellings.ForEach(telling => telling.Held = until);
+        }
+
+        _renewedAt = time.GetTimestamp();
     }
 
     /// <returns>Whether there may be more to take at once.</returns>
     private async Task<bool> TakeAsync(CancellationToken sending, CancellationToken cancellationToken)
     {
-        var room = Math.Min(Batch, Limit - _underWay.Count);
-        if (room == 0)
+        var busy = _underWay.GroupBy(telling => telling.Message.Channel).Where(channel => channel.Count() >= Batch).Select(channel => channel.Key).ToList();
+        var due = await outbox.ClaimAsync(Batch, Lease, busy, cancellationToken);
+        foreach (var message in due)
         {
-            return false;
+            Telling telling = new(message);
+            telling.Work = TellAsync(telling, sending);
+            _underWay.Add(telling);
         }
 
-        var busy = _underWay.GroupBy(telling => telling.Message.Channel).Where(channel => channel.Count() >= Batch).Select(channel => channel.Key).ToList();
-        var due = await outbox.ClaimAsync(room, Lease, busy, cancellationToken);
-        _underWay.AddRange(due.Select(message => new Telling(message, TellAsync(message, sending))));
-        return due.Count == room;
+        return due.Count == Batch;
     }
 
-    private async Task TellAsync(DueMessage message, CancellationToken cancellationToken)
+    /// <summary>Ends well, whatever becomes of the message, unless <paramref name="cancellationToken"/> ends it.</summary>
+    private async Task TellAsync(Telling telling, CancellationToken cancellationToken)
     {
-        var report = await SendAsync(message, cancellationToken);
+        var report = await TrySendAsync(telling.Message, cancellationToken);
         LoopPace pace = new("Writing down what was told", Poll, WaitCap, time, logger);
         while (true)
         {
             try
             {
-                await SettleAsync(message, report, cancellationToken);
+                await SettleAsync(telling, report, cancellationToken);
                 return;
+            }
+            // Told it is: who lets go of it while the database is away has it told twice.
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested && StoreFault.Explain(exception) is not null)
+            {
+                await pace.BearAsync(exception, cancellationToken);
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
-                // Told it is: who lets go of it now has it told twice.
-                await pace.BearAsync(exception, cancellationToken);
+                Log.NotSettled(logger, telling.Message.Channel, telling.Message.Release.Id, exception);
+                return;
             }
         }
     }
 
-    private async Task SettleAsync(DueMessage message, DeliveryReport report, CancellationToken cancellationToken)
+    private async Task<DeliveryReport> TrySendAsync(DueMessage message, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await SendAsync(message, cancellationToken);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            Log.Unexpected(logger, message.Channel, message.Release.Id, exception);
+            return new DeliveryReport.Retry($"An unexpected fault ({exception.GetType().Name}); see the service's log.", null);
+        }
+    }
+
+    private async Task SettleAsync(Telling telling, DeliveryReport report, CancellationToken cancellationToken)
+    {
+        var message = telling.Message;
         switch (report)
         {
             case DeliveryReport.Delivered:
@@ -133,7 +146,7 @@ internal sealed partial class NotifyService(
             case DeliveryReport.Retry retry:
                 var wait = NotificationBackoff.Next(message.Tries + 1, retry.After, Random.Shared);
                 await (wait is { } pause
-                    ? outbox.PutOffAsync(message.Id, pause, retry.Why, cancellationToken)
+                    ? outbox.PutOffAsync(message.Id, telling.Held, pause, retry.Why, cancellationToken)
                     : outbox.GiveUpAsync(message.Id, retry.Why, cancellationToken));
                 return;
             default:
@@ -152,16 +165,13 @@ internal sealed partial class NotifyService(
 
     private async Task HandBackAsync()
     {
-        var unsettled = _underWay.FindAll(telling => !telling.Work.IsCompletedSuccessfully).ConvertAll(telling => telling.Message.Id);
-        if (unsettled.Count == 0)
-        {
-            return;
-        }
-
-        using CancellationTokenSource limit = new(Grace);
+        using CancellationTokenSource limit = new(Grace, time);
         try
         {
-            await outbox.HandBackAsync(unsettled, limit.Token);
+            foreach (var unsettled in _underWay.Where(telling => !telling.Work.IsCompletedSuccessfully).GroupBy(telling => telling.Held))
+            {
+                await outbox.HandBackAsync([.. unsettled.Select(telling => telling.Message.Id)], unsettled.Key, limit.Token);
+            }
         }
         catch (Exception exception) when (limit.IsCancellationRequested || StoreFault.Explain(exception) is not null)
         {
@@ -169,11 +179,26 @@ internal sealed partial class NotifyService(
         }
     }
 
-    private sealed record Telling(DueMessage Message, Task Work);
+    /// <summary>A message on its way.</summary>
+    private sealed class Telling(DueMessage message)
+    {
+        public DueMessage Message => message;
+
+        /// <summary>Until when it is held, as it stands in its row: who finds another time there has lost it.</summary>
+        public DateTimeOffset Held { get; set; } = message.HeldUntil;
+
+        public Task Work { get; set; } = Task.CompletedTask;
+    }
 
     private static partial class Log
     {
         [LoggerMessage(EventId = 1, Level = LogLevel.Warning, Message = "{Channel} is not told of release {ReleaseId}: {Why}")]
         public static partial void GivenUp(ILogger logger, string channel, Guid releaseId, string why);
+
+        [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "Telling {Channel} of release {ReleaseId} failed unexpectedly; it is tried again.")]
+        public static partial void Unexpected(ILogger logger, string channel, Guid releaseId, Exception exception);
+
+        [LoggerMessage(EventId = 3, Level = LogLevel.Error, Message = "What became of telling {Channel} of release {ReleaseId} could not be written down; it may be told again.")]
+        public static partial void NotSettled(ILogger logger, string channel, Guid releaseId, Exception exception);
     }
 }

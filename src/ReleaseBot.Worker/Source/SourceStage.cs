@@ -37,7 +37,7 @@ internal sealed class SourceStage(ImageSurvey survey, EngineRoom room, SourceFet
         return await OpenAsync(run, source, cancellationToken);
     }
 
-    private async Task<StageResult> OpenAsync(ReleaseRun run, ComingSource source, CancellationToken cancellationToken)
+    private static async Task<StageResult> OpenAsync(ReleaseRun run, ComingSource source, CancellationToken cancellationToken)
     {
         run.Log.Say($"fetching {run.Release.ProjectPath} at {run.Commit.Short}");
         try

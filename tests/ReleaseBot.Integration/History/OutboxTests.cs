@@ -104,25 +104,29 @@ public abstract class OutboxTests(IDatabases databases) : HistoryTest(databases)
         var held = (await History.Outbox.ClaimAsync(5, History.ShortLease, ["news"], Token)).ShouldHaveSingleItem();
         var lapsing = (await History.Outbox.ClaimAsync(5, History.ShortLease, [], Token)).ShouldHaveSingleItem();
 
-        await History.Outbox.RenewAsync([held.Id], History.ShortLease * 100, Token);
+        var until = await History.Outbox.RenewAsync([held.Id], held.HeldUntil, History.ShortLease * 100, Token);
         var next = await History.UntilAsync(async () => (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).SingleOrDefault());
         next.Id.ShouldBe(lapsing.Id);
 
-        await History.Outbox.HandBackAsync([held.Id], Token);
+        await History.Outbox.HandBackAsync([held.Id], until, Token);
         (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).ShouldHaveSingleItem().Id.ShouldBe(held.Id);
     }
 
     [Fact]
-    public async Task What_Was_Told_Meanwhile_Is_Neither_Renewed_Nor_Given_Back()
+    public async Task Who_Has_Lost_A_Message_Takes_Nothing_From_The_One_That_Has_It()
     {
         var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Published, All);
-        var told = (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).ShouldHaveSingleItem();
-        await History.Outbox.DeliveredAsync(told.Id, Token);
+        var lost = (await History.Outbox.ClaimAsync(5, History.ShortLease, [], Token)).ShouldHaveSingleItem();
+        var taken = await History.UntilAsync(async () => (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).SingleOrDefault());
 
-        await History.Outbox.RenewAsync([told.Id], History.Lease, Token);
-        await History.Outbox.HandBackAsync([told.Id], Token);
+        await History.Outbox.RenewAsync([lost.Id], lost.HeldUntil, History.Lease * 2, Token);
+        await History.Outbox.PutOffAsync(lost.Id, lost.HeldUntil, TimeSpan.Zero, "too late", Token);
+        await History.Outbox.HandBackAsync([lost.Id], lost.HeldUntil, Token);
 
-        (await History.Queries.MessagesAsync(id, Token)).ShouldHaveSingleItem().LeaseUntil.ShouldBeNull();
+        var row = (await History.Queries.MessagesAsync(id, Token)).ShouldHaveSingleItem();
+        (row.LeaseUntil, row.Tries).ShouldBe((taken.HeldUntil, 0));
+        await History.Outbox.DeliveredAsync(taken.Id, Token);
+        await History.Outbox.HandBackAsync([taken.Id], taken.HeldUntil, Token);
         (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).ShouldBeEmpty();
     }
 
@@ -131,7 +135,7 @@ public abstract class OutboxTests(IDatabases databases) : HistoryTest(databases)
     {
         var id = await EndAsync("v1.0.0", 1, ReleaseStatus.Published, All);
         var first = (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).ShouldHaveSingleItem();
-        await History.Outbox.PutOffAsync(first.Id, History.ShortLease, "503", Token);
+        await History.Outbox.PutOffAsync(first.Id, first.HeldUntil, History.ShortLease, "503", Token);
 
         var second = await History.UntilAsync(async () => (await History.Outbox.ClaimAsync(5, History.Lease, [], Token)).SingleOrDefault());
         (second.Id, second.Tries).ShouldBe((first.Id, 1));

@@ -12,7 +12,7 @@ using ReleaseBot.History;
 namespace ReleaseBot.Migrations.Postgres.Migrations
 {
     [DbContext(typeof(HistoryContext))]
-    [Migration("20261127015727_CoveringPaths")]
+    [Migration("20261127023039_CoveringPaths")]
     partial class CoveringPaths
     {
         /// <inheritdoc />
@@ -701,8 +701,12 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                     b.HasIndex("Status", "ProjectId", "Id")
                         .HasDatabaseName("ix_releases_status_project_id_id");
 
-                    b.HasIndex(new[] { "ProjectId", "Id" }, "ix_releases_runnable")
+                    b.HasIndex(new[] { "NotBefore" }, "ix_releases_runnable")
                         .HasDatabaseName("ix_releases_runnable")
+                        .HasFilter("status IN ('queued', 'building', 'pushing')");
+
+                    b.HasIndex(new[] { "ProjectId", "Id" }, "ix_releases_runnable_project_id_id")
+                        .HasDatabaseName("ix_releases_runnable_project_id_id")
                         .HasFilter("status IN ('queued', 'building', 'pushing')");
 
                     b.ToTable("releases");

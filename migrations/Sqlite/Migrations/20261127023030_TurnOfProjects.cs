@@ -10,12 +10,8 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
-            migrationBuilder.DropIndex(
-                name: "ix_releases_runnable",
-                table: "releases");
-
             migrationBuilder.CreateIndex(
-                name: "ix_releases_runnable",
+                name: "ix_releases_runnable_project_id_id",
                 table: "releases",
                 columns: new[] { "project_id", "id" },
                 filter: "status IN ('queued', 'building', 'pushing')");
@@ -25,14 +21,8 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropIndex(
-                name: "ix_releases_runnable",
+                name: "ix_releases_runnable_project_id_id",
                 table: "releases");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_releases_runnable",
-                table: "releases",
-                column: "not_before",
-                filter: "status IN ('queued', 'building', 'pushing')");
         }
     }
 }

@@ -11,7 +11,7 @@ using ReleaseBot.History;
 namespace ReleaseBot.Migrations.Sqlite.Migrations
 {
     [DbContext(typeof(HistoryContext))]
-    [Migration("20261127011601_TurnOfProjects")]
+    [Migration("20261127023030_TurnOfProjects")]
     partial class TurnOfProjects
     {
         /// <inheritdoc />
@@ -696,8 +696,12 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                     b.HasIndex("Status", "ProjectId", "Id")
                         .HasDatabaseName("ix_releases_status_project_id_id");
 
-                    b.HasIndex(new[] { "ProjectId", "Id" }, "ix_releases_runnable")
+                    b.HasIndex(new[] { "NotBefore" }, "ix_releases_runnable")
                         .HasDatabaseName("ix_releases_runnable")
+                        .HasFilter("status IN ('queued', 'building', 'pushing')");
+
+                    b.HasIndex(new[] { "ProjectId", "Id" }, "ix_releases_runnable_project_id_id")
+                        .HasDatabaseName("ix_releases_runnable_project_id_id")
                         .HasFilter("status IN ('queued', 'building', 'pushing')");
 
                     b.ToTable("releases");
