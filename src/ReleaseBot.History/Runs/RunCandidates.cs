@@ -12,8 +12,11 @@ internal sealed class RunCandidates
     /// <summary>From so many ready releases on their projects are gone to one by one, whatever else waits there; of fewer they are gathered.</summary>
     private const int Many = 1000;
 
-    /// <summary>Releases of one claim. All of them may go to others who claim at the same moment, or wait behind an older one.</summary>
+    /// <summary>Releases of one pass. All of them may go to others who claim at the same moment, or wait behind an older one.</summary>
     private const int MostTried = 200;
+
+    /// <summary>Times that one claim looks at all of it: what others were about to take, and did not, is free again.</summary>
+    private const int Passes = 3;
 
     // A project that was served longest ago goes first, so that a burst in one starves no other; of those never served, the one that waits longest. Only
     // of the projects whose turn it is the first release is looked for that may run.
@@ -166,24 +169,33 @@ internal sealed class RunCandidates
     /// <summary>The first release of each project that may run, project by project; then those behind them, where the caller took none of the first.</summary>
     public async IAsyncEnumerable<Guid> InTurnAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var projects = FirstLook;
-        while (_sql is not null)
+        for (var pass = 0; _sql is not null && pass < Passes; pass++)
         {
-            var firsts = await LookAsync(_sql, projects, cancellationToken);
-            var found = firsts.OfType<Guid>().Take(MostTried - _tried.Count).ToList();
-            foreach (var id in found)
+            _tried.Clear();
+            var projects = FirstLook;
+            while (_tried.Count < MostTried)
             {
-                _tried.Add(id);
-                yield return id;
+                var firsts = await LookAsync(_sql, projects, cancellationToken);
+                var found = firsts.OfType<Guid>().Take(MostTried - _tried.Count).ToList();
+                foreach (var id in found)
+                {
+                    _tried.Add(id);
+                    yield return id;
+                }
+
+                if (found.Count == 0 && firsts.Count < projects)
+                {
+                    break;
+                }
+
+                // Those behind the ones that were found come next.
+                projects = found.Count > 0 ? projects : int.MaxValue;
             }
 
-            if (found.Count == 0 && (firsts.Count < projects || _tried.Count == MostTried))
+            if (_tried.Count == 0)
             {
                 yield break;
             }
-
-            // Those behind the ones that were found come next.
-            projects = found.Count > 0 ? projects : int.MaxValue;
         }
     }
 

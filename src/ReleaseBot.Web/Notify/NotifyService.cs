@@ -38,7 +38,7 @@ internal sealed partial class NotifyService(
         {
             try
             {
-                _underWay.RemoveAll(telling => telling.Work.IsCompletedSuccessfully);
+                _underWay.RemoveAll(telling => telling.Work.IsCompleted);
                 await RenewAsync(stoppingToken);
                 var isMore = await TakeAsync(sending.Token, stoppingToken);
                 pace.Succeeded();
