@@ -98,7 +98,9 @@ internal sealed class Run(ChaosOptions options)
     private async Task WaitUntilToldAsync(World world, CancellationToken cancellationToken)
     {
         var began = TimeProvider.System.GetTimestamp();
-        await using var connection = new NpgsqlConnection(world.Database);
+        // A fresh one: those of the pool may be from before the database was stopped.
+        var unpooled = new NpgsqlConnectionStringBuilder(world.Database) { Pooling = false }.ConnectionString;
+        await using var connection = new NpgsqlConnection(unpooled);
         await connection.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand("SELECT count(*) FROM outbox_messages WHERE delivered_at IS NULL AND dead_at IS NULL", connection);
         long left;
