@@ -155,8 +155,8 @@ internal sealed partial class Verdict(
     }
 
     /// <summary>
-    /// What a step printed is written by the worker that ran it. If that one was dead or stood still when the step ended, nobody has heard it, and the
-    /// next attempt finds the step in the engine's cache: such a log says so, and is counted apart.
+    /// What a step printed is written by the worker that ran it. If that one was dead or stood still when the step ended, or its engine went away, nobody
+    /// has heard it, and the next attempt finds the step in the engine's cache: such a log says so, and is counted apart.
     /// </summary>
     private async Task<IReadOnlyList<string>> CutLogsAsync(Api api, CancellationToken cancellationToken)
     {
@@ -167,19 +167,20 @@ internal sealed partial class Verdict(
             var log = await api.LogAsync(release.Id, cancellationToken);
             var lines = NumberedLine().Matches(log).Select(match => int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)).ToHashSet();
             var expected = traffic.LinesOf(release.Project.Path, release.Ref.Name);
-            if (lines.Count < expected && log.Contains("CACHED", StringComparison.Ordinal) && log.TrimEnd().EndsWith("published", StringComparison.Ordinal) && WasTakenOver(release.Id))
+            if (lines.Count < expected && log.Contains("CACHED", StringComparison.Ordinal) && log.TrimEnd().EndsWith("published", StringComparison.Ordinal)
+                && (WasTakenOver(release.Id) || log.Contains("engine-unavailable", StringComparison.Ordinal)))
             {
                 unheard++;
             }
             else if (lines.Count != expected || !log.Contains("published", StringComparison.Ordinal))
             {
-                problems.Add($"{Words(release)}: {lines.Count} of {expected} lines of its own; it ends: {Tail(log)}");
+                problems.Add($"{Words(release)}: {lines.Count} of {expected} lines of its own, {log.Split("CACHED").Length - 1} steps from the cache; it ends: {Tail(log)}");
             }
         }
 
         if (unheard > 0)
         {
-            Console.WriteLine($"      {unheard} builds were taken over from a worker that was dead or stood still when their step ended; what it printed is lost");
+            Console.WriteLine($"      {unheard} builds lost their worker or their engine when a step ended; what it printed is lost");
         }
 
         return problems;
