@@ -72,7 +72,7 @@ internal sealed class Run(ChaosOptions options)
         }
 
         await WaitUntilToldAsync(world, cancellationToken);
-        var holds = await new Verdict(world, fleet, traffic, troubles, takeOvers, watcher, registries, releases).LookAsync(api, cancellationToken);
+        var holds = await new Verdict(world, fleet, traffic, troubles, takeOvers, watcher, registries, releases, options.LogFolder).LookAsync(api, cancellationToken);
         Say(holds ? "every promise was kept" : $"not every promise was kept; the same again: ops/chaos.sh --seed {options.Seed} --releases {options.Releases} --projects {options.Projects}");
         return holds;
     }
@@ -80,36 +80,42 @@ internal sealed class Run(ChaosOptions options)
     /// <summary>What a project has when it is first known is never published by itself, so nobody tags before that.</summary>
     private async Task WaitForBaselinesAsync(World world, int projects, CancellationToken cancellationToken)
     {
-        await using var connection = new NpgsqlConnection(world.Database);
-        await connection.OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand("SELECT count(*) FROM projects WHERE baseline_at IS NOT NULL", connection);
-        while (await command.ExecuteScalarAsync(cancellationToken) is long known && known < projects)
+        var known = await WaitForCountAsync(
+            world, "SELECT count(*) FROM projects WHERE baseline_at IS NOT NULL", count => count >= projects,
+            options.Limit - TimeProvider.System.GetElapsedTime(_began), cancellationToken);
+        if (known < projects)
         {
-            if (TimeProvider.System.GetElapsedTime(_began) > options.Limit)
-            {
-                throw new TimeoutException($"{known} of {projects} projects are known after {options.Limit}.");
-            }
-
-            await Task.Delay(Pause, TimeProvider.System, cancellationToken);
+            throw new TimeoutException($"{known} of {projects} projects are known after {options.Limit}.");
         }
     }
 
     /// <summary>What a killed process was about to tell is told by another after its lease. Whatever has not been told by then is for the verdict to find.</summary>
     private async Task WaitUntilToldAsync(World world, CancellationToken cancellationToken)
     {
+        var left = await WaitForCountAsync(
+            world, "SELECT count(*) FROM outbox_messages WHERE delivered_at IS NULL AND dead_at IS NULL", count => count == 0, ToldWithin, cancellationToken);
+        Say($"{left} messages are left to be told");
+    }
+
+    /// <returns>The count that was waited for, or the last one within the limit.</returns>
+    private static async Task<long> WaitForCountAsync(World world, string sql, Func<long, bool> isEnough, TimeSpan limit, CancellationToken cancellationToken)
+    {
         var began = TimeProvider.System.GetTimestamp();
         // A fresh one: those of the pool may be from before the database was stopped.
         var unpooled = new NpgsqlConnectionStringBuilder(world.Database) { Pooling = false }.ConnectionString;
         await using var connection = new NpgsqlConnection(unpooled);
         await connection.OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand("SELECT count(*) FROM outbox_messages WHERE delivered_at IS NULL AND dead_at IS NULL", connection);
-        long left;
-        while ((left = (long)(await command.ExecuteScalarAsync(cancellationToken))!) > 0 && TimeProvider.System.GetElapsedTime(began) < ToldWithin)
+        await using var command = new NpgsqlCommand(sql, connection);
+        while (true)
         {
+            var count = (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+            if (isEnough(count) || TimeProvider.System.GetElapsedTime(began) > limit)
+            {
+                return count;
+            }
+
             await Task.Delay(Pause, TimeProvider.System, cancellationToken);
         }
-
-        Say($"{left} messages are not told {TimeProvider.System.GetElapsedTime(began).TotalSeconds:F1} s after the last release ended");
     }
 
     /// <summary>Faults go on until half of what was left is done; the rest has to come to its end in peace.</summary>

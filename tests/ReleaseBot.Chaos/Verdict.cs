@@ -9,7 +9,8 @@ namespace ReleaseBot.Chaos;
 
 /// <summary>What was promised, looked at from outside: the registries' disks, the API, the chat, the engines.</summary>
 internal sealed partial class Verdict(
-    World world, Fleet fleet, Traffic traffic, ITroubles troubles, TakeOvers takeOvers, TagWatcher watcher, IReadOnlyList<RegistryStore> registries, IReadOnlyList<ApiRelease> releases)
+    World world, Fleet fleet, Traffic traffic, ITroubles troubles, TakeOvers takeOvers, TagWatcher watcher, IReadOnlyList<RegistryStore> registries, IReadOnlyList<ApiRelease> releases,
+    string? logFolder)
 {
     private const int Shown = 5;
     private int _failures;
@@ -155,8 +156,8 @@ internal sealed partial class Verdict(
     }
 
     /// <summary>
-    /// What a step printed is written by the worker that ran it. If that one was dead or stood still when the step ended, or its engine went away, nobody
-    /// has heard it, and the next attempt finds the step in the engine's cache: such a log says so, and is counted apart.
+    /// What a step printed is written by the worker that ran it. If that one was dead or stood still when the step ended, nobody has heard it, and the
+    /// next attempt finds the step in the engine's cache: such a log says so, and is counted apart.
     /// </summary>
     private async Task<IReadOnlyList<string>> CutLogsAsync(Api api, CancellationToken cancellationToken)
     {
@@ -167,23 +168,32 @@ internal sealed partial class Verdict(
             var log = await api.LogAsync(release.Id, cancellationToken);
             var lines = NumberedLine().Matches(log).Select(match => int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)).ToHashSet();
             var expected = traffic.LinesOf(release.Project.Path, release.Ref.Name);
-            if (lines.Count < expected && log.Contains("CACHED", StringComparison.Ordinal) && log.TrimEnd().EndsWith("published", StringComparison.Ordinal)
-                && (WasTakenOver(release.Id) || log.Contains("engine-unavailable", StringComparison.Ordinal)))
+            if (lines.Count < expected && log.Contains("CACHED", StringComparison.Ordinal) && log.TrimEnd().EndsWith("published", StringComparison.Ordinal) && WasTakenOver(release.Id))
             {
                 unheard++;
             }
             else if (lines.Count != expected || !log.Contains("published", StringComparison.Ordinal))
             {
-                problems.Add($"{Words(release)}: {lines.Count} of {expected} lines of its own, {log.Split("CACHED").Length - 1} steps from the cache; it ends: {Tail(log)}");
+                KeepLog(release.Id, log);
+                problems.Add($"{Words(release)}: {lines.Count} of {expected} lines of its own; it ends: {Tail(log)}");
             }
         }
 
         if (unheard > 0)
         {
-            Console.WriteLine($"      {unheard} builds lost their worker or their engine when a step ended; what it printed is lost");
+            Console.WriteLine($"      {unheard} builds were taken over from a worker that was dead or stood still when their step ended; what it printed is lost");
         }
 
         return problems;
+    }
+
+    private void KeepLog(Guid release, string log)
+    {
+        if (logFolder is not null)
+        {
+            Directory.CreateDirectory(logFolder);
+            File.WriteAllText(Path.Combine(logFolder, $"release-{release}.log"), log);
+        }
     }
 
     /// <summary>By the harness's own kills, and by what a worker said that woke up too late.</summary>

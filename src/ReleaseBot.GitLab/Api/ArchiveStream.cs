@@ -88,19 +88,11 @@ internal sealed class ArchiveStream : Stream
         Exception? fault = null;
         try
         {
-            FlushResult flushed;
-            do
+            while (await ReceiveAsync(kept.GetMemory(), over) is > 0 and var count)
             {
-                var count = await ReceiveAsync(kept.GetMemory(), over);
-                if (count == 0)
-                {
-                    break;
-                }
-
                 kept.Advance(count);
-                flushed = await kept.FlushAsync(over);
+                await kept.FlushAsync(over);
             }
-            while (!flushed.IsCompleted);
         }
         catch (Exception exception)
         {

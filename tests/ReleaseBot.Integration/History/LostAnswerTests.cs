@@ -49,6 +49,18 @@ public abstract class LostAnswerTests(IDatabases databases) : HistoryTest(databa
     }
 
     [Fact]
+    public async Task Messages_Whose_Renewal_Was_Not_Answered_Stay_The_Tellers()
+    {
+        await FailAsync(await RunAsync());
+        await using var neighbour = History.Neighbour(_answers);
+        var message = (await History.Outbox.ClaimAsync(10, History.Lease, [], Token)).ShouldHaveSingleItem();
+
+        var until = await LosingAsync(() => neighbour.Outbox.RenewAsync([message.Id], message.HeldUntil, History.Lease, Token));
+
+        (await History.RowsAsync<OutboxMessage>()).ShouldHaveSingleItem().LeaseUntil.ShouldBe(until);
+    }
+
+    [Fact]
     public async Task A_Wish_Whose_Claim_Was_Not_Answered_Is_In_The_Claimers_Hand()
     {
         var id = await QueueTagAsync(7, "v1.0.0", 1);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.GitLab;
+using ReleaseBot.History;
 using ReleaseBot.Integration.History;
 using ReleaseBot.Notifications;
 using ReleaseBot.StandIns.Chat;
@@ -59,6 +60,26 @@ public sealed class NotifyServiceTests() : HistoryTest(new SqliteDatabases())
 
         // One that hung would be recorded once it is given up.
         _other.Requests.ShouldBeEmpty();
+        await service.StopAsync(Token);
+    }
+
+    [Fact]
+    public async Task Of_A_Channel_That_Does_Not_Answer_A_Few_Messages_Are_On_Their_Way()
+    {
+        const int Releases = 14;
+        for (var number = 0; number < Releases; number++)
+        {
+            _other.Script(new ChatFault.Hang());
+            await EndAsync(number, Others[0]);
+        }
+
+        await EndAsync(Releases, "team");
+        using var service = Service();
+        await service.StartAsync(Token);
+        // Of the last to be due: whatever else could be taken is.
+        await _team.WaitForAsync(_ => true, Patience, Token);
+
+        (await History.RowsAsync<OutboxMessage>()).Count(message => message is { Channel: "other", LeaseUntil: not null }).ShouldBeInRange(1, 9);
         await service.StopAsync(Token);
     }
 
