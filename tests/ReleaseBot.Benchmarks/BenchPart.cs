@@ -16,6 +16,16 @@ internal abstract class BenchPart
 
     public abstract Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// The order in which things are measured in a round: from one round to the next it is turned round, and every second time shifted, so that none always
+    /// comes first and none always follows the same other one. Three things come in all their six orders.
+    /// </summary>
+    protected static IEnumerable<T> Turns<T>(IReadOnlyList<T> things, int round)
+    {
+        var shifted = Enumerable.Range(0, things.Count).Select(i => things[(i + round / 2) % things.Count]);
+        return round % 2 == 0 ? shifted : shifted.Reverse();
+    }
+
     /// <summary>A line on how it goes.</summary>
     protected void Say(string text) =>
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    {TimeProvider.System.GetElapsedTime(_began).TotalSeconds,6:F1} s  {Name}: {text}"));

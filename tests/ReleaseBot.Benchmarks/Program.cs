@@ -51,6 +51,7 @@ Console.CancelKeyPress += (_, press) =>
     press.Cancel = true;
     stop.Cancel();
 };
+var machine = await MachineFacts.GatherAsync(stop.Token);
 var report = new BenchReport();
 foreach (var part in parts.Where(part => options.Parts.Count == 0 || options.Parts.Contains(part.Name)))
 {
@@ -58,7 +59,7 @@ foreach (var part in parts.Where(part => options.Parts.Count == 0 || options.Par
 }
 
 report.Print();
-await report.WriteAsync(options.JsonPath, CancellationToken.None);
+await report.WriteAsync(options.JsonPath, args, machine, CancellationToken.None);
 Console.WriteLine($"The figures, round by round: {options.JsonPath}");
 // A target that is not met is a finding, not a fault of the run.
 return 0;

@@ -29,7 +29,7 @@ internal sealed class ContextPart : BenchPart
             Samples tar = new(), reroot = new(), peak = new();
             for (var round = 0; round < options.Rounds; round++)
             {
-                foreach (var isTar in round % 2 == 0 ? new[] { true, false } : [false, true])
+                foreach (var isTar in Turns([true, false], round))
                 {
                     if (isTar)
                     {

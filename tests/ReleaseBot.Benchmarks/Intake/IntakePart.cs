@@ -21,6 +21,7 @@ internal sealed class IntakePart : BenchPart
     private readonly Dictionary<(string Subject, int Connections), Samples> _rates = [];
     private readonly Dictionary<(string Subject, int Connections, double Part), Samples> _latencies = [];
     private readonly Dictionary<(string Subject, int Connections), Samples> _processor = [];
+    private readonly Dictionary<(string Subject, int Connections), Samples> _idle = [];
     private readonly Dictionary<string, long> _answered = [];
     private long _nextNumber;
 
@@ -37,13 +38,13 @@ internal sealed class IntakePart : BenchPart
             new("ReleaseBot, SQLite", servers.OnSqlite, token => StoredDeliveries.CountInSqliteAsync(servers.OnSqlite.DatabasePath, token)),
             new("ReleaseBot, Postgres", servers.OnPostgres, token => StoredDeliveries.CountInPostgresAsync(servers.Database, token)),
         ];
-        await WarmUpAsync(servers, bots, duration);
+        await WarmUpAsync(servers, bots, duration, cancellationToken);
         var before = bots.ToDictionary(bot => bot, bot => bot.Process.Memory().Resident / 1e6);
         for (var round = 1; round <= options.Rounds; round++)
         {
             foreach (var connections in Connections)
             {
-                await RoundAsync(servers, bots, connections, duration, cancellationToken);
+                await RoundAsync(servers, bots, connections, round - 1, duration, cancellationToken);
             }
 
             Say($"round {round} of {options.Rounds}: {string.Join("; ", _rates.Select(rate => string.Create(CultureInfo.InvariantCulture, $"{rate.Key.Subject} {rate.Key.Connections}: {rate.Value.Values[^1]:F0}/s")))}");
@@ -58,10 +59,10 @@ internal sealed class IntakePart : BenchPart
     }
 
     /// <summary>
-    /// A server that has run for a minute is what is measured: its pools are filled, and its code is compiled for good, which takes .NET some ten
-    /// seconds of load on two processors.
+    /// Servers that have run for a minute are what is measured: their pools are filled, and .NET's code is compiled for good, which takes some ten seconds of load
+    /// on two processors. A bot is warmed for longer than the others, which have less to warm.
     /// </summary>
-    private async Task WarmUpAsync(IntakeServers servers, Bot[] bots, TimeSpan duration)
+    private async Task WarmUpAsync(IntakeServers servers, Bot[] bots, TimeSpan duration, CancellationToken cancellationToken)
     {
         foreach (var connections in Connections)
         {
@@ -74,28 +75,42 @@ internal sealed class IntakePart : BenchPart
             }
 
             await LoadAsync(servers.Kestrel.Hook, connections, Accepted, duration);
+            await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration / 4);
+            await servers.Webhook.WaitForCommandsAsync(cancellationToken);
+            await servers.Pgbench.RunAsync(connections, cancellationToken);
         }
 
         Say("warm");
     }
 
-    private async Task RoundAsync(IntakeServers servers, Bot[] bots, int connections, TimeSpan duration, CancellationToken cancellationToken)
+    private async Task RoundAsync(IntakeServers servers, Bot[] bots, int connections, int round, TimeSpan duration, CancellationToken cancellationToken)
     {
-        foreach (var bot in bots)
+        Func<Task>[] turns =
+        [
+            .. bots.Select(bot => (Func<Task>)(() => MeasureAsync(bot, connections, duration, cancellationToken))),
+            async () =>
+            {
+                var answers = await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration);
+                Keep("webhook", connections, answers);
+                var behind = await servers.Webhook.WaitForCommandsAsync(cancellationToken);
+                RatesOf("webhook, commands run", connections).Add(answers.Answered / (answers.Elapsed + behind).TotalSeconds);
+            },
+            async () => Keep("bare Kestrel", connections, await LoadAsync(servers.Kestrel.Hook, connections, Accepted, duration)),
+            async () => RatesOf("pgbench", connections).Add(await servers.Pgbench.RunAsync(connections, cancellationToken)),
+        ];
+        foreach (var turn in Turns(turns, round))
         {
-            var used = bot.Process.ProcessorTime;
-            var result = await LoadAsync(bot, connections, duration);
-            Keep(bot.Name, connections, result);
-            SamplesOf(_processor, (bot.Name, connections)).Add((bot.Process.ProcessorTime - used).TotalMicroseconds / result.Answered);
-            await ThrowIfLostAsync(bot, cancellationToken);
+            await turn();
         }
+    }
 
-        var answers = await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration);
-        Keep("webhook", connections, answers);
-        var behind = await servers.Webhook.WaitForCommandsAsync(cancellationToken);
-        RatesOf("webhook, commands run", connections).Add(answers.Answered / (answers.Elapsed + behind).TotalSeconds);
-        Keep("bare Kestrel", connections, await LoadAsync(servers.Kestrel.Hook, connections, Accepted, duration));
-        RatesOf("pgbench", connections).Add(await servers.Pgbench.RunAsync(connections, cancellationToken));
+    private async Task MeasureAsync(Bot bot, int connections, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        var used = bot.Process.ProcessorTime;
+        var result = await LoadAsync(bot, connections, duration);
+        Keep(bot.Name, connections, result);
+        SamplesOf(_processor, (bot.Name, connections)).Add((bot.Process.ProcessorTime - used).TotalMicroseconds / result.Answered);
+        await ThrowIfLostAsync(bot, cancellationToken);
     }
 
     private async Task<LoadResult> LoadAsync(Bot bot, int connections, TimeSpan duration)
@@ -156,6 +171,11 @@ internal sealed class IntakePart : BenchPart
                 report.Add(Name, @case, string.Create(CultureInfo.InvariantCulture, $"{subject}, p{part * 100:F0}"), "ms", latencies);
             }
 
+            foreach (var ((subject, _), idle) in _idle.Where(idle => idle.Key.Connections == connections))
+            {
+                report.Add(Name, @case, $"{subject}, of the machine's processors idle", "%", idle);
+            }
+
             foreach (var bot in bots)
             {
                 var rate = RatesOf(bot.Name, connections).Median;
@@ -191,6 +211,7 @@ internal sealed class IntakePart : BenchPart
     private void Keep(string subject, int connections, LoadResult result)
     {
         RatesOf(subject, connections).Add(result.PerSecond);
+        SamplesOf(_idle, (subject, connections)).Add(result.Machine.IdlePart * 100);
         SamplesOf(_latencies, (subject, connections, 0.5)).Add(result.Milliseconds(0.5));
         SamplesOf(_latencies, (subject, connections, 0.99)).Add(result.Milliseconds(0.99));
     }

@@ -36,9 +36,8 @@ internal sealed class OverheadsPart : BenchPart
 
         for (var round = 0; round < options.Rounds; round++)
         {
-            for (var i = 0; i < world.Setups.Count; i++)
+            foreach (var setup in Turns(world.Setups, round))
             {
-                var setup = world.Setups[(round + i) % world.Setups.Count];
                 var times = await ReleaseAsync(world, setup, options.IsShort ? 2 : Releases, cancellationToken);
                 rounds[setup].Add(times);
                 Say($"{setup.Name}, round {round + 1} of {options.Rounds}: {string.Join(", ", Spans.Select(span => string.Create(CultureInfo.InvariantCulture, $"{span.Name} {Milliseconds(times, span.Of).Median:F1} ms")))}");

@@ -21,6 +21,8 @@ internal sealed class PublishPart : BenchPart
     private const string Nothing = "nothing changed";
     private const string First = "first release";
     private const string Large = "500 MB context";
+    private const string ScriptRepositories = "script";
+    private const string PipelineRepositories = "pipeline";
     private static readonly string[] Shop = [Source, Dependencies, Nothing];
 
     private static readonly string Scripts = Path.Combine(AppContext.BaseDirectory, "Publish");
@@ -43,18 +45,24 @@ internal sealed class PublishPart : BenchPart
             using var shop = await world.AddProjectAsync("bench/shop", cancellationToken);
             // The first is another case; here it warms what stays warm.
             await bench.WarmAsync(shop, cancellationToken);
-            await bench.RunAsync(Source, shop, shop.ChangeSourceAsync, withPipeline: true, cancellationToken);
-            await bench.RunAsync(Dependencies, shop, shop.ChangeDependenciesAsync, withPipeline: true, cancellationToken);
-            await bench.RunAsync(Nothing, shop, shop.HeadAsync, withPipeline: true, cancellationToken);
+            await bench.RunAsync(Source, shop, shop.ChangeSourceAsync, cancellationToken);
+            await bench.RunAsync(Dependencies, shop, shop.ChangeDependenciesAsync, cancellationToken);
+            await bench.RunAsync(Nothing, shop, shop.HeadAsync, cancellationToken);
         }
 
-        await bench.RunFirstAsync(cancellationToken);
+        if (bench.IsWanted(First))
+        {
+            using var other = await world.AddProjectAsync("bench/other", cancellationToken);
+            await bench.WarmAsync(other, cancellationToken);
+            await bench.RunFirstAsync(cancellationToken);
+        }
+
         if (bench.IsWanted(Large))
         {
             using var large = await world.AddProjectAsync("bench/large", cancellationToken);
             await large.AddAssetsAsync(cancellationToken);
             await bench.WarmAsync(large, cancellationToken);
-            await bench.RunAsync(Large, large, large.ChangeSourceAsync, withPipeline: false, cancellationToken);
+            await bench.RunAsync(Large, large, large.ChangeSourceAsync, cancellationToken);
         }
 
         var (resident, peak) = world.Bot.Memory();
@@ -70,14 +78,14 @@ internal sealed class PublishPart : BenchPart
         public async Task WarmAsync(ShopRepository shop, CancellationToken cancellationToken)
         {
             var commit = await shop.ChangeSourceAsync(cancellationToken);
-            await FloorAsync(shop, commit, part.NextVersion(), cancellationToken);
+            await FloorAsync(shop, commit, part.NextVersion(), new StageTimes(), cancellationToken);
             await BotAsync(shop, commit, part.NextVersion(), new StageTimes(), cancellationToken);
         }
 
         /// <summary>A project that is changed before each round.</summary>
         public Task RunAsync(
-            string name, ShopRepository shop, Func<CancellationToken, Task<string>> change, bool withPipeline, CancellationToken cancellationToken) =>
-            RunAsync(name, async (results, round) => await RoundAsync(results, shop, await change(cancellationToken), round, withPipeline, cancellationToken), cancellationToken);
+            string name, ShopRepository shop, Func<CancellationToken, Task<string>> change, CancellationToken cancellationToken) =>
+            RunAsync(name, async (results, round) => await RoundAsync(results, shop, await change(cancellationToken), round, cancellationToken), cancellationToken);
 
         /// <summary>Each round is a project nobody has built, with a base that no engine has.</summary>
         public Task RunFirstAsync(CancellationToken cancellationToken) => RunAsync(
@@ -85,7 +93,7 @@ internal sealed class PublishPart : BenchPart
             async (results, round) =>
             {
                 using var shop = await world.AddProjectAsync(string.Create(CultureInfo.InvariantCulture, $"bench/first{round}"), cancellationToken);
-                await RoundAsync(results, shop, await shop.ChangeSourceAsync(cancellationToken), round, withPipeline: true, cancellationToken);
+                await RoundAsync(results, shop, await shop.ChangeSourceAsync(cancellationToken), round, cancellationToken);
             },
             cancellationToken);
 
@@ -114,24 +122,31 @@ internal sealed class PublishPart : BenchPart
             await File.WriteAllTextAsync(path, await world.Bot.GetAsync($"api/v1/releases/{results.Stages.LastRelease}/log", cancellationToken), cancellationToken);
         }
 
-        private async Task RoundAsync(Results results, ShopRepository shop, string commit, int round, bool withPipeline, CancellationToken cancellationToken)
+        private async Task RoundAsync(Results results, ShopRepository shop, string commit, int round, CancellationToken cancellationToken)
         {
             var version = part.NextVersion();
+            var path = shop.Project.Path;
             Func<Task>[] ways =
             [
-                async () => results.Floor.Add(await FloorAsync(shop, commit, version, cancellationToken)),
-                async () => results.Bot.Add(await BotAsync(shop, commit, version, results.Stages, cancellationToken)),
                 async () =>
                 {
-                    if (withPipeline)
-                    {
-                        results.Pipeline.Add(await PipelineAsync(results, shop, version, cancellationToken));
-                    }
+                    results.Floor.Add(await FloorAsync(shop, commit, version, results.FloorStages, cancellationToken));
+                    await world.ThrowIfNotPublishedAsync($"{ScriptRepositories}/{path}", version, cancellationToken);
+                },
+                async () =>
+                {
+                    results.Bot.Add(await BotAsync(shop, commit, version, results.Stages, cancellationToken));
+                    await world.ThrowIfNotPublishedAsync($"{PublishWorld.BotRepositories}/{path}", version, cancellationToken);
+                },
+                async () =>
+                {
+                    results.Pipeline.Add(await PipelineAsync(results, shop, version, cancellationToken));
+                    await world.ThrowIfNotPublishedAsync($"{PipelineRepositories}/{path}", version, cancellationToken);
                 },
             ];
-            for (var i = 0; i < ways.Length; i++)
+            foreach (var way in Turns(ways, round))
             {
-                await ways[(round + i) % ways.Length]();
+                await way();
             }
         }
 
@@ -141,16 +156,18 @@ internal sealed class PublishPart : BenchPart
             await using var service = await DindService.StartAsync(Path.Combine(Scripts, "dind-certificates.sh"), cancellationToken);
             results.EngineReady.Add(TimeProvider.System.GetElapsedTime(started));
             using var job = new ScriptRun(service.Engine, service.Variables);
-            await job.RunAsync(Path.Combine(Scripts, "pipeline.sh"), world.JobVariables(shop.Project, "", $"pipeline/{shop.Project.Path}", version), cancellationToken);
+            var variables = world.JobVariables(shop.Project, "", $"{PipelineRepositories}/{shop.Project.Path}", version);
+            results.PipelineStages.AddFrom(await job.RunAsync(Path.Combine(Scripts, "pipeline.sh"), variables, cancellationToken));
             return TimeProvider.System.GetElapsedTime(started);
         }
 
-        private async Task<TimeSpan> FloorAsync(ShopRepository shop, string commit, string version, CancellationToken cancellationToken)
+        private async Task<TimeSpan> FloorAsync(ShopRepository shop, string commit, string version, StageTimes stages, CancellationToken cancellationToken)
         {
-            var variables = world.JobVariables(shop.Project, commit, $"script/{shop.Project.Path}", version);
+            var variables = world.JobVariables(shop.Project, commit, $"{ScriptRepositories}/{shop.Project.Path}", version);
             var started = TimeProvider.System.GetTimestamp();
-            await floor.RunAsync(Path.Combine(Scripts, "floor.sh"), variables, cancellationToken);
+            var output = await floor.RunAsync(Path.Combine(Scripts, "floor.sh"), variables, cancellationToken);
             var took = TimeProvider.System.GetElapsedTime(started);
+            stages.AddFrom(output);
             Directory.Delete(Path.Combine(floor.Folder, "source"), recursive: true);
             return took;
         }
@@ -168,11 +185,9 @@ internal sealed class PublishPart : BenchPart
         private void Report(string name, Results results)
         {
             report.Add(part.Name, name, Floor, "s", results.Floor);
+            Report(name, Floor, results.FloorStages);
             report.Add(part.Name, name, Bot, "s", results.Bot);
-            foreach (var (stage, times) in results.Stages.All)
-            {
-                report.Add(part.Name, name, $"{Bot}: {stage}", "s", times);
-            }
+            Report(name, Bot, results.Stages);
 
             var target = name switch
             {
@@ -181,11 +196,18 @@ internal sealed class PublishPart : BenchPart
                 _ => null,
             };
             report.AddRatio(part.Name, name, "(c) over (b)", results.Bot.Median, results.Floor.Median, target);
-            if (results.Pipeline.Count > 0)
+            report.Add(part.Name, name, Pipeline, "s", results.Pipeline);
+            report.Add(part.Name, name, $"{Pipeline}: its engine is ready", "s", results.EngineReady);
+            Report(name, Pipeline, results.PipelineStages);
+            report.AddRatio(part.Name, name, "(a) over (c)", results.Pipeline.Median, results.Bot.Median, name == Source ? Target.AtLeast(6) : null);
+            report.AddRatio(part.Name, name, "(a) without its engine's start over (c)", results.Job.Median, results.Bot.Median);
+        }
+
+        private void Report(string name, string way, StageTimes stages)
+        {
+            foreach (var (stage, times) in stages.All)
             {
-                report.Add(part.Name, name, Pipeline, "s", results.Pipeline);
-                report.Add(part.Name, name, $"{Pipeline}: its engine is ready", "s", results.EngineReady);
-                report.AddRatio(part.Name, name, "(a) over (c)", results.Pipeline.Median, results.Bot.Median, name == Source ? Target.AtLeast(6) : null);
+                report.Add(part.Name, name, $"{way}: {stage}", "s", times);
             }
         }
     }
@@ -199,7 +221,26 @@ internal sealed class PublishPart : BenchPart
         /// <summary>The part of <see cref="Pipeline"/> before the job itself.</summary>
         public Samples EngineReady { get; } = new();
 
+        /// <summary>The other part.</summary>
+        public Samples Job
+        {
+            get
+            {
+                var job = new Samples();
+                foreach (var (whole, engine) in Pipeline.Values.Zip(EngineReady.Values))
+                {
+                    job.Add(whole - engine);
+                }
+
+                return job;
+            }
+        }
+
+        public StageTimes PipelineStages { get; } = new();
+
         public Samples Floor { get; } = new();
+
+        public StageTimes FloorStages { get; } = new();
 
         public Samples Bot { get; } = new();
 
@@ -207,6 +248,6 @@ internal sealed class PublishPart : BenchPart
 
         public override string ToString() => string.Create(
             CultureInfo.InvariantCulture,
-            $"{(Pipeline.Count > 0 ? $"(a) {Pipeline.Values[^1]:F2} s, " : "")}(b) {Floor.Values[^1]:F2} s, (c) {Bot.Values[^1]:F2} s");
+            $"(a) {Pipeline.Values[^1]:F2} s, (b) {Floor.Values[^1]:F2} s, (c) {Bot.Values[^1]:F2} s");
     }
 }

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text;
 using System.Text.Json.Nodes;
 using ReleaseBot.Parts;
 using ReleaseBot.StandIns.GitLab;
@@ -8,11 +10,15 @@ namespace ReleaseBot.Benchmarks.Publish;
 /// <summary>What the ways of publishing share: a GitLab, two registries with passwords, base images; and an engine that stays for each that keeps one.</summary>
 internal sealed class PublishWorld : IAsyncDisposable
 {
+    /// <summary>Below it are those that the bot publishes to.</summary>
+    public const string BotRepositories = "bot";
+
     private const int BaseMegabytes = 72;
     private const int BaseLayers = 3;
 
     private readonly BenchOptions _options;
     private readonly BenchSite _site;
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(30) };
 
     private PublishWorld(BenchOptions options, BenchSite site) => (_options, _site) = (options, site);
 
@@ -79,7 +85,39 @@ internal sealed class PublishWorld : IAsyncDisposable
         await File.WriteAllTextAsync(Path.Combine(job.Folder, "header"), $"PRIVATE-TOKEN: {GitLab.Options.Token}\n", cancellationToken);
     }
 
-    public ValueTask DisposeAsync() => _site.DisposeAsync();
+    /// <summary>That what was measured did its work: both registries have the version, and <c>latest</c> on it.</summary>
+    public async Task ThrowIfNotPublishedAsync(string repository, string version, CancellationToken cancellationToken)
+    {
+        foreach (var host in (string[])[First.Host, Second.Host])
+        {
+            var (published, latest) = (await DigestAsync(host, repository, version, cancellationToken), await DigestAsync(host, repository, "latest", cancellationToken));
+            if (published is null || latest != published)
+            {
+                throw new InvalidOperationException($"{host}/{repository}:{version} is {published ?? "not there"}, and latest is {latest ?? "not there"}.");
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await _site.DisposeAsync();
+    }
+
+    /// <returns>Null where there is no such tag.</returns>
+    private async Task<string?> DigestAsync(string host, string repository, string tag, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Head, $"http://{host}/v2/{repository}/manifests/{tag}")
+        {
+            Headers =
+            {
+                Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{DockerRegistry.Username}:{DockerRegistry.Password}"))),
+                Accept = { new("application/vnd.docker.distribution.manifest.v2+json"), new("application/vnd.oci.image.manifest.v1+json") },
+            },
+        };
+        using var response = await _http.SendAsync(request, cancellationToken);
+        return response.IsSuccessStatusCode ? response.Headers.GetValues("Docker-Content-Digest").Single() : null;
+    }
 
     private async Task<string> PushBaseAsync(string name, CancellationToken cancellationToken)
     {
@@ -123,7 +161,7 @@ internal sealed class PublishWorld : IAsyncDisposable
     private static JsonObject Image(string registry) => new()
     {
         ["Registry"] = registry,
-        ["Repository"] = "bot/{project.path}",
+        ["Repository"] = $"{BotRepositories}/{{project.path}}",
         ["Tags"] = new JsonArray("{tag}", "latest"),
     };
 }

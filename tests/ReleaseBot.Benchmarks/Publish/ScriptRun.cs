@@ -31,8 +31,9 @@ internal sealed class ScriptRun : IDisposable
 
     public string Folder => _folder.FullName;
 
+    /// <returns>What it printed.</returns>
     /// <exception cref="InvalidOperationException">The script failed; with its output.</exception>
-    public async Task RunAsync(string script, IReadOnlyDictionary<string, string> variables, CancellationToken cancellationToken)
+    public async Task<string> RunAsync(string script, IReadOnlyDictionary<string, string> variables, CancellationToken cancellationToken)
     {
         var (exitCode, output) = await ServerProcess.RunAsync(
             "bash", [script], new Dictionary<string, string>(_environment.Concat(variables)), Folder, Limit, cancellationToken);
@@ -40,6 +41,8 @@ internal sealed class ScriptRun : IDisposable
         {
             throw new InvalidOperationException($"{Path.GetFileName(script)} ended with {exitCode}:\n{output}");
         }
+
+        return output;
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

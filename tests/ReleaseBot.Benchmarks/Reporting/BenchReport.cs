@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Spectre.Console;
@@ -27,6 +26,7 @@ internal sealed class BenchReport
 
     private readonly List<Figure> _figures = [];
     private readonly DateTimeOffset _began = TimeProvider.System.GetUtcNow();
+    private readonly MachineTimes _times = MachineTimes.Now();
 
     public IReadOnlyList<Figure> Figures => _figures;
 
@@ -61,30 +61,20 @@ internal sealed class BenchReport
         AnsiConsole.Write(table);
     }
 
-    /// <summary>The figures with the machine that they come from.</summary>
-    public async Task WriteAsync(string path, CancellationToken cancellationToken)
+    /// <summary>The figures with the machine that they come from, and how they were asked for.</summary>
+    public async Task WriteAsync(string path, IReadOnlyList<string> arguments, MachineFacts machine, CancellationToken cancellationToken)
     {
         var report = new
         {
             began = _began,
-            machine = new
-            {
-                cores = Environment.ProcessorCount,
-                memoryBytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes,
-                processor = await ProcessorAsync(cancellationToken),
-                system = RuntimeInformation.OSDescription,
-                runtime = RuntimeInformation.FrameworkDescription,
-            },
+            minutes = Math.Round((TimeProvider.System.GetUtcNow() - _began).TotalMinutes, 1),
+            arguments,
+            machine,
+            stolenPart = Math.Round((MachineTimes.Now() - _times).StolenPart, 4),
             figures = _figures.Select(figure => new { figure.Part, figure.Case, figure.Subject, figure.Unit, figure.Value, figure.Rounds, target = figure.Target?.ToString(), met = figure.IsMet }),
         };
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         await File.WriteAllTextAsync(path, JsonSerializer.Serialize(report, Json), cancellationToken);
-    }
-
-    private static async Task<string> ProcessorAsync(CancellationToken cancellationToken)
-    {
-        var lines = await File.ReadAllLinesAsync("/proc/cpuinfo", cancellationToken);
-        return lines.FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? "unknown";
     }
 
     private static string Number(double value) => Math.Abs(value) switch

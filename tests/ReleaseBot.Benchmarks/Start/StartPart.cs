@@ -1,3 +1,5 @@
+using System.Formats.Tar;
+using System.IO.Compression;
 using System.Text.Json.Nodes;
 using ReleaseBot.Benchmarks.Reporting;
 
@@ -26,10 +28,24 @@ internal sealed class StartPart : BenchPart
 
         report.Add(Name, "SQLite, both roles", "start to ready, migrations included", "s", ready);
         report.Add(Name, "SQLite, both roles", "memory at rest", "MB", memory);
-        report.Add(Name, "program", "size on disk, without the .NET runtime", "MB", SizeOf(Path.GetDirectoryName(options.ProgramPath)!) / 1e6);
+        var folder = Path.GetDirectoryName(options.ProgramPath)!;
+        report.Add(Name, "program", "size on disk, without the .NET runtime", "MB", SizeOf(folder) / 1e6);
+        report.Add(Name, "program", "its layer of the image, compressed", "MB", await LayerSizeAsync(folder, cancellationToken) / 1e6);
     }
 
     private static long SizeOf(string folder) => new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length);
+
+    /// <summary>What the image of ops/Dockerfile has besides its base, as a registry would keep it.</summary>
+    private static async Task<long> LayerSizeAsync(string folder, CancellationToken cancellationToken)
+    {
+        await using var layer = new FileStream(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose);
+        await using (var gzip = new GZipStream(layer, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            await TarFile.CreateFromDirectoryAsync(folder, gzip, includeBaseDirectory: false, cancellationToken);
+        }
+
+        return layer.Length;
+    }
 
     private static Dictionary<string, string> Secrets() => new() { ["GitLab__Token"] = "glpat-of-nobody", ["GitLab__Webhook__Secrets__0"] = "a-secret-of-the-benchmark" };
 

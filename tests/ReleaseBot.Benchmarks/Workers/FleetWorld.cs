@@ -60,8 +60,8 @@ internal sealed class FleetWorld : IAsyncDisposable
     /// Has releases wait, one project after the other, and then so many workers take them. The first few of each slot are not counted: a worker that has just
     /// started still compiles what it does.
     /// </summary>
-    /// <returns>Releases that were published in a minute.</returns>
-    public async Task<double> MeasureAsync(int workers, int warmUps, int builds, CancellationToken cancellationToken)
+    /// <returns>Releases that were published in a minute, and what the machine did from the workers' start to the last of them.</returns>
+    public async Task<(double PerMinute, MachineTimes Machine)> MeasureAsync(int workers, int warmUps, int builds, CancellationToken cancellationToken)
     {
         var (uncounted, releases) = (workers * Slots * warmUps, workers * Slots * (warmUps + builds));
         HashSet<string> refs = new(StringComparer.Ordinal);
@@ -75,12 +75,13 @@ internal sealed class FleetWorld : IAsyncDisposable
         }
 
         await WaitAsync("queued", refs, cancellationToken);
+        var before = MachineTimes.Now();
         var starts = _engines.Take(workers).Select(engine => BotProgram.StartAsync(_program, Settings(engine), _site.Secrets(), cancellationToken, roles: "worker")).ToList();
         try
         {
             await Task.WhenAll(starts);
             var published = (await WaitAsync("published", refs, cancellationToken)).Select(FinishedAt).Order().ToList();
-            return (releases - uncounted) / (published[^1] - published[uncounted - 1]).TotalMinutes;
+            return ((releases - uncounted) / (published[^1] - published[uncounted - 1]).TotalMinutes, MachineTimes.Now() - before);
         }
         finally
         {

@@ -5,20 +5,18 @@ using ReleaseBot.History;
 
 namespace ReleaseBot.Benchmarks.Workers;
 
-/// <summary>Releases that are verified and due, ten of each project and more where there are very many; each project has a repository of its own.</summary>
-internal sealed class WaitingReleases(int count)
+/// <summary>Releases that are verified and wait, spread evenly over projects; each project has a repository of its own.</summary>
+/// <param name="due">How many of them may be claimed; the others wait for their time, as where a registry is away.</param>
+internal sealed class WaitingReleases(int count, int projects, int due)
 {
-    private const int PerProject = 10;
-    private const int FewestProjects = 10;
-    private const int MostProjects = 5000;
+    /// <summary>When those that are not due will be: never, as far as a measurement goes.</summary>
+    private static readonly DateTimeOffset Later = new(2100, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    private int Projects { get; } = Math.Clamp(count / PerProject, FewestProjects, MostProjects);
-
     public async Task WriteAsync(RowFiller filler, CancellationToken cancellationToken)
     {
-        await filler.WriteAsync(Enumerable.Range(0, Projects).Select(number => new Project { Id = number, Path = PathOf(number), FirstSeenAt = Start, BaselineAt = Start }), cancellationToken);
+        await filler.WriteAsync(Enumerable.Range(0, projects).Select(number => new Project { Id = number, Path = PathOf(number), FirstSeenAt = Start, BaselineAt = Start }), cancellationToken);
         await filler.WriteReleasesAsync(Enumerable.Range(0, count).Select(Row), cancellationToken);
     }
 
@@ -27,13 +25,13 @@ internal sealed class WaitingReleases(int count)
     private Release Row(int number)
     {
         var at = Start.AddMilliseconds(number);
-        var (id, path) = (Guid.CreateVersion7(at), PathOf(number % Projects));
-        var version = string.Create(CultureInfo.InvariantCulture, $"1.0.{number / Projects}");
+        var (id, path) = (Guid.CreateVersion7(at), PathOf(number % projects));
+        var version = string.Create(CultureInfo.InvariantCulture, $"1.0.{number / projects}");
         var row = new Release
         {
             Id = id,
             Key = string.Create(CultureInfo.InvariantCulture, $"waiting-{number}"),
-            ProjectId = number % Projects,
+            ProjectId = number % projects,
             ProjectPath = path,
             RefKind = RefKind.Tag,
             RefName = $"v{version}",
@@ -43,7 +41,7 @@ internal sealed class WaitingReleases(int count)
             Version = version,
             TriggerKind = TriggerKind.Webhook,
             Status = ReleaseStatus.Queued,
-            NotBefore = at,
+            NotBefore = number < due ? at : Later,
             CreatedAt = at,
             QueuedAt = at,
         };

@@ -16,8 +16,14 @@ internal sealed class WorkersPart : BenchPart
     private const int WarmUps = 3;
     private const int Projects = 24;
 
-    private static readonly int[] Waiting = [10, 1000, 100_000];
-    private static readonly int[] ShortWaiting = [10, 500];
+    /// <summary>A line that grows, the same with fewer projects, and one in which nearly all wait for their time.</summary>
+    private static readonly Line[] Lines =
+    [
+        new("10 waiting", 10, 10, 10), new("1,000 waiting", 1000, 100, 1000), new("100,000 waiting", 100_000, 5000, 100_000),
+        new("100,000 waiting, of 100 projects", 100_000, 100, 100_000), new("100,000 waiting, 10 of them due", 100_000, 5000, 10),
+    ];
+
+    private static readonly Line[] ShortLines = [new("10 waiting", 10, 10, 10), new("500 waiting, 10 of them due", 500, 50, 10)];
     private static readonly int[] Workers = [1, 2, Most];
     private static readonly int[] ShortWorkers = [1, 2];
 
@@ -43,15 +49,15 @@ internal sealed class WorkersPart : BenchPart
         List<Queue> queues = [];
         try
         {
-            foreach (var waiting in options.IsShort ? ShortWaiting : Waiting)
+            foreach (var line in options.IsShort ? ShortLines : Lines)
             {
-                var rows = new WaitingReleases(waiting);
+                var rows = new WaitingReleases(line.Releases, line.Projects, line.Due);
                 var sqlite = await SeededStore.SqliteAsync(rows.WriteAsync, _ => { }, cancellationToken);
                 // With SQLite there is one process, and its claims come one after the other.
-                queues.Add(new Queue(sqlite, waiting, [1]));
+                queues.Add(new Queue(sqlite, line.Name, [1]));
                 var postgres = await SeededStore.PostgresAsync(rows.WriteAsync, _ => { }, cancellationToken);
-                queues.Add(new Queue(postgres, waiting, [1, Most]));
-                Say(string.Create(CultureInfo.InvariantCulture, $"{waiting:N0} releases wait"));
+                queues.Add(new Queue(postgres, line.Name, [1, Most]));
+                Say(line.Name);
             }
 
             var duration = TimeSpan.FromSeconds(options.IsShort ? 0.5 : 4);
@@ -62,7 +68,7 @@ internal sealed class WorkersPart : BenchPart
 
             for (var round = 0; round < options.Rounds; round++)
             {
-                foreach (var queue in round % 2 == 0 ? queues : Enumerable.Reverse(queues))
+                foreach (var queue in Turns(queues, round))
                 {
                     await queue.MeasureAsync(duration, isKept: true, cancellationToken);
                 }
@@ -88,11 +94,14 @@ internal sealed class WorkersPart : BenchPart
         var counts = options.IsShort ? ShortWorkers : Workers;
         await using var world = await FleetWorld.StartAsync(options.ProgramPath, counts[^1], options.IsShort ? 4 : Projects, wait, cancellationToken);
         var rates = counts.ToDictionary(count => count, _ => new Samples());
+        var idle = counts.ToDictionary(count => count, _ => new Samples());
         for (var round = 0; round < options.Rounds; round++)
         {
-            foreach (var workers in round % 2 == 0 ? counts : [.. counts.Reverse()])
+            foreach (var workers in Turns(counts, round))
             {
-                rates[workers].Add(await world.MeasureAsync(workers, options.IsShort ? 1 : WarmUps, builds, cancellationToken));
+                var (rate, machine) = await world.MeasureAsync(workers, options.IsShort ? 1 : WarmUps, builds, cancellationToken);
+                rates[workers].Add(rate);
+                idle[workers].Add(machine.IdlePart * 100);
                 Say(string.Create(CultureInfo.InvariantCulture, $"workers: {workers}, round {round + 1} of {options.Rounds}: {rates[workers].Values[^1]:F0} releases a minute"));
             }
         }
@@ -103,12 +112,15 @@ internal sealed class WorkersPart : BenchPart
             var name = string.Create(CultureInfo.InvariantCulture, $"workers: {workers}");
             report.Add(Name, name, string.Create(CultureInfo.InvariantCulture, $"releases, {FleetWorld.Slots} slots each, {wait.TotalSeconds} s a build"), "1/min", rate);
             report.AddRatio(Name, name, "over what the engines' waits alone allow", rate.Median, workers * FleetWorld.Slots / wait.TotalMinutes);
+            report.Add(Name, name, "of the machine's processors idle", "%", idle[workers]);
             report.AddRatio(Name, name, "over 1 worker", rate.Median, rates[1].Median);
         }
     }
 
+    private sealed record Line(string Name, int Releases, int Projects, int Due);
+
     /// <summary>A store in which so many releases wait, and what claiming from it cost.</summary>
-    private sealed class Queue(SeededStore store, int waiting, int[] claimers) : IAsyncDisposable
+    private sealed class Queue(SeededStore store, string line, int[] claimers) : IAsyncDisposable
     {
         private readonly ServiceProvider _services = store.OpenServices();
         private readonly Dictionary<int, (Samples Rate, Samples Median, Samples Tail)> _measured = claimers.ToDictionary(count => count, _ => (new Samples(), new Samples(), new Samples()));
@@ -129,18 +141,17 @@ internal sealed class WorkersPart : BenchPart
 
         public void Report(WorkersPart part, BenchReport report)
         {
-            var name = string.Create(CultureInfo.InvariantCulture, $"{waiting:N0} waiting");
             foreach (var (count, (rate, median, tail)) in _measured)
             {
                 var subject = string.Create(CultureInfo.InvariantCulture, $"{store.Name}, {count} claiming");
-                report.Add(part.Name, name, $"{subject}, claimed and handed back", "1/s", rate);
-                report.Add(part.Name, name, $"{subject}, a claim, p50", "ms", median);
-                report.Add(part.Name, name, $"{subject}, a claim, p99", "ms", tail);
+                report.Add(part.Name, line, $"{subject}, claimed and handed back", "1/s", rate);
+                report.Add(part.Name, line, $"{subject}, a claim, p50", "ms", median);
+                report.Add(part.Name, line, $"{subject}, a claim, p99", "ms", tail);
             }
         }
 
         public override string ToString() => string.Create(
-            CultureInfo.InvariantCulture, $"{store.Name} with {waiting:N0}: {string.Join(", ", _measured.Values.Select(one => one.Rate.Values[^1].ToString("F0", CultureInfo.InvariantCulture)))}/s");
+            CultureInfo.InvariantCulture, $"{store.Name}, {line}: {string.Join(", ", _measured.Values.Select(one => one.Rate.Values[^1].ToString("F0", CultureInfo.InvariantCulture)))}/s");
 
         public async ValueTask DisposeAsync()
         {

@@ -15,6 +15,7 @@ internal sealed class LoadGenerator : IDisposable
     private readonly bool _isRepeated;
     private readonly int _status;
     private readonly Samples _latencies = new();
+    private readonly MachineTimes _machine = MachineTimes.Now();
     private int _sent;
 
     private LoadGenerator(Uri server, int connections, HookRequests requests, bool isRepeated, int status)
@@ -132,7 +133,7 @@ internal sealed class LoadGenerator : IDisposable
         return true;
     }
 
-    private LoadResult Result(long began) => new(_sent, _latencies.Count, TimeProvider.System.GetElapsedTime(began), _latencies);
+    private LoadResult Result(long began) => new(_sent, _latencies.Count, TimeProvider.System.GetElapsedTime(began), _latencies, MachineTimes.Now() - _machine);
 
     private void ThrowIfLate(long end)
     {
