@@ -23,6 +23,7 @@ internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePl
 
     public ReleasePlan Plan { get; } = plan;
 
+    /// <summary>Not this run's to close: what becomes of the attempt is said after it.</summary>
     public RunLog Log { get; } = log;
 
     public ObjectId Commit { get; } = ObjectId.Parse(claimed.Release.Commit!);
@@ -113,8 +114,6 @@ internal sealed class ReleaseRun(ClaimedRun claimed, ProjectRule rule, ReleasePl
         {
             await Source.DisposeAsync();
         }
-
-        await Log.DisposeAsync();
     }
 
     private bool IsCarrier(ReleaseImage image) =>

@@ -85,7 +85,7 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            await StoredAsync(either.Token);
+            await StoredAsync(isPatient: false, either.Token);
         }
         catch (Exception exception) when (exception is TimeoutException || limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -94,12 +94,13 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
     }
 
     /// <summary>Stores what it can of everything so far and gives up the rest, which the log then says: for a run that has to end.</summary>
-    public async Task FlushOrDropAsync(TimeSpan limit)
+    /// <param name="isPatient">Whether a history that refuses a piece is asked again until the limit, since it was away and may come back.</param>
+    public async Task FlushOrDropAsync(TimeSpan limit, bool isPatient = false)
     {
         using var timeout = new CancellationTokenSource(limit, _time);
         try
         {
-            await StoredAsync(timeout.Token);
+            await StoredAsync(isPatient, timeout.Token);
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
@@ -134,8 +135,8 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
         }
     }
 
-    /// <exception cref="TimeoutException">The history takes nothing.</exception>
-    private async Task StoredAsync(CancellationToken cancellationToken)
+    /// <exception cref="TimeoutException">The history takes nothing, and <paramref name="isPatient"/> is not set.</exception>
+    private async Task StoredAsync(bool isPatient, CancellationToken cancellationToken)
     {
         var (all, failed) = (_waiting.Added, _failedTries);
         _hurry.TrySetResult();
@@ -148,7 +149,7 @@ internal sealed partial class RunLog : IBuildLog, IAsyncDisposable
                 return;
             }
 
-            if (_failedTries > failed)
+            if (_failedTries > failed && !isPatient)
             {
                 throw new TimeoutException("The history took no piece of a log.");
             }

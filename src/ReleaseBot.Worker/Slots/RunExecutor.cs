@@ -35,7 +35,7 @@ internal sealed partial class RunExecutor(
         }
         catch (Exception exception) when (StoreFault.Explain(exception) is { } cause)
         {
-            await GiveBackAsync(claimed, cause);
+            await GiveBackAsync(claimed, log, cause);
         }
         catch (Exception exception)
         {
@@ -157,10 +157,16 @@ internal sealed partial class RunExecutor(
         Log.HandedBack(logger, run.Release.Id);
     }
 
-    /// <summary>The database was away for longer than we wait, or takes no writes. The release goes on at the next worker that can reach it, without having failed.</summary>
-    private async Task GiveBackAsync(ClaimedRun claimed, string cause)
+    /// <summary>
+    /// The database was away for longer than we wait, or takes no writes. The release goes on at the next worker that can reach it, without having failed. What its
+    /// steps printed meanwhile is stored first: the next attempt may find them in the engine's cache, which keeps no output, and once it has begun nobody else
+    /// writes the log.
+    /// </summary>
+    private async Task GiveBackAsync(ClaimedRun claimed, RunLog log, string cause)
     {
         Log.HistoryAway(logger, claimed.Release.Id, cause);
+        log.Say($"this attempt ends: {cause}. The release goes on at the next worker");
+        await log.FlushOrDropAsync(LastWords, isPatient: true);
         try
         {
             using var limit = new CancellationTokenSource(LastWords, time);

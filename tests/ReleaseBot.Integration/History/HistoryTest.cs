@@ -1,6 +1,8 @@
 using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.History;
+using ReleaseBot.Worker;
 using Shouldly;
 using Xunit;
 
@@ -11,6 +13,7 @@ public abstract class HistoryTest(IDatabases databases) : IAsyncLifetime
 {
     protected const string Host = "registry.example";
 
+    private readonly List<RunLog> _runLogs = [];
     private HistoryHost? _history;
     private int _keys;
 
@@ -25,10 +28,23 @@ public abstract class HistoryTest(IDatabases databases) : IAsyncLifetime
     public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
+        foreach (var log in _runLogs)
+        {
+            await log.DisposeAsync();
+        }
+
         if (_history is not null)
         {
             await _history.DisposeAsync();
         }
+    }
+
+    /// <summary>The log that a run writes, until the test is over.</summary>
+    private protected RunLog LogOf(ClaimedRun claimed)
+    {
+        var log = new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance);
+        _runLogs.Add(log);
+        return log;
     }
 
     protected static ObjectId Object(int number) => ObjectId.Parse(number.ToString("x40", null));

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Integration.GitLab;
@@ -58,8 +57,7 @@ public abstract class NameTakenTests(IDatabases databases) : HistoryTest(databas
         ReleasePlanner.Plan(Rule, GitLabFixture.ProjectPath, gitRef, commit, DateTimeOffset.UnixEpoch).ShouldBeOfType<PlanResult.Planned>().Plan;
 
     private ReleaseRun RunOf(ClaimedRun claimed) => new(
-        claimed, Rule, PlanOf(claimed.Release.Ref, ObjectId.Parse(claimed.Release.Commit!)),
-        new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance));
+        claimed, Rule, PlanOf(claimed.Release.Ref, ObjectId.Parse(claimed.Release.Commit!)), LogOf(claimed));
 }
 
 public sealed class NamesTakenOnSqlite() : NameTakenTests(new SqliteDatabases());

@@ -30,8 +30,7 @@ public abstract class WorkerTest(IDatabases databases) : HistoryTest(databases)
     }
 
     private protected ReleaseRun RunOf(ClaimedRun claimed, ProjectRule rule) => new(
-        claimed, rule, PlanOf(rule, claimed.Release.Ref, ObjectId.Parse(claimed.Release.Commit!)),
-        new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance));
+        claimed, rule, PlanOf(rule, claimed.Release.Ref, ObjectId.Parse(claimed.Release.Commit!)), LogOf(claimed));
 
     /// <summary>Takes the release's names and writes down what it built.</summary>
     private protected async Task BuildAsync(ClaimedRun run, TestImage image, OverwritePolicy overwrite = OverwritePolicy.Refuse)
