@@ -23,6 +23,10 @@ internal static class Problems
     public static ProblemHttpResult UnreadableBody(string detail) =>
         Of(StatusCodes.Status400BadRequest, "unreadable-body", "The body can't be read", detail);
 
+    /// <param name="path">Where in it, as JSON paths are written; null where it is no JSON at all.</param>
+    public static ProblemHttpResult UnreadableBodyAt(string? path) =>
+        UnreadableBody($"The body is not what the API's description says{(path is null or "$" ? "" : $", at {Shown(path)}")}.");
+
     public static ProblemHttpResult DeliveryRefused() =>
         Of(StatusCodes.Status401Unauthorized, "delivery-refused", "The delivery is not let in",
             "A valid webhook-signature, or a valid X-Gitlab-Token where one is configured, is needed. The server's log says which check failed.");
@@ -68,7 +72,7 @@ internal static class Problems
             $"We never published {to} in {repository}, or not to its end. GET /api/v1/releases?image={repository}&status=published lists what was.");
 
     public static ProblemHttpResult VersionRetracted(string to, string by, string reason) =>
-        Of(StatusCodes.Status409Conflict, "version-retracted", "The version was retracted", $"{to} was retracted by {by}, for good: {reason} Choose another version, or publish a new one.");
+        Of(StatusCodes.Status409Conflict, "version-retracted", "The version was retracted", $"{to} was retracted by {by}, for good: {reason.TrimEnd('.')}. Choose another version, or publish a new one.");
 
     public static ProblemHttpResult NothingToRetract(string what, string whose = "") =>
         Of(StatusCodes.Status409Conflict, "nothing-to-retract", "There is no version to retract",
@@ -98,7 +102,7 @@ internal static class Problems
         Of(StatusCodes.Status422UnprocessableEntity, "no-rule", "No rule publishes this", message, ("code", code));
 
     public static ProblemHttpResult StateForbids(Guid id, string status, string detail) =>
-        Of(StatusCodes.Status409Conflict, "state-forbids", "The release's state forbids it", $"Release {id} is {status}. {detail}", ("status", status));
+        Of(StatusCodes.Status409Conflict, "state-forbids", "The release's state forbids it", $"Release {id} is {status}. {detail}", ("releaseStatus", status));
 
     public static ProblemHttpResult NotReplayable(string detail) =>
         Of(StatusCodes.Status409Conflict, "not-replayable", "The delivery can't be judged again", detail);

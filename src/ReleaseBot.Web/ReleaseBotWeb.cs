@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -44,12 +45,12 @@ public static class ReleaseBotWeb
         return services;
     }
 
-    /// <summary>Builds the pipeline. The order is the protection: headers on every answer, faults turned into problems, the gate, what the route does not know, and then the routes.</summary>
+    /// <summary>Builds the pipeline. The order is the protection: headers on every answer, faults turned into problems, the gate, what the route would misread, and then the routes.</summary>
     public static WebApplication UseReleaseBotWeb(this WebApplication app)
     {
         app.UseAnswers();
         app.UseMiddleware<AccessGate>();
-        app.UseMiddleware<UnknownParameters>();
+        app.UseMiddleware<QueryGate>();
 
         app.MapIntake();
         app.MapReleases();
@@ -77,10 +78,25 @@ public static class ReleaseBotWeb
         return app;
     }
 
+    /// <summary>
+    /// HEAD is answered wherever GET is (RFC 9110, 9.1), as probes ask; Kestrel knows what was asked and sends no body. A stream of events has no end that would
+    /// be worth waiting for.
+    /// </summary>
+    private static Task HeadAsGet(HttpContext context, RequestDelegate next)
+    {
+        if (HttpMethods.IsHead(context.Request.Method) && !LogEndpoints.WantsEvents(context.Request))
+        {
+            context.Request.Method = HttpMethods.Get;
+        }
+
+        return next(context);
+    }
+
     /// <summary>What every answer goes through, of whichever role.</summary>
     private static void UseAnswers(this WebApplication app)
     {
         app.UseMiddleware<SecurityHeaders>();
+        app.Use(HeadAsGet);
         app.UseExceptionHandler();
         app.UseStatusCodePages(context => Problems.ForStatus(context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
         app.UseRouting();

@@ -12,7 +12,7 @@ public static class ReleasePlanner
     {
         if (RuleFor(happened.ProjectPath, rules) is not { } rule)
         {
-            return Ignore(ReasonCode.NoMatchingProject, "No entry of Projects matches this project's path.");
+            return Ignore(ReasonCode.NoMatchingProject, $"No entry of Projects matches {happened.ProjectPath}.");
         }
 
         if (happened.IsDeleted)

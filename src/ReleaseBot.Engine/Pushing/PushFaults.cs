@@ -19,10 +19,11 @@ internal static partial class PushFaults
     public static int? Countdown(string? status) =>
         status is not null && Retrying().Match(status) is { Success: true } match ? int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture) : null;
 
-    /// <summary>The registry's words without what we logged in with, and on one line.</summary>
+    /// <summary>The registry's words without what we logged in with, and on one line; where it had none, its status and not the engine's trouble to read them.</summary>
     public static string Redact(string message, RegistryCredential? credential)
     {
         message = UserInfo().Replace(LogText.Clean(message.ReplaceLineEndings(" ")), "://");
+        message = NoWords().Replace(message, "the registry answered the engine with HTTP $1, and no words of its own");
         if (credential is null)
         {
             return message;
@@ -57,6 +58,9 @@ internal static partial class PushFaults
         @"unauthorized|\bdenied\b|forbidden|insufficient_scope|authorization failed|authentication required|incorrect username or password|\b(?:401|403)\b",
         RegexOptions.IgnoreCase)]
     private static partial Regex NotAllowed();
+
+    [GeneratedRegex(@"^error parsing HTTP (\d{3}) response body: .*$")]
+    private static partial Regex NoWords();
 
     [GeneratedRegex(@"://[^/\s""@]+@")]
     private static partial Regex UserInfo();

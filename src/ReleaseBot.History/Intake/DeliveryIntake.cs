@@ -5,7 +5,7 @@ namespace ReleaseBot.History;
 
 /// <summary>
 /// Stores deliveries by group commit: whatever waits when the writer is free goes into one transaction, so that a burst costs few syncs
-/// and a lone delivery waits for nobody. A delivery is answered when its commit is on disk.
+/// and a lone delivery waits for nobody. A delivery is answered when its commit is on disk, or when it is certain that it never will be.
 /// </summary>
 public sealed partial class DeliveryIntake : IAsyncDisposable
 {
@@ -15,26 +15,29 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     /// <summary>Deliveries that may wait. GitLab hangs up after 10 s, so a longer line helps nobody.</summary>
     private const int MaxWaiting = 8192;
 
+    /// <summary>How long a delivery may take to be stored, so that its sender hears of it within GitLab's 10 s, a statement that is slow to cancel included.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(6.5);
+
     private readonly Channel<Waiting> _line = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
     private readonly HistoryDatabase _database;
+    private readonly TimeProvider _time;
     private readonly ILogger<DeliveryIntake> _logger;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _writer;
 
-    public DeliveryIntake(HistoryDatabase database, ILogger<DeliveryIntake> logger)
+    public DeliveryIntake(HistoryDatabase database, TimeProvider time, ILogger<DeliveryIntake> logger)
     {
-        _database = database;
-        _logger = logger;
+        (_database, _time, _logger) = (database, time, logger);
         _writer = Task.Run(WriteAsync);
     }
 
     /// <summary>
-    /// Stores a delivery; its task ends when it is on disk. Throws what kept it from being stored. The body's memory is read before this returns its task,
-    /// and not afterwards.
+    /// Stores a delivery; its task ends when it is on disk. Throws what kept it from being stored, a <see cref="TimeoutException"/> where the database was too
+    /// slow: it is not stored afterwards either. The body's memory is read before this returns its task, and not afterwards.
     /// </summary>
     public async Task<StoredDelivery> StoreAsync(NewDelivery delivery, CancellationToken cancellationToken)
     {
-        var waiting = new Waiting(PackedDelivery.Of(delivery));
+        var waiting = new Waiting(PackedDelivery.Of(delivery), _time.GetTimestamp());
         if (!_line.Writer.TryWrite(waiting))
         {
             throw new IntakeFullException();
@@ -66,18 +69,46 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
         }
     }
 
+    /// <summary>Whoever has waited too long leaves, and the others are tried again: a transaction that was given up has stored nothing.</summary>
     private async Task StoreBatchAsync(List<Waiting> batch)
+    {
+        while (batch is [var first, ..])
+        {
+            // The first has waited longest.
+            var left = Patience - _time.GetElapsedTime(first.Since);
+            if (left <= TimeSpan.Zero)
+            {
+                first.Stored.TrySetException(new TimeoutException($"The database did not store a delivery within {Patience.TotalSeconds} s."));
+                batch.RemoveAt(0);
+                continue;
+            }
+
+            using var limit = new CancellationTokenSource(left, _time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stopping.Token);
+            if (await TryStoreAsync(batch, limit.Token, either.Token))
+            {
+                return;
+            }
+        }
+    }
+
+    /// <returns>Whether each of them has heard what became of it; false where the limit came first.</returns>
+    private async Task<bool> TryStoreAsync(List<Waiting> batch, CancellationToken limit, CancellationToken cancellationToken)
     {
         try
         {
             var stored = await _database.WriteAsync(
                 (context, token) =>
                     new DeliveryWriter(_database, context, new IntakeCommands(_database, context), _database.Now()).StoreAsync([.. batch.Select(waiting => waiting.Delivery)], token),
-                _stopping.Token);
+                cancellationToken);
             for (var i = 0; i < batch.Count; i++)
             {
                 batch[i].Stored.TrySetResult(stored[i]);
             }
+        }
+        catch (Exception) when (limit.IsCancellationRequested)
+        {
+            return false;
         }
         catch (Exception exception) when (batch.Count > 1 && IsOfOneRow(exception))
         {
@@ -92,13 +123,15 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
         {
             batch.ForEach(waiting => waiting.Stored.TrySetException(exception));
         }
+
+        return true;
     }
 
     /// <summary>Where the database is away, trying each delivery by itself would keep all of them waiting past GitLab's patience.</summary>
     private static bool IsOfOneRow(Exception exception) =>
         exception is not (OperationCanceledException or TimeoutException) && !HistoryDatabase.IsTransient(exception) && StoreFault.Explain(exception) is null;
 
-    private sealed record Waiting(PackedDelivery Delivery)
+    private sealed record Waiting(PackedDelivery Delivery, long Since)
     {
         public TaskCompletionSource<StoredDelivery> Stored { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using ReleaseBot.Core;
 
@@ -81,7 +82,10 @@ public sealed class HistoryQueries(HistoryDatabase database)
 
                 if (filter.Project is { } project)
                 {
-                    var path = project.ToLowerInvariant();
+                    // A path has a slash, so that digits alone are an id.
+                    var path = long.TryParse(project, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                        ? await context.Projects.Where(known => known.Id == number).Select(known => known.Path.ToLower()).SingleOrDefaultAsync(token) ?? ""
+                        : project.ToLowerInvariant();
 #pragma warning disable CA1862 // See ReleaseNarrowing.
                     rows = rows.Where(delivery => delivery.ProjectPath!.ToLower() == path);
 #pragma warning restore CA1862

@@ -135,10 +135,12 @@ public sealed class RunQueue(HistoryDatabase database, HistorySignals signals)
                     .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null), token);
                 await context.TagChanges.Where(row => row.LeaseUntil != null)
                     .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null), token);
+                // A lease that has run out, and not none: whoever goes on with the release then knows that another began it.
+                var now = database.Now();
                 return await context.Releases
                     .Where(row => row.LeaseUntil != null && row.FinishedAt == null)
                     .ExecuteUpdateAsync(
-                        row => row.SetProperty(r => r.LeaseUntil, (DateTimeOffset?)null).SetProperty(r => r.DispatchedAt, (DateTimeOffset?)null), token);
+                        row => row.SetProperty(r => r.LeaseUntil, now).SetProperty(r => r.DispatchedAt, (DateTimeOffset?)null), token);
             },
             cancellationToken);
 

@@ -24,7 +24,9 @@ internal sealed class AccessGate(RequestDelegate next, AccessTokens tokens, Acce
         {
             { Scope: null } => next(context),
             { Scope: { } scope } when tokens.Any => WithTokensAsync(context, scope),
-            { Scope: AccessScope.Read } when loopback.Includes(context) => next(context),
+            // A wrong token is refused, also where none is needed.
+            { Scope: AccessScope.Read } when loopback.Includes(context) =>
+                context.Request.Headers.Authorization.Count == 0 ? next(context) : ChallengeAsync(context, AccessScope.Read, isUnknown: true),
             _ => Problems.NoTokenConfigured().ExecuteAsync(context),
         };
     }

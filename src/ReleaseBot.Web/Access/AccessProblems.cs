@@ -10,7 +10,7 @@ internal static class AccessProblems
         where T : IEndpointConventionBuilder =>
         builder.WithMetadata(Problem(StatusCodes.Status401Unauthorized), Problem(StatusCodes.Status403Forbidden));
 
-    /// <summary>The same, and what <see cref="UnknownParameters"/> and the routes themselves answer to a parameter or a body.</summary>
+    /// <summary>The same, and what <see cref="QueryGate"/> and the routes themselves answer to a parameter or a body.</summary>
     public static T WithApiProblems<T>(this T builder)
         where T : IEndpointConventionBuilder =>
         builder.WithAccessProblems().WithMetadata(Problem(StatusCodes.Status400BadRequest));

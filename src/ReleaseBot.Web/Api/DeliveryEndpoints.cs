@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -50,7 +49,7 @@ internal sealed record DeliveryDetailJson : DeliveryJson
     public required string BodySha256 { get; init; }
 
     [Description("Null where it is not kept, as of an ignored delivery, or longer than 1 MB.")]
-    public JsonNode? Body { get; init; }
+    public RawJson? Body { get; init; }
 }
 
 /// <summary>What judging a delivery again would come to.</summary>
@@ -93,7 +92,7 @@ internal static partial class DeliveryEndpoints
     }
 
     private static async Task<IResult> ListAsync(
-        [FromQuery(Name = "project"), Description("Path with namespace.")] string? project,
+        [FromQuery(Name = "project"), Description("Path with namespace, e.g. acme/shop, or the id of a project that the history knows.")] string? project,
         [FromQuery(Name = "outcome"), Description("accepted, ignored or duplicate.")] string? outcome,
         [FromQuery(Name = "limit"), Description("1 to 200; 50 if it is not given.")] string? limit,
         [FromQuery(Name = "cursor"), Description("The next of the page before.")] string? cursor,
@@ -131,7 +130,7 @@ internal static partial class DeliveryEndpoints
                 Key = delivery.Key,
                 Headers = JsonSerializer.Deserialize(delivery.Headers, ApiJson.Default.DictionaryStringString) ?? [],
                 BodySha256 = delivery.BodySha256,
-                Body = body is null ? null : JsonNode.Parse(body),
+                Body = body is null ? null : new RawJson(body),
             },
             ApiJson.Default.DeliveryDetailJson);
     }

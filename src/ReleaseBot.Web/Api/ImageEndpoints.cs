@@ -133,8 +133,8 @@ internal static class ImageEndpoints
     }
 
     private static string ByHistory(string why, RegistryLook? last) => last is null
-        ? $"By history alone: {why}, and no worker has looked at this tag yet."
-        : $"By history alone: {why}. registryDigest is what a worker last saw, at registryAskedAt.";
+        ? $"By history alone: {why.TrimEnd('.')}, and no worker has looked at this tag yet."
+        : $"By history alone: {why.TrimEnd('.')}. registryDigest is what a worker last saw, at registryAskedAt.";
 
     private static TagMoveJson Of(TagMove move) =>
         new(move.At, move.From, move.To, move.ReleaseId, move.Version, move.Verdict.ToText(), move.Reason, move.By);

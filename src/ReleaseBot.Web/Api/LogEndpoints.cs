@@ -34,6 +34,12 @@ internal static class LogEndpoints
         HttpContext context, Guid id, [FromQuery(Name = "after"), Description("Only what follows this event id.")] string? after,
         HistoryQueries history, ReleaseLogStore logs, LogFollowers followers, RetentionSettings retention, TimeProvider time, IHostApplicationLifetime lifetime)
     {
+        if (after is not null && !after.All(char.IsAsciiDigit))
+        {
+            await Problems.InvalidParameter("after", "the id of an event of this log is expected, a whole number.").ExecuteAsync(context);
+            return;
+        }
+
         if (await history.StatusAsync(id, context.RequestAborted) is not { } status)
         {
             await Problems.ReleaseNotFound(id).ExecuteAsync(context);
@@ -73,14 +79,14 @@ internal static class LogEndpoints
         }
     }
 
-    private static bool WantsEvents(HttpRequest request) =>
+    internal static bool WantsEvents(HttpRequest request) =>
         request.GetTypedHeaders().Accept.Any(accepted => accepted.MediaType.Equals(EventStream, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>For whoever asks for a log that was removed.</summary>
     public static string NotKept(RetentionSettings retention) =>
         string.Create(CultureInfo.InvariantCulture, $"Logs are removed after {retention.Logs:c} (Retention:Logs, days first), and the release ended before that. The release itself is kept.");
 
-    /// <summary>What is no id of this log counts as none, as one beyond its end: the whole log is better than no log.</summary>
+    /// <summary>A last event id that is none of this log counts as none, and so does one beyond its end: the whole log is better than no log.</summary>
     private static async Task<long> PositionAsync(string? id, Guid releaseId, ReleaseLogStore logs, CancellationToken cancellationToken) =>
         long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) && sequence > 0
         && sequence <= await logs.LastAsync(releaseId, cancellationToken)

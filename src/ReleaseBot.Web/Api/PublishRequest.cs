@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 namespace ReleaseBot.Web;
 
 /// <summary>A ref to publish, or to say what publishing it would do.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal record PublishRequest
 {
     [Description("Path with namespace, e.g. acme/shop, or the id.")]
@@ -17,12 +18,14 @@ internal record PublishRequest
 }
 
 /// <summary>A ref whose plan is asked for; it need not exist yet.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record PlanRequest : PublishRequest
 {
     [Description("For a tag that does not exist yet.")]
     public AssumedTag? Assume { get; init; }
 }
 
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record AssumedTag
 {
     [Description("The commit that the tag would be put on, as the whole id.")]

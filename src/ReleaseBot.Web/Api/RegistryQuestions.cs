@@ -25,7 +25,7 @@ internal sealed class RegistryQuestions(TimeProvider time, IRegistryReader? regi
         var answers = await Task.WhenAll(images.GroupBy(image => image.Image.Repository.Host).Select(host => AskAsync(registries, host.Key, [.. host], known, either.Token, cancellationToken)));
         var facts = new RegistryFacts(
             answers.SelectMany(answer => answer.Tags).ToDictionary(), answers.SelectMany(answer => answer.Listed).ToDictionary());
-        var silent = answers.Where(answer => answer.Silence is not null).Select(answer => answer.Silence).ToList();
+        var silent = answers.Select(answer => answer.Silence?.TrimEnd('.')).OfType<string>().ToList();
         return (facts, silent.Count == 0
             ? "By history, and what the registries say now."
             : $"By history, and what the registries say now, less what was not answered: {string.Join("; ", silent)}. There {LastLook}.");

@@ -11,6 +11,7 @@ using ReleaseBot.History;
 
 namespace ReleaseBot.Web;
 
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record MoveRequest
 {
     [Description("HOST/REPOSITORY:TAG of a floating tag, e.g. docker.io/acme/shop:latest.")]
@@ -23,12 +24,14 @@ internal sealed record MoveRequest
     public string? Reason { get; init; }
 }
 
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record RetractRequest
 {
     [Description("Why, for whoever looks later.")]
     public string? Reason { get; init; }
 }
 
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record RetractTagRequest
 {
     [Description("HOST/REPOSITORY:TAG of a version that the registry holds and that we never published.")]
@@ -38,6 +41,7 @@ internal sealed record RetractTagRequest
     public string? Reason { get; init; }
 }
 
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record HandOverRequest
 {
     [Description("HOST/REPOSITORY:TAG, or HOST/REPOSITORY of a whole repository.")]

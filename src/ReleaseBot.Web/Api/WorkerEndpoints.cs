@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -8,6 +9,7 @@ using ReleaseBot.History;
 
 namespace ReleaseBot.Web;
 
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record WorkerRequest([property: Description("As /api/v1/queue names it, e.g. build-3/4711.")] string? Name);
 
 /// <summary>Lets operators take a worker out of service and put it back: before an engine is changed, say.</summary>

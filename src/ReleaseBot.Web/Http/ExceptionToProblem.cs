@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -11,6 +12,9 @@ namespace ReleaseBot.Web;
 internal sealed partial class ExceptionToProblem(ILogger<ExceptionToProblem> logger) : IExceptionHandler
 {
     private const int ClientClosedRequest = 499;
+
+    /// <summary>What PostgreSQL says to U+0000 in a text (https://www.postgresql.org/docs/15/errcodes-appendix.html).</summary>
+    private const string UntranslatableCharacter = "22021";
 
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
@@ -29,8 +33,12 @@ internal sealed partial class ExceptionToProblem(ILogger<ExceptionToProblem> log
     {
         switch (exception)
         {
+            case BadHttpRequestException { InnerException: JsonException json }:
+                return Problems.UnreadableBodyAt(json.Path);
             case BadHttpRequestException bad:
                 return Problems.ForStatus(bad.StatusCode);
+            case DbException { SqlState: UntranslatableCharacter } or { InnerException: DbException { SqlState: UntranslatableCharacter } }:
+                return Problems.UnreadableBody("A text holds the character U+0000, which no name here has.");
             case GitLabException { Fault: GitLabFault.Denied }:
                 Log.GitLabFailed(logger, exception.Message);
                 return Problems.GitLabDenied(exception.Message);
@@ -38,18 +46,21 @@ internal sealed partial class ExceptionToProblem(ILogger<ExceptionToProblem> log
                 Log.GitLabFailed(logger, exception.Message);
                 return GitLabAway(context, gitLab);
             case var fault when StoreFault.Explain(fault) is { } cause:
-                Log.StoreRefuses(logger, context.Request.Method, context.GetEndpoint()?.DisplayName, cause);
+                Log.StoreRefuses(logger, context.Request.Method, PathOf(context), cause);
                 context.Response.Headers.RetryAfter = "5";
                 return Problems.ForStatus(StatusCodes.Status503ServiceUnavailable);
             case DbException or TimeoutException or { InnerException: DbException }:
-                Log.StoreFailed(logger, context.Request.Method, context.GetEndpoint()?.DisplayName, exception);
+                Log.StoreFailed(logger, context.Request.Method, PathOf(context), exception);
                 context.Response.Headers.RetryAfter = "5";
                 return Problems.ForStatus(StatusCodes.Status503ServiceUnavailable);
             default:
-                Log.Unexpected(logger, context.Request.Method, context.GetEndpoint()?.DisplayName, exception);
+                Log.Unexpected(logger, context.Request.Method, PathOf(context), exception);
                 return Problems.ForStatus(StatusCodes.Status500InternalServerError);
         }
     }
+
+    /// <summary>Without its query, which may hold anything. The route is forgotten by now.</summary>
+    private static string PathOf(HttpContext context) => context.Features.Get<IExceptionHandlerPathFeature>()?.Path ?? context.Request.Path;
 
     private static IResult GitLabAway(HttpContext context, GitLabException exception)
     {
@@ -59,16 +70,16 @@ internal sealed partial class ExceptionToProblem(ILogger<ExceptionToProblem> log
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "{Method} {Endpoint} failed.")]
-        public static partial void Unexpected(ILogger logger, string method, string? endpoint, Exception exception);
+        [LoggerMessage(EventId = 1, Level = LogLevel.Error, Message = "{Method} {Path} failed.")]
+        public static partial void Unexpected(ILogger logger, string method, string path, Exception exception);
 
-        [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "{Method} {Endpoint}: the history can't be reached.")]
-        public static partial void StoreFailed(ILogger logger, string method, string? endpoint, Exception exception);
+        [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "{Method} {Path}: the history can't be reached.")]
+        public static partial void StoreFailed(ILogger logger, string method, string path, Exception exception);
 
         [LoggerMessage(EventId = 3, Level = LogLevel.Warning, Message = "GitLab could not answer: {Reason}")]
         public static partial void GitLabFailed(ILogger logger, string reason);
 
-        [LoggerMessage(EventId = 4, Level = LogLevel.Error, Message = "{Method} {Endpoint}: {Cause}.")]
-        public static partial void StoreRefuses(ILogger logger, string method, string? endpoint, string cause);
+        [LoggerMessage(EventId = 4, Level = LogLevel.Error, Message = "{Method} {Path}: {Cause}.")]
+        public static partial void StoreRefuses(ILogger logger, string method, string path, string cause);
     }
 }

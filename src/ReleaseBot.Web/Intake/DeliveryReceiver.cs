@@ -10,8 +10,8 @@ internal sealed partial class DeliveryReceiver(
     DeliveryIntake intake, [FromKeyedServices(WakeUps.Verify)] WakeUp verifier, IntakeCounters counters, TimeProvider time,
     ILogger<DeliveryReceiver> logger)
 {
-    /// <summary>GitLab hangs up after 10 s; until then it must have an answer.</summary>
-    private static readonly TimeSpan StoreLimit = TimeSpan.FromSeconds(8);
+    /// <summary>GitLab hangs up after 10 s; until then it must have an answer. Longer than the intake takes to say itself that it stored nothing.</summary>
+    private static readonly TimeSpan StoreLimit = TimeSpan.FromSeconds(9);
 
     /// <returns>What was stored, or null where the store failed.</returns>
     public async Task<StoredDelivery?> StoreAsync(NewDelivery delivery)

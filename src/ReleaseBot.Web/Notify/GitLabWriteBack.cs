@@ -18,7 +18,7 @@ internal sealed class GitLabWriteBack(GitLabClient gitLab, ReleaseBotSettings se
         }
 
         var state = message.Outcome is Outcome.Published or Outcome.Recovered ? CommitState.Success : CommitState.Failed;
-        var text = release.Reason?.Message ?? $"published {release.Images.Count(image => image.Status == ImageStatus.Pushed)} image tags";
+        var text = release.Reason?.Message ?? Published(release.Images.Count(image => image.Status == ImageStatus.Pushed));
         return ReportAsync(() => gitLab.SetCommitStatusAsync(
             release.ProjectId, ObjectId.Parse(commit), release.Ref, state, text, News.PageOf(release.Id, settings), cancellationToken));
     }
@@ -28,6 +28,8 @@ internal sealed class GitLabWriteBack(GitLabClient gitLab, ReleaseBotSettings se
         var release = message.Release;
         return ReportAsync(() => gitLab.UpsertReleaseAsync(release.ProjectId, release.Ref, Describe(release), [], cancellationToken));
     }
+
+    private static string Published(int tags) => $"published {tags} image {(tags == 1 ? "tag" : "tags")}";
 
     private static string Describe(Release release)
     {

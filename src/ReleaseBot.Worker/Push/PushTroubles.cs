@@ -32,30 +32,26 @@ internal sealed class PushTroubles(ReleaseRun run, RunLedger ledger)
     public async Task NoteAsync(ReleaseImage image, string message, TimeSpan? asked, CancellationToken cancellationToken)
     {
         run.Log.Say($"{image.Registry} is away: {message}");
-        Add(image, message, asked);
+        Add(new Trouble(image, message, asked, IsOfImage: true));
         var reason = new Reason(ReasonCode.RegistryUnavailable, message);
         await ledger.RecordImageAsync(run.Claimed, image.Ordinal, ImageStatus.Pending, null, reason, cancellationToken);
     }
 
     /// <summary>Counts a wait that is not the image's own.</summary>
-    public void Add(ReleaseImage image, string message, TimeSpan? asked)
-    {
-        lock (_lock)
-        {
-            _all.Add(new Trouble(image, message, asked));
-        }
-    }
+    public void Add(ReleaseImage image, string message, TimeSpan? asked) => Add(new Trouble(image, message, asked, IsOfImage: false));
 
     public StageResult Result()
     {
-        if (_all.Count == 0)
+        // A registry that the engine did not get through to may have taken the same image from another one since.
+        List<Trouble> left = [.. _all.Where(trouble => !trouble.IsOfImage || trouble.Image.Status is not (ImageStatus.Pushed or ImageStatus.Kept))];
+        if (left.Count == 0)
         {
             return StageResult.Done;
         }
 
-        var registries = string.Join(", ", _all.Select(trouble => trouble.Image.Registry).Distinct());
-        var reason = new Reason(ReasonCode.RegistryUnavailable, $"Waiting for {registries}: {_all[0].Message}");
-        return new StageResult.Wait(reason, _all.Max(trouble => trouble.Asked)) { IsForRegistries = true };
+        var registries = string.Join(", ", left.Select(trouble => trouble.Image.Registry).Distinct());
+        var reason = new Reason(ReasonCode.RegistryUnavailable, $"Waiting for {registries}: {left[0].Message}");
+        return new StageResult.Wait(reason, left.Max(trouble => trouble.Asked)) { IsForRegistries = true };
     }
 
     private async Task<List<StageResult.End>> InOrderAsync(
@@ -90,5 +86,14 @@ internal sealed class PushTroubles(ReleaseRun run, RunLedger ledger)
         return ends;
     }
 
-    private sealed record Trouble(ReleaseImage Image, string Message, TimeSpan? Asked);
+    private void Add(Trouble trouble)
+    {
+        lock (_lock)
+        {
+            _all.Add(trouble);
+        }
+    }
+
+    /// <param name="IsOfImage">Whether it is over once the image is where it belongs.</param>
+    private sealed record Trouble(ReleaseImage Image, string Message, TimeSpan? Asked, bool IsOfImage);
 }

@@ -54,7 +54,7 @@ internal sealed partial class RunExecutor(
         if (claimed.TakenOverFrom is { } before)
         {
             // A step that ended as its worker died is in the engine's cache, which keeps no output.
-            log.Say($"taken over from {before}, which was not heard of for as long as its lease: what its last step printed may be missing here");
+            log.Say($"taken over from {before}, which ended in the middle of it or was not heard of for as long as its lease: what its last step printed may be missing here");
         }
 
         await using (run)

@@ -105,7 +105,7 @@ internal static class Usage
         var names = legal.ToList();
         return NearestName.Find(typed, names) is { } nearest
             ? $"\"{typed}\" is not {kind}. Did you mean {nearest}?"
-            : $"\"{typed}\" is not {kind}. Legal are {string.Join(", ", names)}.";
+            : $"\"{typed}\" is not {kind}.{(names.Count == 0 ? "" : $" Legal are {string.Join(", ", names)}.")}";
     }
 
     private static string FullName(Command command) => command.Parents.OfType<Command>().Any() ? $"releasebot {command.Name}" : command.Name;

@@ -44,7 +44,16 @@ internal static class Checks
 
     private static async Task<CheckResult> AskGitLabAsync(GitLabClient gitLab, CancellationToken cancellationToken)
     {
-        var token = await gitLab.CheckTokenAsync(cancellationToken);
+        GitLabTokenCheck token;
+        try
+        {
+            token = await gitLab.CheckTokenAsync(cancellationToken);
+        }
+        catch (GitLabException exception) when (exception.Fault == GitLabFault.Denied)
+        {
+            return CheckResult.Failed(exception.Message, "Give GitLab:Token a token of this GitLab that has neither expired nor been revoked.");
+        }
+
         var expiry = token.ExpiresAt is { } day ? $", expires {day:yyyy-MM-dd}" : "";
         if (token.Scopes is not { } scopes)
         {
@@ -154,9 +163,14 @@ internal static class Checks
             return CheckResult.Ok("can be read and written, and its tables are those of this version");
         }
 
-        return storage.Provider == StorageProvider.Sqlite
-            ? CheckResult.Ok($"reachable; serve will apply {pending.Count} migration(s)")
-            : CheckResult.Failed($"{pending.Count} migration(s) are missing", "Run: releasebot migrate");
+        if (storage.Provider != StorageProvider.Sqlite)
+        {
+            return CheckResult.Failed($"{pending.Count} migration(s) are missing", "Run: releasebot migrate");
+        }
+
+        return SoleOwner.WhyNotIn(storage) is { } complaint
+            ? CheckResult.Failed(complaint, "Make the folder and give it to the service's user, or change Storage:ConnectionString.")
+            : CheckResult.Ok($"its folder can be written; serve will apply {pending.Count} migration(s)");
     }
 
     private static CheckResult AskChannel(ChannelSettings channel)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
 using ReleaseBot.Core;
@@ -12,6 +13,11 @@ internal sealed class ConsoleLog(SecretMask mask, TimeProvider time) : ConsoleFo
 
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
+        if (IsToldElsewhere(logEntry.Category, logEntry.Exception))
+        {
+            return;
+        }
+
         var message = logEntry.Formatter(logEntry.State, logEntry.Exception);
         var line = string.Create(CultureInfo.InvariantCulture,
             $"{time.GetUtcNow():yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {Level(logEntry.LogLevel)} {Category(logEntry.Category)}: {message}");
@@ -22,6 +28,13 @@ internal sealed class ConsoleLog(SecretMask mask, TimeProvider time) : ConsoleFo
             textWriter.WriteLine(mask.Apply(logEntry.LogLevel >= LogLevel.Error ? exception.ToString() : "  " + Causes(exception)));
         }
     }
+
+    /// <summary>
+    /// That the address is in use is said in a line with its cure, where the start ends; the host would add a trace of it, and one of each service that it had
+    /// started already and stops.
+    /// </summary>
+    private static bool IsToldElsewhere(string category, Exception? exception) =>
+        category == "Microsoft.Extensions.Hosting.Internal.Host" && (exception is OperationCanceledException || exception is IOException { InnerException: AddressInUseException });
 
     /// <summary>What went wrong, and why, and why that; on one line.</summary>
     private static string Causes(Exception exception)

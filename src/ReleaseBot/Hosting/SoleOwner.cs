@@ -18,7 +18,7 @@ internal sealed class SoleOwner : IDisposable
             return new SoleOwner(null);
         }
 
-        var database = Path.GetFullPath(new SqliteConnectionStringBuilder(storage.ConnectionString.Reveal()).DataSource);
+        var database = PathOf(storage);
         try
         {
             return new SoleOwner(new FileStream(database + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
@@ -37,5 +37,26 @@ internal sealed class SoleOwner : IDisposable
         return new SoleOwner(null);
     }
 
+    /// <summary>Why the database's files can't be made in their folder, without a full stop, or null. Leaves nothing behind, which may be somebody else's user's.</summary>
+    public static string? WhyNotIn(StorageSettings storage)
+    {
+        var database = PathOf(storage);
+        try
+        {
+            using var file = new FileStream(database + ".check", FileMode.Create, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+            return null;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return $"the folder of {database} does not exist";
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return $"the folder of {database} can't be written";
+        }
+    }
+
     public void Dispose() => _file?.Dispose();
+
+    private static string PathOf(StorageSettings storage) => Path.GetFullPath(new SqliteConnectionStringBuilder(storage.ConnectionString.Reveal()).DataSource);
 }

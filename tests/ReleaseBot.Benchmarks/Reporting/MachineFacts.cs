@@ -26,7 +26,7 @@ internal sealed record MachineFacts(
 
     private static async Task<string?> CommitAsync(CancellationToken cancellationToken) =>
         await OutputAsync("git", ["rev-parse", "HEAD"], cancellationToken) is { } commit
-            ? commit.Trim() + (await OutputAsync("git", ["status", "--porcelain", "--", "src", "tests"], cancellationToken) is "" ? "" : "+")
+            ? commit.Trim() + (string.IsNullOrWhiteSpace(await OutputAsync("git", ["status", "--porcelain", "--", "src", "tests"], cancellationToken)) ? "" : "+")
             : null;
 
     private static async Task<Dictionary<string, string>> PackagesAsync(CancellationToken cancellationToken)

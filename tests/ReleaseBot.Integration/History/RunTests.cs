@@ -180,7 +180,9 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
 
         (await History.Runs.TakeBackAllAsync(Token)).ShouldBe(2);
 
-        (await ClaimRunAsync()).Release.Id.ShouldBe(dead.Release.Id);
+        History.Tick();
+        var next = await ClaimRunAsync();
+        (next.Release.Id, next.TakenOverFrom).ShouldBe((dead.Release.Id, "worker"), "whoever goes on can say that another began it");
         await ClaimVerificationAsync();
     }
 

@@ -141,6 +141,56 @@ public sealed class ReleaseApiTests : IAsyncLifetime
         answer.Json.GetProperty("detail").GetString().ShouldNotBeNull().ShouldContain($"{parameter} is no parameter of this route.");
     }
 
+    [Theory]
+    [InlineData("releases?project=", "project")]
+    [InlineData("releases?status=failed&status=", "status")]
+    [InlineData("releases?project=acme/other&project=acme/shop", "project")]
+    [InlineData("releases?version=1.0.0&version=1.0.1", "version")]
+    [InlineData("deliveries?outcome=", "outcome")]
+    [InlineData("releases/0199a0de-0000-7000-8000-000000000000/log?after=abc", "after")]
+    public async Task Parameter_Without_A_Value_Or_Given_Twice_Is_No_Filter_In_Silence(string path, string parameter)
+    {
+        var answer = await _web.GetAsync($"/api/v1/{path}");
+
+        answer.Status.ShouldBe(HttpStatusCode.BadRequest);
+        answer.Problem.ShouldBe("invalid-parameter");
+        answer.Json.GetProperty("parameter").GetString().ShouldBe(parameter);
+    }
+
+    [Fact]
+    public async Task Deliveries_Of_A_Project_Are_Found_By_Its_Id_Too()
+    {
+        await _web.HookAsync(Hooks.Tag());
+
+        (await _web.GetAsync("/api/v1/deliveries?project=7")).Json.GetProperty("items").GetArrayLength().ShouldBe(1);
+        (await _web.GetAsync("/api/v1/deliveries?project=8")).Json.GetProperty("items").GetArrayLength().ShouldBe(0);
+    }
+
+    [Theory]
+    [InlineData("plan", "{\"project\":\"acme/shop\",\"ref\":\"v1.0.0\",\"assum\":{}}", "$.assum")]
+    [InlineData("releases", "{\"project\":\"acme/shop\",\"tag\":\"v1.0.0\"}", "$.tag")]
+    [InlineData("releases", "{\"project\":[]}", "$.project")]
+    public async Task Member_Of_A_Body_That_Is_Not_Known_Or_Not_Legal_Is_Named(string route, string body, string path)
+    {
+        var answer = await _web.PostAsync($"/api/v1/{route}", body);
+
+        answer.Status.ShouldBe(HttpStatusCode.BadRequest);
+        answer.Problem.ShouldBe("unreadable-body");
+        answer.Json.GetProperty("detail").GetString().ShouldNotBeNull().ShouldEndWith($"at {path}.");
+    }
+
+    [Theory]
+    [InlineData("/healthz/live")]
+    [InlineData("/api/v1/releases")]
+    [InlineData("/")]
+    public async Task Head_Is_Answered_As_Get_Is_Without_A_Body(string path)
+    {
+        var answer = await _web.SendAsync(new HttpRequestMessage(HttpMethod.Head, path));
+
+        answer.Status.ShouldBe(HttpStatusCode.OK);
+        answer.Text.ShouldBeEmpty();
+    }
+
     [Fact]
     public async Task Parameters_That_Are_Known_Pass_In_Any_Case_And_Pages_Take_Any()
     {
@@ -168,7 +218,8 @@ public sealed class ReleaseApiTests : IAsyncLifetime
     {
         var id = (await _web.HookAsync(Hooks.Tag())).Release;
         (await _web.PostAsync($"/api/v1/releases/{id}/retry")).ShouldSatisfyAllConditions(
-            answer => answer.Status.ShouldBe(HttpStatusCode.Conflict), answer => answer.Problem.ShouldBe("state-forbids"));
+            answer => answer.Status.ShouldBe(HttpStatusCode.Conflict), answer => answer.Problem.ShouldBe("state-forbids"),
+            answer => answer.Json.GetProperty("status").GetInt32().ShouldBe(409), answer => answer.Json.GetProperty("releaseStatus").GetString().ShouldBe("verifying"));
 
         var canceled = await _web.PostAsync($"/api/v1/releases/{id}/cancel");
         canceled.Status.ShouldBe(HttpStatusCode.Accepted);

@@ -101,6 +101,23 @@ public abstract class SecondLookTests(IDatabases databases) : WorkerTest(databas
         await Should.ThrowAsync<RegistryException>(Survey.ConfirmAsync(run, run.Unconfirmed.Single(), Token));
     }
 
+    [Fact]
+    public async Task A_Registry_That_The_Engine_Did_Not_Get_Through_To_Is_Not_Waited_For_Once_It_Has_The_Image()
+    {
+        await using var run = await ComeBackAsync();
+        var (version, latest) = (run.Release.Images[0], run.Release.Images[1]);
+        var troubles = new PushTroubles(run, History.Ledger);
+        await troubles.NoteAsync(latest, "too many requests", TimeSpan.FromSeconds(8), Token);
+        troubles.Result().ShouldBeOfType<StageResult.Wait>();
+
+        run.MarkPushed(latest, _image.Manifest.Digest);
+
+        troubles.Result().ShouldBe(StageResult.Done);
+        // What could not be confirmed is waited for though it counts as pushed.
+        troubles.Add(version, "not read back", null);
+        troubles.Result().ShouldBeOfType<StageResult.Wait>().Reason.Message.ShouldBe("Waiting for main: not read back");
+    }
+
     /// <summary>A release that had its version in the registry, waited, and is in a worker's hand again.</summary>
     /// <param name="meanwhile">What happens while it waits.</param>
     private async Task<ReleaseRun> ComeBackAsync(Func<Task>? meanwhile = null)

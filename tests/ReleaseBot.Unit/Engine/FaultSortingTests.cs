@@ -53,6 +53,11 @@ public sealed class FaultSortingTests
     }
 
     [Fact]
+    public void A_Status_Without_Words_Is_Told_As_The_Registrys() =>
+        PushFaults.Redact("error parsing HTTP 429 response body: unexpected end of JSON input: \"\"", Bob)
+            .ShouldBe("the registry answered the engine with HTTP 429, and no words of its own");
+
+    [Fact]
     public void A_Failing_Step_Is_The_Users_Whatever_It_Says()
     {
         var fault = BuildFaults.Sort("executor failed running [/bin/sh -c echo connection refused: 503 Service Unavailable; false]: exit code: 1", lacksHeredocs: true);
