@@ -28,12 +28,16 @@ internal sealed record BenchOptions
     /// <summary>The published program that is measured, ReleaseBot.dll of a Release build.</summary>
     public string ProgramPath { get; init; } = Path.Combine(AppContext.BaseDirectory, "ReleaseBot.dll");
 
+    /// <summary>What to type to have the same measured again: all of the command line but where the program is and where the figures go.</summary>
+    public IReadOnlyList<string> Asked { get; init; } = [];
+
     /// <exception cref="ArgumentException">It is none.</exception>
     public static BenchOptions Parse(IReadOnlyList<string> arguments, IReadOnlyCollection<string> known)
     {
         var options = new BenchOptions();
         for (var i = 0; i < arguments.Count; i++)
         {
+            var (first, before) = (i, options.Asked);
             options = arguments[i] switch
             {
                 "--short" => options with { IsShort = true, Rounds = 1 },
@@ -45,6 +49,7 @@ internal sealed record BenchOptions
                 var part when known.Contains(part) => options with { Parts = [.. options.Parts, part] },
                 var other => throw new ArgumentException($"There is no part or option {other}. Parts: {string.Join(", ", known)}."),
             };
+            options = options with { Asked = arguments[first] is "--json" or "--program" ? before : [.. before, .. arguments.Skip(first).Take(i - first + 1)] };
         }
 
         return options;

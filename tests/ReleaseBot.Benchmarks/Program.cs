@@ -59,7 +59,7 @@ foreach (var part in parts.Where(part => options.Parts.Count == 0 || options.Par
 }
 
 report.Print();
-await report.WriteAsync(options.JsonPath, args, machine, CancellationToken.None);
+await report.WriteAsync(options.JsonPath, options.Asked, machine, CancellationToken.None);
 Console.WriteLine($"The figures, round by round: {options.JsonPath}");
 // A target that is not met is a finding, not a fault of the run.
 return 0;

@@ -62,13 +62,13 @@ internal sealed class BenchReport
     }
 
     /// <summary>The figures with the machine that they come from, and how they were asked for.</summary>
-    public async Task WriteAsync(string path, IReadOnlyList<string> arguments, MachineFacts machine, CancellationToken cancellationToken)
+    public async Task WriteAsync(string path, IReadOnlyList<string> asked, MachineFacts machine, CancellationToken cancellationToken)
     {
         var report = new
         {
             began = _began,
             minutes = Math.Round((TimeProvider.System.GetUtcNow() - _began).TotalMinutes, 1),
-            arguments,
+            asked,
             machine,
             stolenPart = Math.Round((MachineTimes.Now() - _times).StolenPart, 4),
             figures = _figures.Select(figure => new { figure.Part, figure.Case, figure.Subject, figure.Unit, figure.Value, figure.Rounds, target = figure.Target?.ToString(), met = figure.IsMet }),
