@@ -19,16 +19,17 @@ Measures, each against what would be used instead, in one run and in turns, on t
 of medians and ratios, and writes every round to a JSON file. Installs what it lacks, as ops/test.sh does; needs root and the .NET SDK.
 
 PART, all of them where none is named:
-  publish      from a tag to images on two registries: a CI job with a cold dind, the best script, ReleaseBot
+  publish      from a tag to images on two registries: a CI job with a cold dind, a good script, ReleaseBot
   intake       hooks stored and answered in a second, against webhook, pgbench and a bare Kestrel
   overheads    hook to queued, queued to build start, last push to published; in-memory bus on SQLite, RabbitMQ and PostgreSQL
   cancel       from an operator's cancel to the end of the step at the engine, with the same two
   history      every filter of the API, and every two of them, over a million releases, in SQLite and PostgreSQL
   context      GitLab's archive streamed into the engine's context, against tar; memory at 100 MB, 1 GB and 4 GB (needs 6 GB of disk)
-  log          from a line that a build prints to everybody who follows its log, one and a hundred
-  workers      claims a second with 10, 1,000 and 100,000 waiting (--case claims); releases a minute of 1, 2 and 4 workers
-               whose engine does nothing but wait (--case releases)
-  start        from the process's start to ready, memory at rest, the size of the program
+  log          from a line that a build prints to everybody who follows its log, one and a hundred; a line now and then, and
+               as many as BuildKit lets a step print
+  workers      claims a second with 10, 1,000 and 100,000 waiting, of many projects and few, due and not (--case claims);
+               releases a minute of 1, 2 and 4 workers whose engine does nothing but wait (--case releases)
+  start        from the process's start to ready, memory at rest, the size of the program and of its layer of the image
   micro        planner, webhook signature, payload, build context, versions, each by itself, with BenchmarkDotNet
 
   --rounds N   how often each thing is measured (5)
@@ -38,7 +39,7 @@ PART, all of them where none is named:
   --short      small data and one round: shows that it works, measures nothing
   --json FILE  where the figures go (artifacts/bench.json)
 
-A machine that does something else meanwhile gives figures that mean nothing: look at uptime first.
+All of it takes an hour and a half to two. A machine that does something else meanwhile gives figures that mean nothing: look at uptime first.
 TEXT
 }
 

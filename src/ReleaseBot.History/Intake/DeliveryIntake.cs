@@ -69,7 +69,10 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
         }
     }
 
-    /// <summary>Whoever has waited too long leaves, and the others are tried again: a transaction that was given up has stored nothing.</summary>
+    /// <summary>
+    /// Whoever has waited too long leaves, and the others are tried again: a transaction that was given up has stored nothing. (Where it is given up in the middle
+    /// of its commit nobody can know; those that are tried again are then duplicates of themselves, with their release.)
+    /// </summary>
     private async Task StoreBatchAsync(List<Waiting> batch)
     {
         while (batch is [var first, ..])

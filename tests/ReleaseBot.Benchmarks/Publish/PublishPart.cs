@@ -4,7 +4,7 @@ using ReleaseBot.Benchmarks.Reporting;
 namespace ReleaseBot.Benchmarks.Publish;
 
 /// <summary>
-/// From a tag to images that can be pulled from two registries: the pipeline that teams write, the best script, and ReleaseBot. Same source,
+/// From a tag to images that can be pulled from two registries: the pipeline that teams write, a good script, and ReleaseBot. Same source,
 /// same registries, same machine; in each round one after the other, in an order that turns.
 /// </summary>
 /// <remarks>
@@ -31,7 +31,7 @@ internal sealed class PublishPart : BenchPart
 
     public override string Name => "publish";
 
-    public override string Summary => "from a tag to images on two registries: a CI job with a cold dind, the best script, ReleaseBot";
+    public override string Summary => "from a tag to images on two registries: a CI job with a cold dind, a good script, ReleaseBot";
 
     public override async Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken)
     {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The best that a script can do from the same source: the archive, one BuildKit build on an engine that stays, and all pushes at once.
+# What a good script does from the same source: the archive, one BuildKit build on an engine that stays, and both registries pushed to at once.
 # It is logged in already, looks at nothing, writes nothing down, and moves latest whatever it points to.
 set -euo pipefail
 
