@@ -24,6 +24,7 @@ public sealed partial class HistoryDatabase(
 
     // A unique violation means that somebody else was first: the next try sees their row and decides anew.
     private const string UniqueViolation = "23505";
+    private const string UntranslatableCharacter = "22021";
 
     private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(5);
 
@@ -231,6 +232,9 @@ public sealed partial class HistoryDatabase(
 
     /// <summary>Whether the database can't be reached, or throws everybody out: it is starting, stopping or has crashed.</summary>
     public static bool IsAway(Exception exception) => DatabaseFaultIn(exception, fault => fault.IsTransient && fault.SqlState is null or ['5', '7', 'P', ..] or ['0', '8', ..]);
+
+    /// <summary>Whether a text holds U+0000, which PostgreSQL does not take and SQLite does.</summary>
+    public static bool IsOfNul(Exception exception) => DatabaseFaultIn(exception, fault => fault.SqlState == UntranslatableCharacter);
 
     private static bool DatabaseFaultIn(Exception exception, Func<DbException, bool> isSo)
     {

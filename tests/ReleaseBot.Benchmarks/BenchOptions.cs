@@ -37,7 +37,6 @@ internal sealed record BenchOptions
         var options = new BenchOptions();
         for (var i = 0; i < arguments.Count; i++)
         {
-            var (first, before) = (i, options.Asked);
             options = arguments[i] switch
             {
                 "--short" => options with { IsShort = true, Rounds = 1 },
@@ -49,11 +48,12 @@ internal sealed record BenchOptions
                 var part when known.Contains(part) => options with { Parts = [.. options.Parts, part] },
                 var other => throw new ArgumentException($"There is no part or option {other}. Parts: {string.Join(", ", known)}."),
             };
-            options = options with { Asked = arguments[first] is "--json" or "--program" ? before : [.. before, .. arguments.Skip(first).Take(i - first + 1)] };
         }
 
-        return options;
+        return options with { Asked = [.. arguments.Where((argument, i) => !IsPlace(argument) && (i == 0 || !IsPlace(arguments[i - 1])))] };
     }
+
+    private static bool IsPlace(string argument) => argument is "--json" or "--program";
 
     private static string Value(IReadOnlyList<string> arguments, ref int i) =>
         ++i < arguments.Count ? arguments[i] : throw new ArgumentException($"{arguments[i - 1]} needs a value.");

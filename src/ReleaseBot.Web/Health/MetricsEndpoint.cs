@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Routing;
 using ReleaseBot.Core;
 using ReleaseBot.History;
@@ -42,18 +41,16 @@ internal static class MetricsEndpoint
         Value(text, "releasebot_deliveries_not_stored_total", intake.NotStored);
         Describe(text, "releasebot_store_up", "gauge", "Whether the history could be asked.");
         Value(text, "releasebot_store_up", active is null ? 0 : 1);
-        if (active is null)
+        if (active is not null)
         {
-            return Text(text);
+            Describe(text, "releasebot_releases_active", "gauge", $"Releases that have not ended, by status; {MaxReleases} are counted at the most.");
+            foreach (var status in Active)
+            {
+                Value(text, $"releasebot_releases_active{{status=\"{status.ToText()}\"}}", active.Count(release => release.Status == status));
+            }
         }
 
-        Describe(text, "releasebot_releases_active", "gauge", $"Releases that have not ended, by status; {MaxReleases} are counted at the most.");
-        foreach (var status in Active)
-        {
-            Value(text, $"releasebot_releases_active{{status=\"{status.ToText()}\"}}", active.Count(release => release.Status == status));
-        }
-
-        return Text(text);
+        return TypedResults.Text(text.ToString(), "text/plain; version=0.0.4", Encoding.UTF8);
     }
 
     /// <summary>The counters are wanted most while the history is away, and whoever scrapes them waits for ten seconds at the most.</summary>
@@ -71,8 +68,6 @@ internal static class MetricsEndpoint
             return null;
         }
     }
-
-    private static ContentHttpResult Text(StringBuilder text) => TypedResults.Text(text.ToString(), "text/plain; version=0.0.4", Encoding.UTF8);
 
     private static void Describe(StringBuilder text, string name, string type, string help) =>
         text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n");

@@ -13,9 +13,6 @@ internal sealed partial class ExceptionToProblem(ILogger<ExceptionToProblem> log
 {
     private const int ClientClosedRequest = 499;
 
-    /// <summary>What PostgreSQL says to U+0000 in a text (https://www.postgresql.org/docs/15/errcodes-appendix.html).</summary>
-    private const string UntranslatableCharacter = "22021";
-
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
         if (exception is OperationCanceledException or IOException && httpContext.RequestAborted.IsCancellationRequested)
@@ -37,7 +34,7 @@ internal sealed partial class ExceptionToProblem(ILogger<ExceptionToProblem> log
                 return Problems.UnreadableBodyAt(json.Path);
             case BadHttpRequestException bad:
                 return Problems.ForStatus(bad.StatusCode);
-            case DbException { SqlState: UntranslatableCharacter } or { InnerException: DbException { SqlState: UntranslatableCharacter } }:
+            case var fault when HistoryDatabase.IsOfNul(fault):
                 return Problems.UnreadableBody("A text holds the character U+0000, which no name here has.");
             case GitLabException { Fault: GitLabFault.Denied }:
                 Log.GitLabFailed(logger, exception.Message);
@@ -45,7 +42,7 @@ internal sealed partial class ExceptionToProblem(ILogger<ExceptionToProblem> log
             case GitLabException gitLab:
                 Log.GitLabFailed(logger, exception.Message);
                 return GitLabAway(context, gitLab);
-            case var fault when StoreFault.Explain(fault) is { } cause:
+            case var away when StoreFault.Explain(away) is { } cause:
                 Log.StoreRefuses(logger, context.Request.Method, PathOf(context), cause);
                 context.Response.Headers.RetryAfter = "5";
                 return Problems.ForStatus(StatusCodes.Status503ServiceUnavailable);

@@ -27,7 +27,7 @@ internal sealed class SoleOwner : IDisposable
         {
             complaint = Directory.Exists(Path.GetDirectoryName(database))
                 ? $"{database} is in use by another releasebot ({database}.lock is held). Stop that one, or give this one another Storage:ConnectionString."
-                : $"the folder of {database} does not exist ({exception.GetType().Name}). Make it, or change Storage:ConnectionString.";
+                : $"{NoFolder(database)} ({exception.GetType().Name}). Make it, or change Storage:ConnectionString.";
         }
         catch (UnauthorizedAccessException)
         {
@@ -48,7 +48,7 @@ internal sealed class SoleOwner : IDisposable
         }
         catch (DirectoryNotFoundException)
         {
-            return $"the folder of {database} does not exist";
+            return NoFolder(database);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -57,6 +57,8 @@ internal sealed class SoleOwner : IDisposable
     }
 
     public void Dispose() => _file?.Dispose();
+
+    private static string NoFolder(string database) => $"the folder of {database} does not exist";
 
     private static string PathOf(StorageSettings storage) => Path.GetFullPath(new SqliteConnectionStringBuilder(storage.ConnectionString.Reveal()).DataSource);
 }

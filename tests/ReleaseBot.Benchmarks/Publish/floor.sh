@@ -3,13 +3,8 @@
 # It is logged in already, looks at nothing, writes nothing down, and moves latest whatever it points to.
 set -euo pipefail
 
-# How long each stage took, in microseconds, for those who read the figures; no process is started for it.
-began=${EPOCHREALTIME/./}
-done_with() {
-    local now=${EPOCHREALTIME/./}
-    echo "stage $1 $((now - began))"
-    began=$now
-}
+# shellcheck source=stages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/stages.sh"
 
 mkdir source
 curl --silent --show-error --fail --header @header "$ARCHIVE_URL" | tar --extract --gzip --strip-components 1 --directory source

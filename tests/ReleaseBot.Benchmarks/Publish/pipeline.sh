@@ -3,13 +3,8 @@
 # to the first registry, then the same again for the second. The engine is a fresh one, as a dind service's is.
 set -euo pipefail
 
-# How long each stage took, in microseconds, for those who read the figures; no process is started for it.
-began=${EPOCHREALTIME/./}
-done_with() {
-    local now=${EPOCHREALTIME/./}
-    echo "stage $1 $((now - began))"
-    began=$now
-}
+# shellcheck source=stages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/stages.sh"
 
 git clone --quiet --depth 20 "$CLONE_URL" source
 cd source

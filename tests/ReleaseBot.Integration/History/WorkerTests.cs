@@ -29,6 +29,15 @@ public abstract class WorkerTests(IDatabases databases) : HistoryTest(databases)
     }
 
     [Fact]
+    public async Task A_Nul_In_A_Name_Is_The_Askers_Fault_And_Not_The_Databases()
+    {
+        var fault = await Record.ExceptionAsync(() => History.Workers.PauseAsync("a\0", isPaused: true, Token));
+
+        // SQLite takes it, and knows no such worker.
+        (fault is not null && HistoryDatabase.IsOfNul(fault)).ShouldBe(!History.Database.IsSqlite, fault?.ToString());
+    }
+
+    [Fact]
     public async Task A_Name_That_Was_Not_Seen_For_A_Day_Is_Forgotten_With_Its_Pause()
     {
         await History.Workers.ShowAsync(State("one"), Token);
