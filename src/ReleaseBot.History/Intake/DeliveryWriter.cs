@@ -4,8 +4,8 @@ namespace ReleaseBot.History;
 
 /// <summary>
 /// Writes deliveries within one transaction, a table at a time: this is the one path whose speed decides whether GitLab's hooks are taken.
-/// New deliveries of new releases, which nearly all are, cost three statements for all of them together; what meets a row that is
-/// there already is settled one by one afterwards.
+/// New deliveries of new releases, which nearly all are, are written together; what meets a row that is there already is settled one by one
+/// afterwards.
 /// </summary>
 internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext context, IntakeCommands commands, DateTimeOffset now)
 {
@@ -19,14 +19,13 @@ internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext co
         var releases = drafts.Where(draft => draft.Delivery.Release is not null).OrderBy(draft => draft.Delivery.Release!.Key, StringComparer.Ordinal).ToList();
         var projects = releases.Select(draft => draft.Delivery.Release!).DistinctBy(release => release.ProjectId).OrderBy(release => release.ProjectId);
         var wrote = await commands.InsertAsync(
-            [
-                new(IntakeTable.Deliveries, byKey.ConvertAll(DeliveryRow)),
-                new(IntakeTable.Projects, [.. projects.Select(ProjectRow)]),
-                new(IntakeTable.Releases, releases.ConvertAll(draft => ReleaseRow(draft.ReleaseId, draft.DeliveryId, draft.Delivery.Release!, draft.Delivery.Release!.Key))),
-            ],
+            new IntakeBatch(
+                byKey.ConvertAll(DeliveryRow),
+                [.. projects.Select(ProjectRow)],
+                releases.ConvertAll(draft => ReleaseRow(draft.ReleaseId, draft.DeliveryId, draft.Delivery.Release!, draft.Delivery.Release!.Key))),
             cancellationToken);
-        Mark(byKey, wrote[0], (draft, isNew) => draft.IsNew = isNew);
-        Mark(releases, wrote[2], (draft, isNew) => draft.HasNewRelease = isNew);
+        Mark(byKey, wrote.Deliveries, (draft, isNew) => draft.IsNew = isNew);
+        Mark(releases, wrote.Releases, (draft, isNew) => draft.HasNewRelease = isNew);
 
         List<StoredDelivery> stored = new(drafts.Count);
         foreach (var draft in drafts)

@@ -2,10 +2,7 @@ using NpgsqlTypes;
 
 namespace ReleaseBot.History;
 
-/// <summary>
-/// A table that the intake fills, and the statements for it: on SQLite one for a row, on PostgreSQL one for any number of rows, which come as an
-/// array a column. A row that is there already, by its key, is left as it is.
-/// </summary>
+/// <summary>A table that the intake fills. A row that is there already, by its key, is left as it is.</summary>
 internal sealed class IntakeTable
 {
     public static readonly IntakeTable Deliveries = new(
@@ -26,11 +23,10 @@ internal sealed class IntakeTable
         [
             new("id", NpgsqlDbType.Uuid), new("key", NpgsqlDbType.Text), new("project_id", NpgsqlDbType.Bigint), new("project_path", NpgsqlDbType.Text),
             new("project_url", NpgsqlDbType.Text), new("ref_kind", NpgsqlDbType.Text), new("ref_name", NpgsqlDbType.Text), new("target", NpgsqlDbType.Text),
-            new("trigger_kind", NpgsqlDbType.Text), new("delivery_id", NpgsqlDbType.Uuid), new("trigger_user", NpgsqlDbType.Text),
+            new("trigger_kind", NpgsqlDbType.Text), new(DeliveryId, NpgsqlDbType.Uuid), new("trigger_user", NpgsqlDbType.Text),
             new("not_before", NpgsqlDbType.TimestampTz), new("created_at", NpgsqlDbType.TimestampTz),
         ],
-        [("status", "'verifying'"), ("attempt", "1"), ("fence", "0"), ("tries", "0")],
-        delivery: "delivery_id");
+        [("status", "'verifying'"), ("attempt", "1"), ("fence", "0"), ("tries", "0")]);
 
     public static readonly IntakeTable Projects = new(
         "projects",
@@ -38,48 +34,49 @@ internal sealed class IntakeTable
         [new("id", NpgsqlDbType.Bigint), new("path", NpgsqlDbType.Text), new("url", NpgsqlDbType.Text), new("first_seen_at", NpgsqlDbType.TimestampTz)],
         []);
 
-    /// <param name="delivery">The column with the delivery's id, if a row of this table is written only where the one of its delivery was.</param>
-    private IntakeTable(
-        string name, string key, IReadOnlyList<IntakeColumn> columns, IReadOnlyList<(string Name, string Value)> constants, string? delivery = null)
+    /// <summary>Of a release: the id of the delivery that it came of.</summary>
+    public const string DeliveryId = "delivery_id";
+
+    private readonly string _into;
+    private readonly string _constants;
+    private readonly string _unlessThere;
+
+    private IntakeTable(string name, string key, IReadOnlyList<IntakeColumn> columns, IReadOnlyList<(string Name, string Value)> constants)
     {
         Columns = columns;
-        IdOrdinal = OrdinalOf("id");
         KeyOrdinal = OrdinalOf(key);
-        DeliveryOrdinal = delivery is null ? null : OrdinalOf(delivery);
-        var own = string.Join(", ", columns.Select(column => column.Name));
-        var holes = string.Join(", ", columns.Select((_, i) => $"${i + 1}"));
-        var names = string.Concat([own, .. constants.Select(constant => $", {constant.Name}")]);
-        var added = string.Concat(constants.Select(constant => $", {constant.Value}"));
-        InsertRow = $"INSERT INTO {name} ({names}) VALUES ({holes}{added}) ON CONFLICT ({key}) DO NOTHING";
-        InsertRows = $"INSERT INTO {name} ({names}) SELECT r.*{added} FROM unnest({holes}) AS r ({own}) WHERE {HasDelivery(delivery)} ON CONFLICT ({key}) DO NOTHING RETURNING {key}";
+        Names = string.Join(", ", columns.Select(column => column.Name));
+        _into = $"INSERT INTO {name} ({string.Concat([Names, .. constants.Select(constant => $", {constant.Name}")])})";
+        _constants = string.Concat(constants.Select(constant => $", {constant.Value}"));
+        _unlessThere = $"ON CONFLICT ({key}) DO NOTHING";
+        InsertRow = $"{_into} VALUES ({Holes(1)}{_constants}) {_unlessThere}";
     }
 
     /// <summary>What a row gives, in this order.</summary>
     public IReadOnlyList<IntakeColumn> Columns { get; }
 
-    /// <summary>Of the column <c>id</c>.</summary>
-    public int IdOrdinal { get; }
-
     /// <summary>Of the column that no two rows share.</summary>
     public int KeyOrdinal { get; }
 
-    /// <summary>Of the column with the delivery's id, if a row of this table is written only where the one of its delivery was.</summary>
-    public int? DeliveryOrdinal { get; }
+    /// <summary>Of the columns, as SQL lists them.</summary>
+    public string Names { get; }
 
     /// <summary>
-    /// For SQLite: one row, its values as <c>$1</c> and so on. By VALUES: from a SELECT there might be several rows, and SQLite would first write each page
-    /// that it changes to a statement journal, to be able to take back the first rows for the last one (https://sqlite.org/tempfiles.html#stmtjrnl).
-    /// Whether the row of its delivery was written is for the caller to know.
+    /// One row, its values as <c>$1</c> and so on. By VALUES: from a SELECT there might be several rows, and SQLite would first write each page that it changes
+    /// to a statement journal, to be able to take back the first rows for the last one (https://sqlite.org/tempfiles.html#stmtjrnl).
     /// </summary>
     public string InsertRow { get; }
 
-    /// <summary>For PostgreSQL: all rows, a column of them as <c>$1</c> and so on; returns the key of each row that was written.</summary>
-    public string InsertRows { get; }
+    /// <summary>For PostgreSQL: any number of rows in the order given, a column of them as an array.</summary>
+    /// <param name="firstHole">The number of the first column's array, <c>$1</c> and so on.</param>
+    /// <param name="where">Which of the rows <c>r</c> are written.</param>
+    /// <param name="returning">Of each row that was written.</param>
+    public string InsertRows(int firstHole, string where = "true", string returning = "id") =>
+        $"{_into} SELECT r.*{_constants} FROM unnest({Holes(firstHole)}) AS r ({Names}) WHERE {where} {_unlessThere} RETURNING {returning}";
 
-    // Asked for as a value, and so row by row: PostgreSQL may turn an EXISTS into a join, which has an order of its own.
-    private static string HasDelivery(string? id) => id is null ? "true" : $"(SELECT d.id FROM deliveries d WHERE d.id = {id}) IS NOT NULL";
+    public int OrdinalOf(string column) => Columns.ToList().FindIndex(own => own.Name == column);
 
-    private int OrdinalOf(string column) => Columns.ToList().FindIndex(own => own.Name == column);
+    private string Holes(int first) => string.Join(", ", Columns.Select((_, i) => $"${first + i}"));
 }
 
 /// <param name="Name">As SQL has it.</param>

@@ -266,9 +266,26 @@ public abstract class IntakeTests(IDatabases databases) : HistoryTest(databases)
         (await History.RowsAsync<Delivery>()).Count.ShouldBe(30);
     }
 
-    [Fact]
-    public async Task A_Nul_In_A_Text_Does_Not_Refuse_The_Delivery() =>
-        (await History.Intake.StoreAsync(Delivery("d1", V1) with { User = "a\0b" }, Token)).Outcome.ShouldBe(DeliveryOutcome.Accepted);
+    public static TheoryData<string?, string?> Texts => new()
+    {
+        { null, null },
+        { "", "" },
+        { "jdoe", "jdoe" },
+        { "Zo\u00eb \ud83d\ude80", "Zo\u00eb \ud83d\ude80" },
+        { new string('\u20ac', 200), new string('\u20ac', 200) },
+        // PostgreSQL's text has none.
+        { "a\0b", "a\ufffdb" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Texts), DisableDiscoveryEnumeration = true)]
+    public async Task A_Text_Is_Stored_As_It_Came_But_For_A_Nul(string? text, string? stored)
+    {
+        var delivery = await History.Intake.StoreAsync(Delivery("d1", V1 with { User = text }) with { User = text }, Token);
+
+        (await History.Queries.DeliveryAsync(delivery.DeliveryId, Token)).ShouldNotBeNull().User.ShouldBe(stored);
+        (await ReadAsync(delivery.ReleaseId!.Value)).TriggerUser.ShouldBe(stored);
+    }
 
     [Fact]
     public async Task Two_Hundred_Callers_At_Once_All_Find_Their_Own_Row_On_Disk()

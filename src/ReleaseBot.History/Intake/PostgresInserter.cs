@@ -1,0 +1,95 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace ReleaseBot.History;
+
+/// <summary>
+/// All rows of a batch by one statement, which the connection keeps prepared: to read and to plan it takes PostgreSQL a third of a millisecond, as long as seven
+/// rows. It looks nothing up in a table, so that one plan is right however many rows the tables have; a plan that was made when they were empty would
+/// read them from end to end.
+/// </summary>
+internal sealed class PostgresInserter(NpgsqlConnection connection, NpgsqlTransaction transaction) : IIntakeInserter
+{
+    private const int DeliveryWritten = 0;
+    private const int ReleaseWritten = 1;
+
+    /// <summary>
+    /// Which of the releases have a new delivery is asked by a value, and so row by row: PostgreSQL might turn a subquery into a join, which has an order of its own,
+    /// and two processes with the same events would wait for each other.
+    /// </summary>
+    private static readonly string InsertBatch =
+        $"""
+        WITH d AS ({IntakeTable.Deliveries.InsertRows(1, returning: "id, key")}),
+        p AS ({IntakeTable.Projects.InsertRows(FirstProjectHole)}),
+        r AS ({IntakeTable.Releases.InsertRows(FirstReleaseHole, $"r.{IntakeTable.DeliveryId} = ANY (ARRAY (SELECT id FROM d))", "key")})
+        SELECT {DeliveryWritten}, key FROM d UNION ALL SELECT {ReleaseWritten}, key FROM r
+        """;
+
+    private static int FirstProjectHole => 1 + IntakeTable.Deliveries.Columns.Count;
+
+    private static int FirstReleaseHole => FirstProjectHole + IntakeTable.Projects.Columns.Count;
+
+    public async Task<IntakeWritten> InsertAsync(IntakeBatch batch, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(InsertBatch, connection, transaction);
+        AddColumns(command, IntakeTable.Deliveries, batch.Deliveries);
+        AddColumns(command, IntakeTable.Projects, batch.Projects);
+        AddColumns(command, IntakeTable.Releases, batch.Releases);
+        await command.PrepareAsync(cancellationToken);
+        HashSet<string> deliveries = [], releases = [];
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            (reader.GetInt32(0) == DeliveryWritten ? deliveries : releases).Add(reader.GetString(1));
+        }
+
+        return new IntakeWritten(Wrote(IntakeTable.Deliveries, batch.Deliveries, deliveries), Wrote(IntakeTable.Releases, batch.Releases, releases));
+    }
+
+    public async Task<bool> InsertAsync(IntakeTable table, object?[] row, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(table.InsertRow, connection, transaction);
+        for (var i = 0; i < row.Length; i++)
+        {
+            command.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = table.Columns[i].Type, Value = Value(row[i]) ?? DBNull.Value });
+        }
+
+        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+    }
+
+    private static void AddColumns(NpgsqlCommand command, IntakeTable table, IReadOnlyList<object?[]> rows)
+    {
+        for (var i = 0; i < table.Columns.Count; i++)
+        {
+            var type = table.Columns[i].Type;
+            command.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | type, Value = Column(rows, i, type) });
+        }
+    }
+
+    private static Array Column(IReadOnlyList<object?[]> rows, int ordinal, NpgsqlDbType type) => type switch
+    {
+        NpgsqlDbType.Text => Column<string?>(rows, ordinal),
+        NpgsqlDbType.Uuid => Column<Guid?>(rows, ordinal),
+        NpgsqlDbType.Bigint => Column<long?>(rows, ordinal),
+        NpgsqlDbType.Integer => Column<int?>(rows, ordinal),
+        NpgsqlDbType.TimestampTz => Column<DateTimeOffset?>(rows, ordinal),
+        NpgsqlDbType.Bytea => Column<byte[]?>(rows, ordinal),
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
+    };
+
+    private static T[] Column<T>(IReadOnlyList<object?[]> rows, int ordinal)
+    {
+        var values = new T[rows.Count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = (T)Value(rows[i][ordinal])!;
+        }
+
+        return values;
+    }
+
+    private static bool[] Wrote(IntakeTable table, IReadOnlyList<object?[]> rows, HashSet<string> written) =>
+        [.. rows.Select(row => written.Remove((string)Value(row[table.KeyOrdinal])!))];
+
+    private static object? Value(object? value) => value is string text ? IntakeText.Of(text) : value;
+}
