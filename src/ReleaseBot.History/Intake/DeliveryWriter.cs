@@ -3,7 +3,7 @@ using ReleaseBot.Core;
 namespace ReleaseBot.History;
 
 /// <summary>
-/// Writes deliveries within one transaction, a table at a time: this is the one path whose speed decides whether GitLab's hooks are taken.
+/// Writes deliveries within one transaction: this is the one path whose speed decides whether GitLab's hooks are taken.
 /// New deliveries of new releases, which nearly all are, are written together; what meets a row that is there already is settled one by one
 /// afterwards.
 /// </summary>

@@ -37,6 +37,7 @@ internal sealed class IntakeTable
     /// <summary>Of a release: the id of the delivery that it came of.</summary>
     public const string DeliveryId = "delivery_id";
 
+    private readonly string _names;
     private readonly string _into;
     private readonly string _constants;
     private readonly string _unlessThere;
@@ -45,8 +46,8 @@ internal sealed class IntakeTable
     {
         Columns = columns;
         KeyOrdinal = OrdinalOf(key);
-        Names = string.Join(", ", columns.Select(column => column.Name));
-        _into = $"INSERT INTO {name} ({string.Concat([Names, .. constants.Select(constant => $", {constant.Name}")])})";
+        _names = string.Join(", ", columns.Select(column => column.Name));
+        _into = $"INSERT INTO {name} ({string.Concat([_names, .. constants.Select(constant => $", {constant.Name}")])})";
         _constants = string.Concat(constants.Select(constant => $", {constant.Value}"));
         _unlessThere = $"ON CONFLICT ({key}) DO NOTHING";
         InsertRow = $"{_into} VALUES ({Holes(1)}{_constants}) {_unlessThere}";
@@ -57,9 +58,6 @@ internal sealed class IntakeTable
 
     /// <summary>Of the column that no two rows share.</summary>
     public int KeyOrdinal { get; }
-
-    /// <summary>Of the columns, as SQL lists them.</summary>
-    public string Names { get; }
 
     /// <summary>
     /// One row, its values as <c>$1</c> and so on. By VALUES: from a SELECT there might be several rows, and SQLite would first write each page that it changes
@@ -72,7 +70,7 @@ internal sealed class IntakeTable
     /// <param name="where">Which of the rows <c>r</c> are written.</param>
     /// <param name="returning">Of each row that was written.</param>
     public string InsertRows(int firstHole, string where = "true", string returning = "id") =>
-        $"{_into} SELECT r.*{_constants} FROM unnest({Holes(firstHole)}) AS r ({Names}) WHERE {where} {_unlessThere} RETURNING {returning}";
+        $"{_into} SELECT r.*{_constants} FROM unnest({Holes(firstHole)}) AS r ({_names}) WHERE {where} {_unlessThere} RETURNING {returning}";
 
     public int OrdinalOf(string column) => Columns.ToList().FindIndex(own => own.Name == column);
 

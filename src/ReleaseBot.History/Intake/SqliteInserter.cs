@@ -7,7 +7,7 @@ namespace ReleaseBot.History;
 
 /// <summary>
 /// One prepared statement a table, run for one row after the other. By SQLite's own functions, since the driver's command looks each parameter up by its name
-/// and makes a reader at each run, which is a fifth of what a row costs. Values are written as the driver writes them.
+/// and makes a reader at each run, which is a fifth of what an insert costs. Values are written as the driver writes them.
 /// </summary>
 internal sealed class SqliteInserter(SqliteConnection connection) : IIntakeInserter
 {
