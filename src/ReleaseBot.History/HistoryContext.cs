@@ -87,6 +87,7 @@ public sealed class HistoryContext(DbContextOptions<HistoryContext> options) : D
         {
             delivery.Property(row => row.Id).ValueGeneratedNever();
             delivery.HasIndex(row => row.Key).IsUnique();
+            delivery.HasIndex(row => row.ReceivedAt);
             // By project too, in any case: the model knows no index on an expression, so the migrations make it.
             delivery.HasIndex(row => new { row.Outcome, row.Id });
         });

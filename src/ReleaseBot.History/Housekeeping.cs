@@ -13,7 +13,7 @@ public sealed class Housekeeping(HistoryDatabase database, RetentionSettings ret
     public async Task<int> SweepAsync(CancellationToken cancellationToken)
     {
         var now = database.Now();
-        var (logsBefore, deliveriesBefore) = (now - retention.Logs, IdSequence.FirstAt(now - retention.Deliveries));
+        var (logsBefore, deliveriesBefore) = (now - retention.Logs, now - retention.Deliveries);
         var logs = await InBatchesAsync(
             // The log of a release that has not ended stays whole, however short the time is.
             (context, token) => context.LogChunks
@@ -21,8 +21,8 @@ public sealed class Housekeeping(HistoryDatabase database, RetentionSettings ret
                 .OrderBy(chunk => chunk.WrittenAt).Take(Batch).ExecuteDeleteAsync(token),
             cancellationToken);
         var deliveries = await InBatchesAsync(
-            // Its id says when it came.
-            (context, token) => context.Deliveries.Where(delivery => delivery.Id < deliveriesBefore).OrderBy(delivery => delivery.Id).Take(Batch).ExecuteDeleteAsync(token),
+            (context, token) => context.Deliveries.Where(delivery => delivery.ReceivedAt < deliveriesBefore).OrderBy(delivery => delivery.ReceivedAt).Take(Batch)
+                .ExecuteDeleteAsync(token),
             cancellationToken);
         var putsBefore = now - OpenPuts.Kept;
         var puts = await InBatchesAsync(

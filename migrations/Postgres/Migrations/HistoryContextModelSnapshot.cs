@@ -131,6 +131,9 @@ namespace ReleaseBot.Migrations.Postgres.Migrations
                         .IsUnique()
                         .HasDatabaseName("ix_deliveries_key");
 
+                    b.HasIndex("ReceivedAt")
+                        .HasDatabaseName("ix_deliveries_received_at");
+
                     b.HasIndex("Outcome", "Id")
                         .HasDatabaseName("ix_deliveries_outcome_id");
 

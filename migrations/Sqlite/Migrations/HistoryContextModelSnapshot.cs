@@ -126,6 +126,9 @@ namespace ReleaseBot.Migrations.Sqlite.Migrations
                         .IsUnique()
                         .HasDatabaseName("ix_deliveries_key");
 
+                    b.HasIndex("ReceivedAt")
+                        .HasDatabaseName("ix_deliveries_received_at");
+
                     b.HasIndex("Outcome", "Id")
                         .HasDatabaseName("ix_deliveries_outcome_id");
 
