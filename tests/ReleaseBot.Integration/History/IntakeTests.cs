@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.EntityFrameworkCore;
 using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Parts;
@@ -328,4 +329,45 @@ public abstract class IntakeTests(IDatabases databases) : HistoryTest(databases)
 
 public sealed class IntakeOnSqlite() : IntakeTests(new SqliteDatabases());
 
-public sealed class IntakeOnPostgres(PostgresServer server) : IntakeTests(new PostgresDatabases(server));
+public sealed class IntakeOnPostgres(PostgresServer server) : IntakeTests(new PostgresDatabases(server))
+{
+    private const int IntakeTables = 3;
+
+    /// <summary>A statement that does is planned once, when there is next to nothing in the tables, and then reads them from end to end for as long as its connection lives.</summary>
+    [Fact]
+    public async Task A_Batch_Is_Written_By_A_Prepared_Statement_That_Reads_No_Table()
+    {
+        await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
+
+        // The pool gives out the connection that wrote, which alone knows what it prepared.
+        var plan = await History.Database.ReadAsync(
+            async (context, token) =>
+            {
+                await context.Database.OpenConnectionAsync(token);
+                await context.Database.ExecuteSqlRawAsync("SET plan_cache_mode = force_generic_plan", token);
+                var (name, holes) = (await ReadAsync(
+                    context, "SELECT name, array_length(parameter_types, 1) FROM pg_prepared_statements WHERE statement LIKE '%INTO releases%'", token)).ShouldHaveSingleItem();
+                var nulls = string.Join(", ", Enumerable.Repeat("NULL", holes));
+                return (await ReadAsync(context, $"EXPLAIN EXECUTE {name} ({nulls})", token)).ConvertAll(row => row.Text);
+            },
+            Token);
+
+        plan.Count(line => line.Contains("Insert on ", StringComparison.Ordinal)).ShouldBe(IntakeTables);
+        plan.Where(line => line.Contains(" Scan ", StringComparison.Ordinal)).ShouldAllBe(
+            line => line.Contains("Function Scan", StringComparison.Ordinal) || line.Contains("CTE Scan", StringComparison.Ordinal));
+    }
+
+    private static async Task<List<(string Text, int Number)>> ReadAsync(HistoryContext context, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = context.Database.GetDbConnection().CreateCommand();
+        command.CommandText = sql;
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        List<(string, int)> rows = [];
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            rows.Add((reader.GetString(0), reader.FieldCount > 1 ? reader.GetInt32(1) : 0));
+        }
+
+        return rows;
+    }
+}
