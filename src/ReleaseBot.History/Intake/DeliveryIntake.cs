@@ -22,7 +22,6 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     private readonly HistoryDatabase _database;
     private readonly TimeProvider _time;
     private readonly ILogger<DeliveryIntake> _logger;
-    private readonly CancellationTokenSource _stopping = new();
     private readonly Task _writer;
 
     public DeliveryIntake(HistoryDatabase database, TimeProvider time, ILogger<DeliveryIntake> logger)
@@ -33,7 +32,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
 
     /// <summary>
     /// Stores a delivery; its task ends when it is on disk. Throws what kept it from being stored, a <see cref="TimeoutException"/> where the database was too
-    /// slow: it is not stored afterwards either. The body's memory is read before this returns its task, and not afterwards.
+    /// slow: it is not stored afterwards either, unless its commit was under way and the answer to it is what was not waited for. The body's memory is read before this returns its task, and not afterwards.
     /// </summary>
     public async Task<StoredDelivery> StoreAsync(NewDelivery delivery, CancellationToken cancellationToken)
     {
@@ -50,8 +49,6 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     {
         _line.Writer.TryComplete();
         await _writer;
-        await _stopping.CancelAsync();
-        _stopping.Dispose();
     }
 
     private async Task WriteAsync()
@@ -87,8 +84,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
             }
 
             using var limit = new CancellationTokenSource(left, _time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _stopping.Token);
-            if (await TryStoreAsync(batch, limit.Token, either.Token))
+            if (await TryStoreAsync(batch, limit.Token))
             {
                 return;
             }
@@ -96,14 +92,14 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     }
 
     /// <returns>Whether each of them has heard what became of it; false where the limit came first.</returns>
-    private async Task<bool> TryStoreAsync(List<Waiting> batch, CancellationToken limit, CancellationToken cancellationToken)
+    private async Task<bool> TryStoreAsync(List<Waiting> batch, CancellationToken limit)
     {
         try
         {
             var stored = await _database.WriteAsync(
                 (context, token) =>
                     new DeliveryWriter(_database, context, new IntakeCommands(_database, context), _database.Now()).StoreAsync([.. batch.Select(waiting => waiting.Delivery)], token),
-                cancellationToken);
+                limit);
             for (var i = 0; i < batch.Count; i++)
             {
                 batch[i].Stored.TrySetResult(stored[i]);

@@ -27,20 +27,20 @@ internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext co
         Mark(byKey, wrote.Deliveries, (draft, isNew) => draft.IsNew = isNew);
         Mark(releases, wrote.Releases, (draft, isNew) => draft.HasNewRelease = isNew);
 
-        List<StoredDelivery> stored = new(drafts.Count);
-        foreach (var draft in drafts)
+        // In the order of the releases, as they were written: their rows are locked here too.
+        foreach (var draft in drafts.OrderBy(draft => draft.Delivery.Release?.Key, StringComparer.Ordinal))
         {
-            stored.Add(await OutcomeAsync(draft, cancellationToken));
+            draft.Stored = await OutcomeAsync(draft, cancellationToken);
         }
 
-        return stored;
+        return drafts.ConvertAll(draft => draft.Stored!);
     }
 
     private async Task<StoredDelivery> OutcomeAsync(Draft draft, CancellationToken cancellationToken)
     {
         if (!draft.IsNew)
         {
-            return await StoreAgainAsync(draft.Delivery, cancellationToken);
+            return await StoreAgainAsync(draft.Delivery, draft.Body, cancellationToken);
         }
 
         if (draft.Delivery.Release is not { } release)
@@ -55,16 +55,20 @@ internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext co
     }
 
     /// <summary>A delivery id that is known: a repeat, or a resend by hand, which is judged again where nothing came of the first.</summary>
-    private async Task<StoredDelivery> StoreAgainAsync(NewDelivery delivery, CancellationToken cancellationToken)
+    private async Task<StoredDelivery> StoreAgainAsync(NewDelivery delivery, PackedBody body, CancellationToken cancellationToken)
     {
         var (id, outcome, reason, releaseId) = await FindDeliveryAsync(delivery.Key, cancellationToken);
         if (delivery.Release is not { } release)
         {
-            return new StoredDelivery(id, DeliveryOutcome.Duplicate, reason ?? delivery.Ignored, null);
+            return new StoredDelivery(id, DeliveryOutcome.Duplicate, reason ?? delivery.Ignored, releaseId);
         }
 
-        await commands.InsertAsync(IntakeTable.Projects, ProjectRow(release), cancellationToken);
         var accepted = await JudgeAgainAsync(id, release, await ReleaseStanding.OfResentAsync(context, delivery, releaseId, cancellationToken), cancellationToken);
+        if (outcome == DeliveryOutcome.Ignored)
+        {
+            await commands.WriteAsync(IntakeSql.KeepBody, new IntakeParameters(("id", id), ("body", body.Compressed)), cancellationToken);
+        }
+
         return accepted.Outcome == DeliveryOutcome.Accepted || outcome == DeliveryOutcome.Ignored
             ? await SettleAsync(accepted, cancellationToken)
             : accepted;
@@ -159,5 +163,7 @@ internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext co
         public bool IsNew { get; set; }
 
         public bool HasNewRelease { get; set; }
+
+        public StoredDelivery? Stored { get; set; }
     }
 }

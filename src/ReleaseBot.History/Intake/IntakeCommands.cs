@@ -30,11 +30,10 @@ internal sealed class IntakeCommands
     /// <returns>Whether the row was written.</returns>
     public Task<bool> InsertAsync(IntakeTable table, object?[] row, CancellationToken cancellationToken) => _inserter.InsertAsync(table, row, cancellationToken);
 
-    /// <returns>Whether the statement wrote something.</returns>
-    public async Task<bool> WriteAsync(string sql, IntakeParameters parameters, CancellationToken cancellationToken)
+    public async Task WriteAsync(string sql, IntakeParameters parameters, CancellationToken cancellationToken)
     {
         await using var command = Command(sql, parameters);
-        return await command.ExecuteNonQueryAsync(cancellationToken) > 0;
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     /// <summary>The first row of a query that has one.</summary>
@@ -56,7 +55,6 @@ internal sealed class IntakeCommands
             parameter.ParameterName = name;
             parameter.Value = value switch
             {
-                DateTimeOffset moment => moment.ForSql(_database),
                 string text => IntakeText.Of(text),
                 _ => value ?? DBNull.Value,
             };

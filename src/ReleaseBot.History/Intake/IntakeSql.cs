@@ -7,4 +7,7 @@ internal static class IntakeSql
 
     public const string SetOutcome =
         "UPDATE deliveries SET outcome = @outcome, reason_code = @code, reason_message = @message, release_id = @release_id WHERE id = @id";
+
+    /// <summary>Of what was ignored none is kept.</summary>
+    public const string KeepBody = "UPDATE deliveries SET body = @body WHERE id = @id AND body IS NULL";
 }

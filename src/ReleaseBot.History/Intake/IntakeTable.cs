@@ -45,7 +45,7 @@ internal sealed class IntakeTable
     private IntakeTable(string name, string key, IReadOnlyList<IntakeColumn> columns, IReadOnlyList<(string Name, string Value)> constants)
     {
         Columns = columns;
-        KeyOrdinal = OrdinalOf(key);
+        IdOrdinal = OrdinalOf("id");
         _names = string.Join(", ", columns.Select(column => column.Name));
         _into = $"INSERT INTO {name} ({string.Concat([_names, .. constants.Select(constant => $", {constant.Name}")])})";
         _constants = string.Concat(constants.Select(constant => $", {constant.Value}"));
@@ -56,8 +56,7 @@ internal sealed class IntakeTable
     /// <summary>What a row gives, in this order.</summary>
     public IReadOnlyList<IntakeColumn> Columns { get; }
 
-    /// <summary>Of the column that no two rows share.</summary>
-    public int KeyOrdinal { get; }
+    public int IdOrdinal { get; }
 
     /// <summary>
     /// One row, its values as <c>$1</c> and so on. By VALUES: from a SELECT there might be several rows, and SQLite would first write each page that it changes
@@ -67,12 +66,12 @@ internal sealed class IntakeTable
 
     /// <summary>For PostgreSQL: any number of rows in the order given, a column of them as an array.</summary>
     /// <param name="firstHole">The number of the first column's array, <c>$1</c> and so on.</param>
-    /// <param name="where">Which of the rows <c>r</c> are written.</param>
-    /// <param name="returning">Of each row that was written.</param>
-    public string InsertRows(int firstHole, string where = "true", string returning = "id") =>
-        $"{_into} SELECT r.*{_constants} FROM unnest({Holes(firstHole)}) AS r ({_names}) WHERE {where} {_unlessThere} RETURNING {returning}";
+    /// <param name="where">Which of the rows <c>given</c> are written; all where it is not given.</param>
+    /// <returns>The statement; it gives the id of each row that was written.</returns>
+    public string InsertRows(int firstHole, string where = "true") =>
+        $"{_into} SELECT given.*{_constants} FROM unnest({Holes(firstHole)}) AS given ({_names}) WHERE {where} {_unlessThere} RETURNING id";
 
-    public int OrdinalOf(string column) => Columns.ToList().FindIndex(own => own.Name == column);
+    public int OrdinalOf(string column) => Columns.Index().First(own => own.Item.Name == column).Index;
 
     private string Holes(int first) => string.Join(", ", Columns.Select((_, i) => $"${first + i}"));
 }

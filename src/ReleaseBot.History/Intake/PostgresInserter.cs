@@ -10,19 +10,16 @@ namespace ReleaseBot.History;
 /// </summary>
 internal sealed class PostgresInserter(NpgsqlConnection connection, NpgsqlTransaction transaction) : IIntakeInserter
 {
-    private const int DeliveryWritten = 0;
-    private const int ReleaseWritten = 1;
-
     /// <summary>
     /// Which of the releases have a new delivery is asked by a value, and so row by row: PostgreSQL might turn a subquery into a join, which has an order of its own,
     /// and two processes with the same events would wait for each other.
     /// </summary>
     private static readonly string InsertBatch =
         $"""
-        WITH d AS ({IntakeTable.Deliveries.InsertRows(1, returning: "id, key")}),
+        WITH d AS ({IntakeTable.Deliveries.InsertRows(1)}),
         p AS ({IntakeTable.Projects.InsertRows(FirstProjectHole)}),
-        r AS ({IntakeTable.Releases.InsertRows(FirstReleaseHole, $"r.{IntakeTable.DeliveryId} = ANY (ARRAY (SELECT id FROM d))", "key")})
-        SELECT {DeliveryWritten}, key FROM d UNION ALL SELECT {ReleaseWritten}, key FROM r
+        r AS ({IntakeTable.Releases.InsertRows(FirstReleaseHole, $"given.{IntakeTable.DeliveryId} = ANY (ARRAY (SELECT id FROM d))")})
+        SELECT id FROM d UNION ALL SELECT id FROM r
         """;
 
     private static int FirstProjectHole => 1 + IntakeTable.Deliveries.Columns.Count;
@@ -36,14 +33,14 @@ internal sealed class PostgresInserter(NpgsqlConnection connection, NpgsqlTransa
         AddColumns(command, IntakeTable.Projects, batch.Projects);
         AddColumns(command, IntakeTable.Releases, batch.Releases);
         await command.PrepareAsync(cancellationToken);
-        HashSet<string> deliveries = [], releases = [];
+        HashSet<Guid> written = [];
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            (reader.GetInt32(0) == DeliveryWritten ? deliveries : releases).Add(reader.GetString(1));
+            written.Add(reader.GetGuid(0));
         }
 
-        return new IntakeWritten(Wrote(IntakeTable.Deliveries, batch.Deliveries, deliveries), Wrote(IntakeTable.Releases, batch.Releases, releases));
+        return new IntakeWritten(Wrote(IntakeTable.Deliveries, batch.Deliveries, written), Wrote(IntakeTable.Releases, batch.Releases, written));
     }
 
     public async Task<bool> InsertAsync(IntakeTable table, object?[] row, CancellationToken cancellationToken)
@@ -88,8 +85,9 @@ internal sealed class PostgresInserter(NpgsqlConnection connection, NpgsqlTransa
         return values;
     }
 
-    private static bool[] Wrote(IntakeTable table, IReadOnlyList<object?[]> rows, HashSet<string> written) =>
-        [.. rows.Select(row => written.Remove((string)Value(row[table.KeyOrdinal])!))];
+    /// <summary>By their ids, which no two rows share: of rows with the same key any may be the one that was written.</summary>
+    private static bool[] Wrote(IntakeTable table, IReadOnlyList<object?[]> rows, HashSet<Guid> written) =>
+        [.. rows.Select(row => written.Contains((Guid)row[table.IdOrdinal]!))];
 
     private static object? Value(object? value) => value is string text ? IntakeText.Of(text) : value;
 }

@@ -33,14 +33,14 @@ public sealed record ReleaseStanding(Guid? Id, ReleaseStatus? Status, string Key
         }
 
         var newest = await NewestAsync(context, release.ProjectId, release.Ref.Name, Guid.Empty, cancellationToken);
-        if (newest is null)
-        {
-            return Of(known, withSuperseded: true);
-        }
-
-        if (newest.Target == release.Target.Value)
+        if (newest is not null && newest.Target == release.Target.Value)
         {
             return Of(ReleaseKey.IsReturnOf(newest.Key, release.Key) ? newest : known, withSuperseded: false);
+        }
+
+        if (newest is null || newest.Id < known.Id)
+        {
+            return Of(known, withSuperseded: true);
         }
 
         var key = ReleaseKey.OfReturn(release.Key, newest.Id);

@@ -6,7 +6,7 @@ using SQLitePCL;
 namespace ReleaseBot.History;
 
 /// <summary>
-/// One prepared statement a table, run for one row after the other. By SQLite's own functions, since the driver's command looks each parameter up by its name
+/// One statement a table and batch, run for one row after the other. By SQLite's own functions, since the driver's command looks each parameter up by its name
 /// and makes a reader at each run, which is a fifth of what an insert costs. Values are written as the driver writes them.
 /// </summary>
 internal sealed class SqliteInserter(SqliteConnection connection) : IIntakeInserter
@@ -17,15 +17,13 @@ internal sealed class SqliteInserter(SqliteConnection connection) : IIntakeInser
     {
         var deliveries = Insert(IntakeTable.Deliveries, batch.Deliveries, cancellationToken);
         Insert(IntakeTable.Projects, batch.Projects, cancellationToken);
-        var known = batch.Deliveries.Where((_, i) => !deliveries[i]).Select(row => row[DeliveryIdOrdinal]!).ToHashSet();
+        var known = batch.Deliveries.Where((_, i) => !deliveries[i]).Select(row => row[IntakeTable.Deliveries.IdOrdinal]!).ToHashSet();
         var releases = Insert(IntakeTable.Releases, batch.Releases, cancellationToken, row => !known.Contains(row[DeliveryOfReleaseOrdinal]!));
         return Task.FromResult(new IntakeWritten(deliveries, releases));
     }
 
     public Task<bool> InsertAsync(IntakeTable table, object?[] row, CancellationToken cancellationToken) =>
         Task.FromResult(Insert(table, [row], cancellationToken)[0]);
-
-    private static int DeliveryIdOrdinal { get; } = IntakeTable.Deliveries.OrdinalOf("id");
 
     private static int DeliveryOfReleaseOrdinal { get; } = IntakeTable.Releases.OrdinalOf(IntakeTable.DeliveryId);
 

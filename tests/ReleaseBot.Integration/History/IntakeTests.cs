@@ -1,5 +1,8 @@
+using System.Data.Common;
 using System.Text;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Npgsql;
 using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Parts;
@@ -97,6 +100,21 @@ public abstract class IntakeTests(IDatabases databases) : HistoryTest(databases)
         // Its id says that it is the very same delivery, though the branch has been elsewhere since.
         var resent = await History.Intake.StoreAsync(Delivery("1", there), Token);
         (resent.Outcome, resent.ReleaseId).ShouldBe((DeliveryOutcome.Duplicate, first));
+    }
+
+    [Theory]
+    [InlineData("by the group's hook")]
+    [InlineData("content:1")]
+    public async Task A_Double_Of_A_Push_That_GitLab_Has_Not_Been_Asked_About_Is_The_Same_Release(string key)
+    {
+        await PushAsync("1", Release(7, Main, Object(1)), 1);
+        var push = Release(7, Main, Object(2), Object(1));
+        var first = await History.Intake.StoreAsync(Delivery("content:1", push), Token);
+
+        var again = await History.Intake.StoreAsync(Delivery(key, push), Token);
+
+        (first.Outcome, again.Outcome, again.ReleaseId).ShouldBe((DeliveryOutcome.Accepted, DeliveryOutcome.Duplicate, first.ReleaseId));
+        (await History.RowsAsync<Release>()).Count.ShouldBe(2);
     }
 
     [Fact]
@@ -252,6 +270,43 @@ public abstract class IntakeTests(IDatabases databases) : HistoryTest(databases)
         (accepted.Outcome, accepted.DeliveryId).ShouldBe((DeliveryOutcome.Accepted, ignored.DeliveryId));
         var row = (await History.Queries.DeliveryAsync(ignored.DeliveryId, Token)).ShouldNotBeNull();
         (row.Outcome, row.ReasonCode, row.ReleaseId).ShouldBe((DeliveryOutcome.Accepted, null, accepted.ReleaseId));
+        Encoding.UTF8.GetString((await History.Queries.DeliveryBodyAsync(ignored.DeliveryId, Token))!).ShouldBe("{}");
+    }
+
+    [Fact]
+    public async Task A_Delivery_That_Made_A_Release_Names_It_When_It_Is_Resent_And_No_Rule_Matches_Any_More()
+    {
+        var first = await History.Intake.StoreAsync(Delivery("d1", V1), Token);
+
+        var again = await History.Intake.StoreAsync(Delivery("d1", null), Token);
+
+        (again.Outcome, again.ReleaseId).ShouldBe((DeliveryOutcome.Duplicate, first.ReleaseId));
+    }
+
+    /// <summary>Both orders may be found in one transaction: the row of the new delivery makes the release, and the resend is told of it, or the other way round.</summary>
+    [Fact]
+    public async Task A_Resend_And_A_New_Delivery_Of_The_Same_Release_At_Once_Are_Told_Who_Made_It()
+    {
+        var releases = Enumerable.Range(1, 40).Select(number => Release(7, GitRef.Tag($"v{number}"), Object(number))).ToList();
+        foreach (var release in releases)
+        {
+            await History.Intake.StoreAsync(Delivery("ignored " + release.Ref.Name, null), Token);
+        }
+
+        var stored = await Task.WhenAll(releases.SelectMany(release => new[]
+        {
+            History.Intake.StoreAsync(Delivery("ignored " + release.Ref.Name, release), Token),
+            History.Intake.StoreAsync(Delivery("new " + release.Ref.Name, release), Token),
+        }));
+
+        foreach (var pair in stored.Chunk(2))
+        {
+            pair.Select(one => one.Outcome).Order().ShouldBe([DeliveryOutcome.Accepted, DeliveryOutcome.Duplicate]);
+            var release = await ReadAsync(pair.Select(one => one.ReleaseId).Distinct().ShouldHaveSingleItem()!.Value);
+            var maker = pair.Single(one => one.Outcome == DeliveryOutcome.Accepted);
+            release.DeliveryId.ShouldBe(maker.DeliveryId);
+            (await History.Queries.DeliveryAsync(maker.DeliveryId, Token)).ShouldNotBeNull().Outcome.ShouldBe(DeliveryOutcome.Accepted);
+        }
     }
 
     [Fact]
@@ -333,6 +388,36 @@ public sealed class IntakeOnPostgres(PostgresServer server) : IntakeTests(new Po
 {
     private const int IntakeTables = 3;
 
+    /// <summary>A transaction locks what it finds there in one order, whatever came first: else they would wait for each other until PostgreSQL throws one out.</summary>
+    [Fact]
+    public async Task Processes_That_Judge_The_Same_Releases_Again_In_Any_Order_Do_Not_Wait_For_Each_Other()
+    {
+        var deadlocks = new Deadlocks();
+        List<HistoryHost> processes = [.. Enumerable.Range(0, 4).Select(_ => History.Neighbour(deadlocks))];
+        var releases = Enumerable.Range(1, 120).Select(number => Release(7, GitRef.Tag($"v{number}"), Object(number))).ToArray();
+        await Task.WhenAll(releases.Select(release => History.Intake.StoreAsync(Delivery("first " + release.Ref.Name, release), Token)));
+        // Each has its connection and its code when it begins.
+        await Task.WhenAll(processes.Select((process, i) => process.Intake.StoreAsync(Delivery($"{i}", null), Token)));
+        await History.Database.WriteAsync(
+            (context, token) => context.Releases.ExecuteUpdateAsync(rows => rows.SetProperty(row => row.Status, ReleaseStatus.Rejected), token), Token);
+
+        var stored = await Task.WhenAll(processes.SelectMany((process, i) =>
+        {
+            var random = new Random(i);
+            var own = releases.ToArray();
+            random.Shuffle(own);
+            return own.Select(release => process.Intake.StoreAsync(Delivery($"{i} {release.Ref.Name}", release), Token));
+        }));
+
+        stored.Count(one => one.Outcome == DeliveryOutcome.Accepted).ShouldBe(releases.Length);
+        (await History.RowsAsync<Release>()).ShouldAllBe(release => release.Attempt == 2);
+        deadlocks.Count.ShouldBe(0);
+        foreach (var process in processes)
+        {
+            await process.DisposeAsync();
+        }
+    }
+
     /// <summary>A statement that does is planned once, when there is next to nothing in the tables, and then reads them from end to end for as long as its connection lives.</summary>
     [Fact]
     public async Task A_Batch_Is_Written_By_A_Prepared_Statement_That_Reads_No_Table()
@@ -369,5 +454,23 @@ public sealed class IntakeOnPostgres(PostgresServer server) : IntakeTests(new Po
         }
 
         return rows;
+    }
+
+    /// <summary>Counts how often PostgreSQL threw one out of those who wait for each other.</summary>
+    private sealed class Deadlocks : DbCommandInterceptor
+    {
+        private int _count;
+
+        public int Count => _count;
+
+        public override Task CommandFailedAsync(DbCommand command, CommandErrorEventData eventData, CancellationToken cancellationToken = default)
+        {
+            if (eventData.Exception is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected })
+            {
+                Interlocked.Increment(ref _count);
+            }
+
+            return Task.CompletedTask;
+        }
     }
 }
