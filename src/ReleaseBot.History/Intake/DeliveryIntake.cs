@@ -5,24 +5,37 @@ namespace ReleaseBot.History;
 
 /// <summary>
 /// Stores deliveries by group commit: whatever waits when the writer is free goes into one transaction, so that a burst costs few syncs
-/// and a lone delivery waits for nobody. A delivery is answered when its commit is on disk, or when it is certain that it never will be.
+/// and a lone delivery waits for nobody. A delivery is answered when its commit is on disk, or when it has waited too long for it.
 /// </summary>
 public sealed partial class DeliveryIntake : IAsyncDisposable
 {
     /// <summary>Deliveries in one transaction; more makes the first of them wait longer and saves nothing.</summary>
     private const int MaxBatch = 256;
 
+    /// <summary>Of bodies as they are stored, in one transaction, which has a delivery at the least: PostgreSQL takes a statement of 1 GB at the most.</summary>
+    private const int MaxBatchBytes = 16 * 1024 * 1024;
+
     /// <summary>Deliveries that may wait. GitLab hangs up after 10 s, so a longer line helps nobody.</summary>
     private const int MaxWaiting = 8192;
 
+    /// <summary>Of bodies that may wait, as they are stored; with more than that no other is taken.</summary>
+    private const long MaxWaitingBytes = 64 * 1024 * 1024;
+
     /// <summary>How long a delivery may take to be stored, so that its sender hears of it within GitLab's 10 s, a statement that is slow to cancel included.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(6.5);
+
+    /// <summary>
+    /// What a transaction is given at the least. A delivery that has less left is not tried: after a database was away the line begins with such as have next to
+    /// nothing left, and each try would end with the first of them, before anything is stored, for as long as hooks go on coming.
+    /// </summary>
+    private static readonly TimeSpan ShortestTry = TimeSpan.FromSeconds(0.5);
 
     private readonly Channel<Waiting> _line = Channel.CreateBounded<Waiting>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
     private readonly HistoryDatabase _database;
     private readonly TimeProvider _time;
     private readonly ILogger<DeliveryIntake> _logger;
     private readonly Task _writer;
+    private long _waitingBytes;
 
     public DeliveryIntake(HistoryDatabase database, TimeProvider time, ILogger<DeliveryIntake> logger)
     {
@@ -36,12 +49,18 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     /// </summary>
     public async Task<StoredDelivery> StoreAsync(NewDelivery delivery, CancellationToken cancellationToken)
     {
+        if (Interlocked.Read(ref _waitingBytes) > MaxWaitingBytes)
+        {
+            throw new IntakeFullException();
+        }
+
         var waiting = new Waiting(PackedDelivery.Of(delivery), _time.GetTimestamp());
         if (!_line.Writer.TryWrite(waiting))
         {
             throw new IntakeFullException();
         }
 
+        Interlocked.Add(ref _waitingBytes, waiting.Bytes);
         return await waiting.Stored.Task.WaitAsync(cancellationToken);
     }
 
@@ -57,12 +76,15 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
         while (await _line.Reader.WaitToReadAsync())
         {
             batch.Clear();
-            while (batch.Count < MaxBatch && _line.Reader.TryRead(out var waiting))
+            var bytes = 0L;
+            while (batch.Count < MaxBatch && bytes < MaxBatchBytes && _line.Reader.TryRead(out var waiting))
             {
                 batch.Add(waiting);
+                bytes += waiting.Bytes;
             }
 
             await StoreBatchAsync(batch);
+            Interlocked.Add(ref _waitingBytes, -bytes);
         }
     }
 
@@ -72,23 +94,32 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     /// </summary>
     private async Task StoreBatchAsync(List<Waiting> batch)
     {
-        while (batch is [var first, ..])
+        while (true)
         {
-            // The first has waited longest.
-            var left = Patience - _time.GetElapsedTime(first.Since);
-            if (left <= TimeSpan.Zero)
+            batch.RemoveAll(HasWaitedTooLong);
+            if (batch is not [var first, ..])
             {
-                first.Stored.TrySetException(new TimeoutException($"The database did not store a delivery within {Patience.TotalSeconds} s."));
-                batch.RemoveAt(0);
-                continue;
+                return;
             }
 
-            using var limit = new CancellationTokenSource(left, _time);
+            // The first has waited longest.
+            using var limit = new CancellationTokenSource(Left(first), _time);
             if (await TryStoreAsync(batch, limit.Token))
             {
                 return;
             }
         }
+    }
+
+    /// <summary>And is told so.</summary>
+    private bool HasWaitedTooLong(Waiting waiting) =>
+        Left(waiting) < ShortestTry
+        && waiting.Stored.TrySetException(new TimeoutException($"The database did not store a delivery within {Patience.TotalSeconds} s."));
+
+    private TimeSpan Left(Waiting waiting)
+    {
+        var left = Patience - _time.GetElapsedTime(waiting.Since);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
     /// <returns>Whether each of them has heard what became of it; false where the limit came first.</returns>
@@ -132,6 +163,8 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
 
     private sealed record Waiting(PackedDelivery Delivery, long Since)
     {
+        public int Bytes => Delivery.Body.Compressed?.Length ?? 0;
+
         public TaskCompletionSource<StoredDelivery> Stored { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 

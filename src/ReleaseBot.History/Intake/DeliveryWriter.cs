@@ -9,10 +9,12 @@ namespace ReleaseBot.History;
 /// </summary>
 internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext context, IntakeCommands commands, DateTimeOffset now)
 {
+    private const int MaxTries = 3;
+
     /// <summary>Returns what was stored, in the order of <paramref name="deliveries"/>.</summary>
     public async Task<IReadOnlyList<StoredDelivery>> StoreAsync(IReadOnlyList<PackedDelivery> deliveries, CancellationToken cancellationToken)
     {
-        // Ids in the order of arrival, rows in the order of their keys: two processes with the same events then never wait for each other.
+        // Ids in the order of arrival, rows in the order of their keys: of two processes with the same events one then waits, and not each for the other.
         var drafts = deliveries.Select(packed => new Draft(packed, database.NewId(packed.Delivery.ReceivedAt), database.NewId(now))).ToList();
         var byKey = drafts.OrderBy(draft => draft.Delivery.Key, StringComparer.Ordinal).ToList();
         // Of a delivery that is known nothing more is written here: the database leaves its release out.
@@ -27,8 +29,8 @@ internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext co
         Mark(byKey, wrote.Deliveries, (draft, isNew) => draft.IsNew = isNew);
         Mark(releases, wrote.Releases, (draft, isNew) => draft.HasNewRelease = isNew);
 
-        // In the order of the releases, as they were written: their rows are locked here too.
-        foreach (var draft in drafts.OrderBy(draft => draft.Delivery.Release?.Key, StringComparer.Ordinal))
+        // In the order of the releases, as they were written: their rows are locked here too. What has none last: of the same delivery it tells what was settled.
+        foreach (var draft in drafts.OrderBy(draft => draft.Delivery.Release is null).ThenBy(draft => draft.Delivery.Release?.Key, StringComparer.Ordinal))
         {
             draft.Stored = await OutcomeAsync(draft, cancellationToken);
         }
@@ -77,7 +79,8 @@ internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext co
     /// <summary>The release is there already: it is judged again if it ended badly, unless the event is another push after all.</summary>
     private async Task<StoredDelivery> JudgeAgainAsync(Guid deliveryId, NewRelease release, ReleaseStanding standing, CancellationToken cancellationToken)
     {
-        if (standing.Id is null)
+        // Another process may be faster, and by then another release of the branch be the newest.
+        for (var tries = 0; standing.Id is null && tries < MaxTries; tries++)
         {
             var id = database.NewId(now);
             if (await commands.InsertAsync(IntakeTable.Releases, ReleaseRow(id, deliveryId, release, standing.Key), cancellationToken))
@@ -85,11 +88,10 @@ internal sealed class DeliveryWriter(HistoryDatabase database, HistoryContext co
                 return new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, id);
             }
 
-            // Another process was faster.
             standing = await ReleaseStanding.OfAsync(context, release, cancellationToken);
         }
 
-        var existing = standing.Id ?? throw new InvalidOperationException("A release that was there a moment ago is not.");
+        var existing = standing.Id ?? throw new InvalidOperationException($"Others made {MaxTries} releases of this branch before this one could be.");
         if (standing.IsJudgedAgain && await ReleaseStanding.JudgeAgainAsync(context, existing, withSuperseded: standing.Status == ReleaseStatus.Superseded, now, cancellationToken))
         {
             return new StoredDelivery(deliveryId, DeliveryOutcome.Accepted, null, existing);

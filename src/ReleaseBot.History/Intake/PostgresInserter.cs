@@ -12,14 +12,14 @@ internal sealed class PostgresInserter(NpgsqlConnection connection, NpgsqlTransa
 {
     /// <summary>
     /// Which of the releases have a new delivery is asked by a value, and so row by row: PostgreSQL might turn a subquery into a join, which has an order of its own,
-    /// and two processes with the same events would wait for each other.
+    /// and two processes with the same events would wait for each other. The projects are read, though nobody wants to know, so that they are written before the releases.
     /// </summary>
     private static readonly string InsertBatch =
         $"""
         WITH d AS ({IntakeTable.Deliveries.InsertRows(1)}),
         p AS ({IntakeTable.Projects.InsertRows(FirstProjectHole)}),
         r AS ({IntakeTable.Releases.InsertRows(FirstReleaseHole, $"given.{IntakeTable.DeliveryId} = ANY (ARRAY (SELECT id FROM d))")})
-        SELECT id FROM d UNION ALL SELECT id FROM r
+        SELECT id FROM d UNION ALL SELECT NULL FROM p UNION ALL SELECT id FROM r
         """;
 
     private static int FirstProjectHole => 1 + IntakeTable.Deliveries.Columns.Count;
@@ -37,7 +37,10 @@ internal sealed class PostgresInserter(NpgsqlConnection connection, NpgsqlTransa
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            written.Add(reader.GetGuid(0));
+            if (!reader.IsDBNull(0))
+            {
+                written.Add(reader.GetGuid(0));
+            }
         }
 
         return new IntakeWritten(Wrote(IntakeTable.Deliveries, batch.Deliveries, written), Wrote(IntakeTable.Releases, batch.Releases, written));

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Text;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 using ReleaseBot.Core;
 using ReleaseBot.History;
@@ -322,6 +323,31 @@ public abstract class IntakeTests(IDatabases databases) : HistoryTest(databases)
         (await History.RowsAsync<Delivery>()).Count.ShouldBe(30);
     }
 
+    [Fact]
+    public async Task No_More_Is_Taken_While_Large_Bodies_Wait_And_What_Waits_Is_Stored()
+    {
+        var body = new byte[24 * 1024 * 1024];
+        new Random(1).NextBytes(body);
+        var gate = new TaskCompletionSource();
+        // PostgreSQL has several writers at once.
+        var writers = Enumerable.Range(0, 10).Select(_ => History.Database.WriteAsync(
+            async (_, _) =>
+            {
+                await gate.Task;
+                return true;
+            },
+            Token)).ToList();
+        var waiting = Enumerable.Range(0, 3).Select(number => History.Intake.StoreAsync(
+            Delivery($"d{number}", Release(7, GitRef.Tag($"v{number}"), Object(number))) with { Body = body }, Token)).ToList();
+
+        await Should.ThrowAsync<IntakeFullException>(() => History.Intake.StoreAsync(Delivery("one more", V1), Token));
+
+        gate.SetResult();
+        await Task.WhenAll(writers);
+        (await Task.WhenAll(waiting)).ShouldAllBe(one => one.Outcome == DeliveryOutcome.Accepted);
+        (await History.Intake.StoreAsync(Delivery("one more", V1), Token)).Outcome.ShouldBe(DeliveryOutcome.Accepted);
+    }
+
     public static TheoryData<string?, string?> Texts => new()
     {
         { null, null },
@@ -382,7 +408,46 @@ public abstract class IntakeTests(IDatabases databases) : HistoryTest(databases)
     }
 }
 
-public sealed class IntakeOnSqlite() : IntakeTests(new SqliteDatabases());
+public sealed class IntakeOnSqlite() : IntakeTests(new SqliteDatabases())
+{
+    /// <summary>
+    /// The line then begins with those for which next to nothing is left, each a little less late than the one before: none of them may be what the others are tried for.
+    /// </summary>
+    [Fact]
+    public async Task What_Comes_While_The_Database_Is_Away_For_Longer_Than_A_Delivery_Waits_Is_Stored_Afterwards()
+    {
+        var clock = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        var folder = Directory.CreateTempSubdirectory("rb-history-").FullName;
+        await using var history = SqliteDatabases.Open(folder, clock, () => SqliteDatabases.RemoveAsync(folder), new SlowTransactions(clock));
+        await history.Database.MigrateAsync(Token);
+        var isBack = new TaskCompletionSource();
+        var away = history.Database.WriteAsync((_, _) => isBack.Task.ContinueWith(_ => true, TaskScheduler.Default), Token);
+        List<Task<StoredDelivery>> waiting = [];
+        for (var number = 0; number < 2000; number++)
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(1));
+            waiting.Add(history.Intake.StoreAsync(Delivery($"d{number}", Release(7, GitRef.Tag($"v{number}"), Object(number))), Token));
+        }
+
+        clock.Advance(TimeSpan.FromMilliseconds(4600));
+        isBack.SetResult();
+        await away;
+
+        await Should.ThrowAsync<TimeoutException>(waiting[0]);
+        (await Task.WhenAll(waiting[^1000..])).ShouldAllBe(one => one.Outcome == DeliveryOutcome.Accepted);
+    }
+
+    /// <summary>Of which each takes longer than it is from one delivery to the next.</summary>
+    private sealed class SlowTransactions(FakeTimeProvider clock) : DbTransactionInterceptor
+    {
+        public override ValueTask<DbTransaction> TransactionStartedAsync(
+            DbConnection connection, TransactionEndEventData eventData, DbTransaction result, CancellationToken cancellationToken = default)
+        {
+            clock.Advance(TimeSpan.FromMilliseconds(20));
+            return ValueTask.FromResult(result);
+        }
+    }
+}
 
 public sealed class IntakeOnPostgres(PostgresServer server) : IntakeTests(new PostgresDatabases(server))
 {
