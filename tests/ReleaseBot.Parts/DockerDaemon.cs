@@ -128,10 +128,16 @@ public sealed class DockerDaemon : IAsyncDisposable
     public IReadOnlyList<int> RunningSteps() =>
         [.. Processes((id, own) => ReadProcess(id, "cgroup").Contains("/" + own, StringComparison.Ordinal) && ReadProcess(id, "cmdline").Length > 0)];
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends it and all that it runs; what it has on disk stays.</summary>
+    public async Task StopAsync()
     {
         await StopProcessAsync();
         await EndOwnProcessesAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
         foreach (var mount in MountsBelow(Folder))
         {
             await RunAsync("umount", "-l", mount);

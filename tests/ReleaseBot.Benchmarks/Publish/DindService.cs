@@ -3,7 +3,10 @@ using ReleaseBot.Parts;
 
 namespace ReleaseBot.Benchmarks.Publish;
 
-/// <summary>The engine of one job, as the docker:dind service starts it: with certificates of its own, and spoken to over TLS.</summary>
+/// <summary>
+/// The engine of one job, as the docker:dind service starts it: with certificates of its own, and spoken to over TLS. It ends with the job, and is
+/// deleted with the world (<see cref="PublishWorld.Own"/>).
+/// </summary>
 internal sealed class DindService : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);

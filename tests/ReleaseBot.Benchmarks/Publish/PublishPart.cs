@@ -36,7 +36,7 @@ internal sealed class PublishPart : BenchPart
     public override async Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken)
     {
         await using var world = await PublishWorld.StartAsync(options, cancellationToken);
-        using var floor = new ScriptRun(world.FloorEngine, new Dictionary<string, string>());
+        var floor = world.Own(new ScriptRun(world.FloorEngine, new Dictionary<string, string>()));
         await world.LogInAsync(floor, cancellationToken);
         var bench = new Rounds(this, world, floor, report, options);
 
@@ -153,12 +153,14 @@ internal sealed class PublishPart : BenchPart
         private async Task<TimeSpan> PipelineAsync(Results results, ShopRepository shop, string version, CancellationToken cancellationToken)
         {
             var started = TimeProvider.System.GetTimestamp();
-            await using var service = await DindService.StartAsync(Path.Combine(Scripts, "dind-certificates.sh"), cancellationToken);
+            var service = world.Own(await DindService.StartAsync(Path.Combine(Scripts, "dind-certificates.sh"), cancellationToken));
             results.EngineReady.Add(TimeProvider.System.GetElapsedTime(started));
-            using var job = new ScriptRun(service.Engine, service.Variables);
+            var job = world.Own(new ScriptRun(service.Engine, service.Variables));
             var variables = world.JobVariables(shop.Project, "", $"{PipelineRepositories}/{shop.Project.Path}", version);
             results.PipelineStages.AddFrom(await job.RunAsync(Path.Combine(Scripts, "pipeline.sh"), variables, cancellationToken));
-            return TimeProvider.System.GetElapsedTime(started);
+            var took = TimeProvider.System.GetElapsedTime(started);
+            await service.Engine.StopAsync();
+            return took;
         }
 
         private async Task<TimeSpan> FloorAsync(ShopRepository shop, string commit, string version, StageTimes stages, CancellationToken cancellationToken)
@@ -168,7 +170,7 @@ internal sealed class PublishPart : BenchPart
             var output = await floor.RunAsync(Path.Combine(Scripts, "floor.sh"), variables, cancellationToken);
             var took = TimeProvider.System.GetElapsedTime(started);
             stages.AddFrom(output);
-            Directory.Delete(Path.Combine(floor.Folder, "source"), recursive: true);
+            Directory.Move(Path.Combine(floor.Folder, "source"), Path.Combine(floor.Folder, version));
             return took;
         }
 

@@ -3,7 +3,7 @@ using ReleaseBot.Parts;
 namespace ReleaseBot.Benchmarks.Publish;
 
 /// <summary>One of the scripts beside this file, run as a job would be: in a folder of its own, with a Docker client of its own.</summary>
-internal sealed class ScriptRun : IDisposable
+internal sealed class ScriptRun : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
@@ -45,5 +45,9 @@ internal sealed class ScriptRun : IDisposable
         return output;
     }
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    public ValueTask DisposeAsync()
+    {
+        _folder.Delete(recursive: true);
+        return ValueTask.CompletedTask;
+    }
 }
