@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
 using ReleaseBot.Core;
@@ -169,20 +170,31 @@ public sealed partial class HistoryDatabase(
 
     public void Dispose() => _writer.Dispose();
 
+    /// <summary>Who gives up while it is tried again is told, within the cancellation, what it was tried again for.</summary>
     private async Task<T> RepeatAsync<T>(Func<Task<T>> once, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
+        Exception? fault = null;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
+                if (fault is not null)
+                {
+                    TellRepeated(attempt - 1, fault);
+                    await Task.Delay(Backoff.Next(attempt - 2, FirstWait, LongestWait, null), time, cancellationToken);
+                }
+
                 return await once();
+            }
+            catch (OperationCanceledException canceled) when (fault is not null)
+            {
+                throw new OperationCanceledException(canceled.Message, fault, cancellationToken);
             }
             catch (Exception exception) when (IsTransient(exception) && !cancellationToken.IsCancellationRequested
                 && (attempt < ConflictTries || (IsAway(exception) && time.GetElapsedTime(started) < Patience)))
             {
-                TellRepeated(attempt, exception);
-                await Task.Delay(Backoff.Next(attempt - 1, FirstWait, LongestWait, null), time, cancellationToken);
+                fault = exception;
             }
         }
     }
@@ -228,10 +240,14 @@ public sealed partial class HistoryDatabase(
     }
 
     /// <summary>Whether the same may succeed at another try.</summary>
-    internal static bool IsTransient(Exception exception) => DatabaseFaultIn(exception, fault => fault.IsTransient || fault.SqlState == UniqueViolation);
+    internal static bool IsTransient(Exception exception) => DatabaseFaultIn(exception, fault => fault.IsTransient || fault.SqlState == UniqueViolation || IsLocked(fault));
 
-    /// <summary>Whether the database can't be reached, or throws everybody out: it is starting, stopping or has crashed.</summary>
-    public static bool IsAway(Exception exception) => DatabaseFaultIn(exception, fault => fault.IsTransient && fault.SqlState is null or ['5', '7', 'P', ..] or ['0', '8', ..]);
+    /// <summary>Whether the database can't be reached, or throws everybody out: it is starting, stopping or has crashed, or another program keeps its file locked.</summary>
+    public static bool IsAway(Exception exception) =>
+        DatabaseFaultIn(exception, fault => (fault.IsTransient && fault.SqlState is null or ['5', '7', 'P', ..] or ['0', '8', ..]) || IsLocked(fault));
+
+    /// <summary>By https://www.sqlite.org/rescode.html: SQLITE_BUSY, SQLITE_LOCKED. The driver calls none of its faults transient.</summary>
+    private static bool IsLocked(DbException fault) => fault is SqliteException { SqliteErrorCode: 5 or 6 };
 
     /// <summary>Whether a text holds U+0000, which PostgreSQL does not take and SQLite does.</summary>
     public static bool IsOfNul(Exception exception) => DatabaseFaultIn(exception, fault => fault.SqlState == UntranslatableCharacter);
@@ -258,7 +274,12 @@ public sealed partial class HistoryDatabase(
             fault = inner;
         }
 
-        return fault is DbException { SqlState: { } state } ? $"{fault.GetType().Name} {state}" : fault.GetType().Name;
+        return fault switch
+        {
+            SqliteException when StoreFault.Explain(fault) is { } words => words,
+            DbException { SqlState: { } state } => $"{fault.GetType().Name} {state}",
+            _ => fault.GetType().Name,
+        };
     }
 
     private static partial class Log

@@ -11,10 +11,17 @@ namespace ReleaseBot.History;
 /// commits back that were answered already. The log is copied to the database at 16 MB instead of SQLite's 4: pages that are written again and again are
 /// copied once for more commits. Told once to what the driver's pool keeps, since SQLite forgets none of it.
 /// </summary>
+/// <remarks>
+/// A process is the only writer of its file. Where another program keeps it locked, a statement waits in SQLite and the driver without heed to its token, so not for long:
+/// <see cref="HistoryDatabase"/> tries it again, and says why.
+/// </remarks>
 internal sealed class SqlitePragmas : DbConnectionInterceptor
 {
     private const string Pragmas =
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON;";
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA busy_timeout=500; PRAGMA foreign_keys=ON;";
+
+    /// <summary>Seconds for which the driver tries a statement that finds the file locked, <c>busy_timeout</c> each time.</summary>
+    private const int LockedLimit = 1;
 
     private readonly ConditionalWeakTable<sqlite3, object?> _told = [];
 
@@ -28,6 +35,7 @@ internal sealed class SqlitePragmas : DbConnectionInterceptor
 
     private void Apply(SqliteConnection connection)
     {
+        connection.DefaultTimeout = LockedLimit;
         if (_told.TryGetValue(connection.Handle!, out _))
         {
             return;

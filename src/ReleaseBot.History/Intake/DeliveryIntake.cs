@@ -94,9 +94,10 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     /// </summary>
     private async Task StoreBatchAsync(List<Waiting> batch)
     {
+        Exception? fault = null;
         while (true)
         {
-            batch.RemoveAll(HasWaitedTooLong);
+            batch.RemoveAll(waiting => HasWaitedTooLong(waiting, fault));
             if (batch is not [var first, ..])
             {
                 return;
@@ -104,7 +105,8 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
 
             // The first has waited longest.
             using var limit = new CancellationTokenSource(Left(first), _time);
-            if (await TryStoreAsync(batch, limit.Token))
+            fault = await TryStoreAsync(batch, limit.Token);
+            if (fault is null)
             {
                 return;
             }
@@ -112,9 +114,10 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     }
 
     /// <summary>And is told so.</summary>
-    private bool HasWaitedTooLong(Waiting waiting) =>
+    /// <param name="fault">How the last try ended, if there was one.</param>
+    private bool HasWaitedTooLong(Waiting waiting, Exception? fault) =>
         Left(waiting) < ShortestTry
-        && waiting.Stored.TrySetException(new TimeoutException($"The database did not store a delivery within {Patience.TotalSeconds} s."));
+        && waiting.Stored.TrySetException(new TimeoutException($"The database did not store a delivery within {Patience.TotalSeconds} s.", fault));
 
     private TimeSpan Left(Waiting waiting)
     {
@@ -122,8 +125,8 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
-    /// <returns>Whether each of them has heard what became of it; false where the limit came first.</returns>
-    private async Task<bool> TryStoreAsync(List<Waiting> batch, CancellationToken limit)
+    /// <returns>Null where each of them has heard what became of it; what ended the try where the limit came first.</returns>
+    private async Task<Exception?> TryStoreAsync(List<Waiting> batch, CancellationToken limit)
     {
         try
         {
@@ -136,9 +139,9 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
                 batch[i].Stored.TrySetResult(stored[i]);
             }
         }
-        catch (Exception) when (limit.IsCancellationRequested)
+        catch (Exception exception) when (limit.IsCancellationRequested)
         {
-            return false;
+            return exception;
         }
         catch (Exception exception) when (batch.Count > 1 && IsOfOneRow(exception))
         {
@@ -154,7 +157,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
             batch.ForEach(waiting => waiting.Stored.TrySetException(exception));
         }
 
-        return true;
+        return null;
     }
 
     /// <summary>Where the database is away, trying each delivery by itself would keep all of them waiting past GitLab's patience.</summary>

@@ -30,7 +30,7 @@ public sealed class SqliteDatabases(string? root = null) : IDatabases
     }
 
     /// <summary>A folder without a database yet.</summary>
-    public static HistoryHost Open(string folder, FakeTimeProvider clock, Func<Task> remove, IInterceptor? interceptor = null) =>
+    public static HistoryHost Open(string folder, FakeTimeProvider? clock, Func<Task> remove, IInterceptor? interceptor = null) =>
         new(
             new StorageSettings { Provider = StorageProvider.Sqlite, ConnectionString = new Secret(SqliteFile.ConnectionString(PathIn(folder))) },
             clock, remove, interceptor);

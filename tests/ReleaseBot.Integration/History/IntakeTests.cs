@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Text;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.Time.Testing;
@@ -435,6 +436,27 @@ public sealed class IntakeOnSqlite() : IntakeTests(new SqliteDatabases())
 
         await Should.ThrowAsync<TimeoutException>(waiting[0]);
         (await Task.WhenAll(waiting[^1000..])).ShouldAllBe(one => one.Outcome == DeliveryOutcome.Accepted);
+    }
+
+    [Fact]
+    public async Task A_File_That_Another_Program_Keeps_Locked_Is_Named_Before_The_Sender_Hangs_Up_And_Stored_To_Once_It_Is_Free()
+    {
+        var folder = Directory.CreateTempSubdirectory("rb-history-").FullName;
+        await using var history = SqliteDatabases.Open(folder, clock: null, () => SqliteDatabases.RemoveAsync(folder));
+        await history.Database.MigrateAsync(Token);
+        await using var shell = new SqliteConnection(SqliteFile.ConnectionString(SqliteDatabases.PathIn(folder)) + ";Pooling=False");
+        await shell.OpenAsync(Token);
+        await using var backup = (SqliteTransaction)await shell.BeginTransactionAsync(Token);
+        var start = TimeProvider.System.GetTimestamp();
+
+        var fault = await Should.ThrowAsync<TimeoutException>(history.Intake.StoreAsync(Delivery("d1", Release(7, GitRef.Tag("v1"), Object(1))), Token));
+        TimeProvider.System.GetElapsedTime(start).ShouldBeLessThan(TimeSpan.FromSeconds(10), "GitLab has hung up by then");
+        StoreFault.Explain(fault).ShouldNotBeNull().ShouldStartWith("another program keeps the database locked");
+        var waiting = history.Intake.StoreAsync(Delivery("d2", Release(7, GitRef.Tag("v2"), Object(2))), Token);
+        await Task.Delay(TimeSpan.FromSeconds(3), TimeProvider.System, Token);
+        waiting.IsCompleted.ShouldBeFalse();
+        await backup.RollbackAsync(Token);
+        (await waiting).Outcome.ShouldBe(DeliveryOutcome.Accepted);
     }
 
     /// <summary>Of which each takes longer than it is from one delivery to the next.</summary>
