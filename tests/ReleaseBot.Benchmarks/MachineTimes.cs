@@ -22,5 +22,9 @@ internal readonly record struct MachineTimes(long Idle, long Stolen, long All)
         return new MachineTimes(times[3] + times[4], times[7], times.Sum());
     }
 
+    /// <summary>How many processes and threads were started since the machine was.</summary>
+    public static long Forks() =>
+        long.Parse(File.ReadLines("/proc/stat").First(line => line.StartsWith("processes ", StringComparison.Ordinal)).Split(' ')[1], CultureInfo.InvariantCulture);
+
     public static MachineTimes operator -(MachineTimes later, MachineTimes earlier) => new(later.Idle - earlier.Idle, later.Stolen - earlier.Stolen, later.All - earlier.All);
 }

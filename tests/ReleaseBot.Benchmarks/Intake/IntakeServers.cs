@@ -24,6 +24,8 @@ internal sealed class IntakeServers : IAsyncDisposable
 
     public WebhookProgram Webhook { get; private set; } = null!;
 
+    public WebhookProgram HastyWebhook { get; private set; } = null!;
+
     public PlainKestrel Kestrel { get; private set; } = null!;
 
     public Pgbench Pgbench { get; private set; } = null!;
@@ -36,7 +38,8 @@ internal sealed class IntakeServers : IAsyncDisposable
         try
         {
             var bots = new MeasuredBot(program, new Uri($"http://{servers._silentGitLab.LocalEndpoint}"));
-            servers.Webhook = servers.Keep(await WebhookProgram.StartAsync(cancellationToken));
+            servers.Webhook = servers.Keep(await WebhookProgram.StartAsync(answersFirst: false, cancellationToken));
+            servers.HastyWebhook = servers.Keep(await WebhookProgram.StartAsync(answersFirst: true, cancellationToken));
             servers.Kestrel = servers.Keep(await PlainKestrel.StartAsync(cancellationToken));
             servers.OnSqlite = servers.Keep(await bots.OnSqliteAsync(cancellationToken));
             var rabbitMq = servers.Keep(await RabbitMqServer.StartAsync(cancellationToken));

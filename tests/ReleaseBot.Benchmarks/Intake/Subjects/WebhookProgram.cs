@@ -4,9 +4,10 @@ using ReleaseBot.Parts;
 namespace ReleaseBot.Benchmarks.Intake.Subjects;
 
 /// <summary>
-/// adnanh/webhook as Debian has it, with a rule for GitLab's secret token that runs <c>/bin/true</c>. It answers before the command runs
-/// and keeps nothing: what it has answered is gone with its process. It answers several times faster than it runs, and has its commands to run
-/// for up to a minute after the last answer.
+/// adnanh/webhook as Debian has it, with a rule for GitLab's secret token that runs <c>/bin/true</c>. It keeps nothing: what it has answered is gone with its
+/// process. By default it answers before the command runs, has commands to run for up to a minute after the last answer, and under load drops most of them
+/// with "fork/exec /bin/true: too many open files" in its log, which it writes with <c>-verbose</c> alone. Told to answer with the command's output
+/// (<c>include-command-output-in-response</c>), it answers when the command has run.
 /// </summary>
 internal sealed class WebhookProgram : IAsyncDisposable
 {
@@ -25,7 +26,8 @@ internal sealed class WebhookProgram : IAsyncDisposable
 
     public Uri Hook => new($"http://127.0.0.1:{_port}/hooks/gitlab");
 
-    public static async Task<WebhookProgram> StartAsync(CancellationToken cancellationToken)
+    /// <param name="answersFirst">As by default; otherwise the command's end is waited for.</param>
+    public static async Task<WebhookProgram> StartAsync(bool answersFirst, CancellationToken cancellationToken)
     {
         if (!File.Exists(Program))
         {
@@ -36,7 +38,7 @@ internal sealed class WebhookProgram : IAsyncDisposable
         try
         {
             var hooks = Path.Combine(webhook._folder.FullName, "hooks.json");
-            await File.WriteAllTextAsync(hooks, Rules().ToJsonString(), cancellationToken);
+            await File.WriteAllTextAsync(hooks, Rules(answersFirst).ToJsonString(), cancellationToken);
             webhook._process = ServerProcess.Start(
                 Program, ["-hooks", hooks, "-ip", "127.0.0.1", "-port", $"{webhook._port}"], new Dictionary<string, string>(), webhook._folder.FullName);
             await Listening.WaitAsync(webhook._port, StartLimit, () => webhook._process.HasExited ? webhook._process.Output : null, cancellationToken);
@@ -50,8 +52,7 @@ internal sealed class WebhookProgram : IAsyncDisposable
     }
 
     /// <summary>Waits until the last of its commands has run: before that, it would take the processors from whoever is measured next.</summary>
-    /// <returns>How long that took.</returns>
-    public async Task<TimeSpan> WaitForCommandsAsync(CancellationToken cancellationToken)
+    public async Task WaitForCommandsAsync(CancellationToken cancellationToken)
     {
         var started = TimeProvider.System.GetTimestamp();
         var (used, busy) = (-1L, TimeSpan.Zero);
@@ -65,7 +66,7 @@ internal sealed class WebhookProgram : IAsyncDisposable
             }
             else if (elapsed - busy > Quiet)
             {
-                return busy;
+                return;
             }
 
             if (elapsed > CommandsLimit)
@@ -92,10 +93,11 @@ internal sealed class WebhookProgram : IAsyncDisposable
         _folder.Delete(recursive: true);
     }
 
-    private static JsonArray Rules() => new(new JsonObject
+    private static JsonArray Rules(bool answersFirst) => new(new JsonObject
     {
         ["id"] = "gitlab",
         ["execute-command"] = "/bin/true",
+        ["include-command-output-in-response"] = !answersFirst,
         ["trigger-rule"] = new JsonObject
         {
             ["match"] = new JsonObject
