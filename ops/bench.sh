@@ -20,6 +20,7 @@ of medians and ratios, and writes every round to a JSON file. Installs what it l
 
 PART, all of them where none is named:
   publish      from a tag to images on two registries: a CI job with a cold dind, a good script, ReleaseBot
+               (needs 35 GB below /tmp; 12 with --case source, dependencies, nothing or first)
   intake       hooks stored and answered in a second, against webhook, pgbench and a bare Kestrel
   overheads    hook to queued, queued to build start, last push to published; in-memory bus on SQLite, RabbitMQ and PostgreSQL
   cancel       from an operator's cancel to the end of the step at the engine, with the same two
@@ -40,6 +41,7 @@ PART, all of them where none is named:
   --json FILE  where the figures go (artifacts/bench.json)
 
 All of it takes an hour and a half to two. A machine that does something else meanwhile gives figures that mean nothing: look at uptime first.
+Nor does one that has just deleted many files, where its file system is an ext4 without a journal: wait for six minutes.
 TEXT
 }
 

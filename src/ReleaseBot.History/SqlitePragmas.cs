@@ -20,8 +20,11 @@ internal sealed class SqlitePragmas : DbConnectionInterceptor
     private const string Pragmas =
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA busy_timeout=500; PRAGMA foreign_keys=ON;";
 
-    /// <summary>Seconds for which the driver tries a statement that finds the file locked, <c>busy_timeout</c> each time.</summary>
+    /// <summary>Seconds for which the driver tries a statement that finds the file locked, <c>busy_timeout</c> each time. A connection string may have another.</summary>
     private const int LockedLimit = 1;
+
+    /// <summary>What the driver takes where the connection string says nothing.</summary>
+    private static readonly int DriverDefault = new SqliteConnectionStringBuilder().DefaultTimeout;
 
     private readonly ConditionalWeakTable<sqlite3, object?> _told = [];
 
@@ -35,7 +38,11 @@ internal sealed class SqlitePragmas : DbConnectionInterceptor
 
     private void Apply(SqliteConnection connection)
     {
-        connection.DefaultTimeout = LockedLimit;
+        if (connection.DefaultTimeout == DriverDefault)
+        {
+            connection.DefaultTimeout = LockedLimit;
+        }
+
         if (_told.TryGetValue(connection.Handle!, out _))
         {
             return;

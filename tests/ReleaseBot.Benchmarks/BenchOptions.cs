@@ -31,6 +31,8 @@ internal sealed record BenchOptions
     /// <summary>What to type to have the same measured again: all of the command line but where the program is and where the figures go.</summary>
     public IReadOnlyList<string> Asked { get; init; } = [];
 
+    public bool IsWanted(string @case) => @case.Contains(Case, StringComparison.Ordinal);
+
     /// <exception cref="ArgumentException">It is none.</exception>
     public static BenchOptions Parse(IReadOnlyList<string> arguments, IReadOnlyCollection<string> known)
     {

@@ -36,6 +36,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     private readonly ILogger<DeliveryIntake> _logger;
     private readonly Task _writer;
     private long _waitingBytes;
+    private volatile bool _isEnding;
 
     public DeliveryIntake(HistoryDatabase database, TimeProvider time, ILogger<DeliveryIntake> logger)
     {
@@ -49,7 +50,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
     /// </summary>
     public async Task<StoredDelivery> StoreAsync(NewDelivery delivery, CancellationToken cancellationToken)
     {
-        if (Interlocked.Read(ref _waitingBytes) > MaxWaitingBytes)
+        if (Interlocked.Read(ref _waitingBytes) > MaxWaitingBytes || _line.Reader.Count >= MaxWaiting)
         {
             throw new IntakeFullException();
         }
@@ -57,7 +58,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
         var waiting = new Waiting(PackedDelivery.Of(delivery), _time.GetTimestamp());
         if (!_line.Writer.TryWrite(waiting))
         {
-            throw new IntakeFullException();
+            throw _isEnding ? new ObjectDisposedException(nameof(DeliveryIntake)) : new IntakeFullException();
         }
 
         Interlocked.Add(ref _waitingBytes, waiting.Bytes);
@@ -66,6 +67,7 @@ public sealed partial class DeliveryIntake : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _isEnding = true;
         _line.Writer.TryComplete();
         await _writer;
     }

@@ -40,8 +40,8 @@ internal sealed class IntakePart : BenchPart
         await using var servers = await IntakeServers.StartAsync(options.ProgramPath, cancellationToken);
         Bot[] bots =
         [
-            new("ReleaseBot, SQLite", servers.OnSqlite, token => StoredDeliveries.CountInSqliteAsync(servers.OnSqlite.DatabasePath, token)),
-            new("ReleaseBot, Postgres", servers.OnPostgres, token => StoredDeliveries.CountInPostgresAsync(servers.Database, token)),
+            new("ReleaseBot, SQLite", servers.OnSqlite, servers.Stores[0], token => StoredDeliveries.CountInSqliteAsync(servers.OnSqlite.DatabasePath, token)),
+            new("ReleaseBot, Postgres", servers.OnPostgres, servers.Stores[1], token => StoredDeliveries.CountInPostgresAsync(servers.Database, token)),
         ];
         await WarmUpAsync(servers, bots, duration, cancellationToken);
         var before = bots.ToDictionary(bot => bot, bot => bot.Process.Memory().Resident / 1e6);
@@ -76,6 +76,7 @@ internal sealed class IntakePart : BenchPart
                 for (var pass = 0; pass < WarmUps; pass++)
                 {
                     await LoadAsync(bot, connections, duration);
+                    await bot.Store.RunAsync(connections, duration);
                 }
             }
 
@@ -94,6 +95,7 @@ internal sealed class IntakePart : BenchPart
         Func<Task>[] turns =
         [
             .. bots.Select(bot => (Func<Task>)(() => MeasureAsync(bot, connections, duration, cancellationToken))),
+            .. bots.Select(bot => (Func<Task>)(async () => RatesOf(StoreOf(bot.Name), connections).Add(await bot.Store.RunAsync(connections, duration)))),
             async () => Keep(Webhook, connections, await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration)),
             () => MeasureAsync(servers.HastyWebhook, connections, duration, cancellationToken),
             async () => Keep(BareKestrel, connections, await LoadAsync(servers.Kestrel.Hook, connections, Accepted, duration)),
@@ -196,12 +198,17 @@ internal sealed class IntakePart : BenchPart
                 Compare(report, @case, bot.Name, rate, HastyWebhook, connections, null);
                 Compare(report, @case, bot.Name, rate, PgbenchName, connections, Target.AtLeast(1.5));
                 Compare(report, @case, bot.Name, rate, BareKestrel, connections, Target.AtLeast(0.3));
+                Compare(report, @case, bot.Name, rate, StoreOf(bot.Name), connections, null);
+                Compare(report, @case, StoreOf(bot.Name), RatesOf(StoreOf(bot.Name), connections).Median, PgbenchName, connections, null);
+                Compare(report, @case, StoreOf(bot.Name), RatesOf(StoreOf(bot.Name), connections).Median, BareKestrel, connections, null);
             }
         }
     }
 
     private void Compare(BenchReport report, string @case, string bot, double rate, string other, int connections, Target? target) =>
         report.AddRatio(Name, @case, $"{bot} over {other}", rate, RatesOf(other, connections).Median, target);
+
+    private static string StoreOf(string bot) => $"{bot}, its store alone";
 
     private HookRequests Requests(Bot bot, int count)
     {
@@ -242,5 +249,6 @@ internal sealed class IntakePart : BenchPart
         return samples;
     }
 
-    private sealed record Bot(string Name, BotProgram Process, Func<CancellationToken, Task<long>> CountAsync);
+    /// <param name="Store">What it stores with, without the rest of it.</param>
+    private sealed record Bot(string Name, BotProgram Process, StoreAlone Store, Func<CancellationToken, Task<long>> CountAsync);
 }

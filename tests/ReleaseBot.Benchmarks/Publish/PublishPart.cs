@@ -21,6 +21,8 @@ internal sealed class PublishPart : BenchPart
     private const string Nothing = "nothing changed";
     private const string First = "first release";
     private const string Large = "500 MB context";
+    private const int GigabytesOfShop = 12;
+    private const int GigabytesOfLarge = 35;
     private const string ScriptRepositories = "script";
     private const string PipelineRepositories = "pipeline";
     private static readonly string[] Shop = [Source, Dependencies, Nothing];
@@ -35,12 +37,13 @@ internal sealed class PublishPart : BenchPart
 
     public override async Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken)
     {
+        ExpectRoom(options);
         await using var world = await PublishWorld.StartAsync(options, cancellationToken);
         var floor = world.Own(new ScriptRun(world.FloorEngine, new Dictionary<string, string>()));
         await world.LogInAsync(floor, cancellationToken);
         var bench = new Rounds(this, world, floor, report, options);
 
-        if (Shop.Any(bench.IsWanted))
+        if (Shop.Any(options.IsWanted))
         {
             using var shop = await world.AddProjectAsync("bench/shop", cancellationToken);
             // The first is another case; here it warms what stays warm.
@@ -50,14 +53,14 @@ internal sealed class PublishPart : BenchPart
             await bench.RunAsync(Nothing, shop, shop.HeadAsync, cancellationToken);
         }
 
-        if (bench.IsWanted(First))
+        if (options.IsWanted(First))
         {
             using var other = await world.AddProjectAsync("bench/other", cancellationToken);
             await bench.WarmAsync(other, cancellationToken);
             await bench.RunFirstAsync(cancellationToken);
         }
 
-        if (bench.IsWanted(Large))
+        if (options.IsWanted(Large))
         {
             using var large = await world.AddProjectAsync("bench/large", cancellationToken);
             await large.AddAssetsAsync(cancellationToken);
@@ -70,11 +73,21 @@ internal sealed class PublishPart : BenchPart
         report.Add(Name, "memory", "the most it ever was", "MB", peak / 1e6);
     }
 
+    /// <summary>Before, rather than on a full disk that others use too: nothing is deleted until all is over.</summary>
+    private static void ExpectRoom(BenchOptions options)
+    {
+        var needed = options.IsShort ? 1 : options.IsWanted(Large) ? GigabytesOfLarge : GigabytesOfShop;
+        var free = new DriveInfo("/tmp").AvailableFreeSpace / 1e9;
+        if (free < needed)
+        {
+            throw new InvalidOperationException(string.Create(
+                CultureInfo.InvariantCulture, $"The engines, registries and jobs of publish need {needed} GB below /tmp, where {free:F0} GB are free. --case source needs {GigabytesOfShop}."));
+        }
+    }
+
     /// <summary>The three ways, and their turns.</summary>
     private sealed class Rounds(PublishPart part, PublishWorld world, ScriptRun floor, BenchReport report, BenchOptions options)
     {
-        public bool IsWanted(string name) => name.Contains(options.Case, StringComparison.Ordinal);
-
         public async Task WarmAsync(ShopRepository shop, CancellationToken cancellationToken)
         {
             var commit = await shop.ChangeSourceAsync(cancellationToken);
@@ -99,7 +112,7 @@ internal sealed class PublishPart : BenchPart
 
         private async Task RunAsync(string name, Func<Results, int, Task> measure, CancellationToken cancellationToken)
         {
-            if (!IsWanted(name))
+            if (!options.IsWanted(name))
             {
                 return;
             }

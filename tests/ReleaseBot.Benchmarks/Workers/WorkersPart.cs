@@ -33,12 +33,12 @@ internal sealed class WorkersPart : BenchPart
 
     public override async Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken)
     {
-        if ("claims".Contains(options.Case, StringComparison.Ordinal))
+        if (options.IsWanted("claims"))
         {
             await ClaimAsync(options, report, cancellationToken);
         }
 
-        if ("releases".Contains(options.Case, StringComparison.Ordinal))
+        if (options.IsWanted("releases"))
         {
             await ReleaseAsync(options, report, cancellationToken);
         }

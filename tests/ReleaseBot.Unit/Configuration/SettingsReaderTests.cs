@@ -162,6 +162,18 @@ public sealed class SettingsReaderTests
         problem.Message.ShouldEndWith(".");
     }
 
+    [Theory]
+    [InlineData("Multiplexing=true", true)]
+    [InlineData("multiplexing=True", true)]
+    [InlineData("Multiplexing=false", false)]
+    [InlineData("Maximum Pool Size=20", false)]
+    public void Connections_To_Postgres_Are_Not_Multiplexed(string key, bool isRefused)
+    {
+        var problems = Given.Problems(Given.With("Storage", $$"""{ "Provider": "Postgres", "ConnectionString": "Host=db;Username=releasebot;{{key}}" }"""), Roles.All);
+
+        problems.Select(problem => problem.Key).ShouldBe(isRefused ? ["Storage:ConnectionString"] : []);
+    }
+
     [Fact]
     public void Empty_Objects_Are_Entries_That_Lack_Their_Keys() =>
         Given.Problems("""{ "Registries": { "hub": {} }, "Projects": [ {} ] }""", Roles.None).Select(problem => problem.Key)

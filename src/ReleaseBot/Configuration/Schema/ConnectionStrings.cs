@@ -92,6 +92,10 @@ internal static class ConnectionStrings
         return null;
     }
 
+    /// <summary>Commands of many share connections: Npgsql then refuses to prepare any (NpgsqlCommand.Prepare), and the intake prepares its own.</summary>
+    public static bool IsMultiplexed(string text) =>
+        TryParse(text, out var pairs) && pairs.TryGetValue("Multiplexing", out var value) && value is string word && bool.TryParse(word, out var isOn) && isOn;
+
     /// <summary>The user and password of a database's connection string.</summary>
     public static IEnumerable<Secret> Credentials(string text)
     {

@@ -48,6 +48,10 @@ internal sealed class HookRequests
         .Replace("{sha}", Convert.ToHexStringLower(SHA1.HashData(BitConverter.GetBytes(number))), StringComparison.Ordinal)
         .Replace("{number}", number.ToString("D12", CultureInfo.InvariantCulture), StringComparison.Ordinal);
 
+    /// <summary>What is kept of the headers of one, as a row of the history has it.</summary>
+    public static string KeptHeaders(string id) =>
+        $$"""{"X-Gitlab-Event":"Tag Push Hook","X-Gitlab-Instance":"https://gitlab.example","X-Gitlab-Event-UUID":"{{id}}","webhook-id":"{{id}}","webhook-timestamp":"1767607872","Idempotency-Key":"{{id}}","User-Agent":"GitLab/19.1.0","Content-Type":"application/json"}""";
+
     private static byte[] Request(Uri address, long number, long timestamp, byte[] key)
     {
         var body = BodyOf(number);

@@ -1,0 +1,118 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using ReleaseBot.Benchmarks.Intake.Load;
+using ReleaseBot.Core;
+using ReleaseBot.History;
+using ReleaseBot.Parts;
+
+namespace ReleaseBot.Benchmarks.Intake.Subjects;
+
+/// <summary>
+/// The bot's own intake on a database of its own, called within this process: no HTTP, no signature, no JSON, no log. What it stores in a second is the most that
+/// the bot could take if all of that were free.
+/// </summary>
+internal sealed class StoreAlone : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+    private readonly Action _remove;
+    private long _number;
+
+    private StoreAlone(StorageSettings storage, Action remove)
+    {
+        _remove = remove;
+        _services = new ServiceCollection().AddLogging().AddSingleton(TimeProvider.System).AddSingleton(storage).AddSingleton(new RetentionSettings())
+            .AddReleaseBotHistory().BuildServiceProvider();
+    }
+
+    public static Task<StoreAlone> OnSqliteAsync(CancellationToken cancellationToken)
+    {
+        var folder = Directory.CreateTempSubdirectory("rb-bench-store-");
+        var path = Path.Combine(folder.FullName, "history.db");
+        return StartAsync(new StorageSettings { ConnectionString = new Secret(SqliteFile.ConnectionString(path)) }, Remove, cancellationToken);
+
+        void Remove()
+        {
+            SqliteFile.Close(path);
+            folder.Delete(recursive: true);
+        }
+    }
+
+    public static Task<StoreAlone> OnPostgresAsync(string database, CancellationToken cancellationToken) => StartAsync(
+        new StorageSettings { Provider = StorageProvider.Postgres, ConnectionString = new Secret(database) }, () => { }, cancellationToken);
+
+    /// <returns>Deliveries stored in a second, each with its release.</returns>
+    /// <param name="callers">Each brings its next when its last is on disk, as a connection does.</param>
+    public async Task<double> RunAsync(int callers, TimeSpan duration)
+    {
+        var intake = _services.GetRequiredService<DeliveryIntake>();
+        var began = TimeProvider.System.GetTimestamp();
+        var stored = await Task.WhenAll(Enumerable.Range(0, callers).Select(_ => Task.Run(async () =>
+        {
+            var own = 0;
+            for (; TimeProvider.System.GetElapsedTime(began) < duration; own++)
+            {
+                if ((await intake.StoreAsync(Delivery(Interlocked.Increment(ref _number)), CancellationToken.None)).Outcome != DeliveryOutcome.Accepted)
+                {
+                    throw new InvalidOperationException("A new delivery was not accepted.");
+                }
+            }
+
+            return own;
+        })));
+        return stored.Sum() / TimeProvider.System.GetElapsedTime(began).TotalSeconds;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        _remove();
+    }
+
+    private static async Task<StoreAlone> StartAsync(StorageSettings storage, Action remove, CancellationToken cancellationToken)
+    {
+        var store = new StoreAlone(storage, remove);
+        try
+        {
+            await store._services.GetRequiredService<HistoryDatabase>().MigrateAsync(cancellationToken);
+            return store;
+        }
+        catch
+        {
+            await store.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static NewDelivery Delivery(long number)
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"v1.0.{number:D12}");
+        var id = string.Create(CultureInfo.InvariantCulture, $"5f2c6d1e-9b1c-4c5d-8e7f-{number:D12}");
+        var target = Convert.ToHexStringLower(SHA1.HashData(BitConverter.GetBytes(number)));
+        return new NewDelivery
+        {
+            Key = id,
+            ReceivedAt = TimeProvider.System.GetUtcNow(),
+            Event = "Tag Push Hook",
+            ProjectId = 7,
+            ProjectPath = "acme/shop",
+            Ref = "refs/tags/" + name,
+            Before = new string('0', 40),
+            After = target,
+            User = "jdoe",
+            Headers = HookRequests.KeptHeaders(id),
+            Body = Encoding.UTF8.GetBytes(HookRequests.BodyOf(number)),
+            Release = new NewRelease
+            {
+                ProjectId = 7,
+                ProjectPath = "acme/shop",
+                ProjectUrl = "https://gitlab.example/acme/shop",
+                Ref = GitRef.Tag(name),
+                Target = ObjectId.Parse(target),
+                Trigger = TriggerKind.Webhook,
+                User = "jdoe",
+            },
+        };
+    }
+}
