@@ -45,7 +45,7 @@ internal sealed class PublishPart : BenchPart
 
         if (Shop.Any(options.IsWanted))
         {
-            using var shop = await world.AddProjectAsync("bench/shop", cancellationToken);
+            var shop = await world.AddProjectAsync("bench/shop", cancellationToken);
             // The first is another case; here it warms what stays warm.
             await bench.WarmAsync(shop, cancellationToken);
             await bench.RunAsync(Source, shop, shop.ChangeSourceAsync, cancellationToken);
@@ -55,14 +55,14 @@ internal sealed class PublishPart : BenchPart
 
         if (options.IsWanted(First))
         {
-            using var other = await world.AddProjectAsync("bench/other", cancellationToken);
+            var other = await world.AddProjectAsync("bench/other", cancellationToken);
             await bench.WarmAsync(other, cancellationToken);
             await bench.RunFirstAsync(cancellationToken);
         }
 
         if (options.IsWanted(Large))
         {
-            using var large = await world.AddProjectAsync("bench/large", cancellationToken);
+            var large = await world.AddProjectAsync("bench/large", cancellationToken);
             await large.AddAssetsAsync(cancellationToken);
             await bench.WarmAsync(large, cancellationToken);
             await bench.RunAsync(Large, large, large.ChangeSourceAsync, cancellationToken);
@@ -105,7 +105,7 @@ internal sealed class PublishPart : BenchPart
             First,
             async (results, round) =>
             {
-                using var shop = await world.AddProjectAsync(string.Create(CultureInfo.InvariantCulture, $"bench/first{round}"), cancellationToken);
+                var shop = await world.AddProjectAsync(string.Create(CultureInfo.InvariantCulture, $"bench/first{round}"), cancellationToken);
                 await RoundAsync(results, shop, await shop.ChangeSourceAsync(cancellationToken), round, cancellationToken);
             },
             cancellationToken);

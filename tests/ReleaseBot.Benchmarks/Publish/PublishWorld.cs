@@ -63,7 +63,7 @@ internal sealed class PublishWorld : IAsyncDisposable
     public async Task<ShopRepository> AddProjectAsync(string path, CancellationToken cancellationToken)
     {
         var project = await _site.AddProjectAsync(path, cancellationToken);
-        var shop = new ShopRepository(await StandInRepository.CreateAsync(GitLab, project, cancellationToken), await PushBaseAsync(path, cancellationToken), _options.IsShort);
+        var shop = Own(new ShopRepository(await StandInRepository.CreateAsync(GitLab, project, cancellationToken), await PushBaseAsync(path, cancellationToken), _options.IsShort));
         await shop.CreateAsync(cancellationToken);
         return shop;
     }

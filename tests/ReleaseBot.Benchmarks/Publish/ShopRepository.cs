@@ -4,7 +4,7 @@ using ReleaseBot.StandIns.GitLab;
 namespace ReleaseBot.Benchmarks.Publish;
 
 /// <summary>A project as teams have them: a base image, dependencies that change seldom, many source files, a build step.</summary>
-internal sealed class ShopRepository(StandInRepository clone, string baseImage, bool isShort) : IDisposable
+internal sealed class ShopRepository(StandInRepository clone, string baseImage, bool isShort) : IAsyncDisposable
 {
     public const int SourceFiles = 800;
 
@@ -76,7 +76,11 @@ internal sealed class ShopRepository(StandInRepository clone, string baseImage, 
         return await CommitAsync(new() { ["Dockerfile"] = dockerfile.Replace("COPY src", "COPY assets /assets\nCOPY src", StringComparison.Ordinal) }, cancellationToken);
     }
 
-    public void Dispose() => clone.Dispose();
+    public ValueTask DisposeAsync()
+    {
+        clone.Dispose();
+        return ValueTask.CompletedTask;
+    }
 
     private async Task<string> CommitAsync(Dictionary<string, string?> files, CancellationToken cancellationToken)
     {

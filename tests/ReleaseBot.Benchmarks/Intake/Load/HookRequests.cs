@@ -48,6 +48,9 @@ internal sealed class HookRequests
         .Replace("{sha}", Convert.ToHexStringLower(SHA1.HashData(BitConverter.GetBytes(number))), StringComparison.Ordinal)
         .Replace("{number}", number.ToString("D12", CultureInfo.InvariantCulture), StringComparison.Ordinal);
 
+    /// <summary>In no order, as GitLab's are.</summary>
+    public static string IdOf(long number) => new Guid(SHA1.HashData(BitConverter.GetBytes(number)).AsSpan(0, 16)).ToString();
+
     /// <summary>What is kept of the headers of one, as a row of the history has it.</summary>
     public static string KeptHeaders(string id) =>
         $$"""{"X-Gitlab-Event":"Tag Push Hook","X-Gitlab-Instance":"https://gitlab.example","X-Gitlab-Event-UUID":"{{id}}","webhook-id":"{{id}}","webhook-timestamp":"1767607872","Idempotency-Key":"{{id}}","User-Agent":"GitLab/19.1.0","Content-Type":"application/json"}""";
@@ -55,7 +58,7 @@ internal sealed class HookRequests
     private static byte[] Request(Uri address, long number, long timestamp, byte[] key)
     {
         var body = BodyOf(number);
-        var id = string.Create(CultureInfo.InvariantCulture, $"5f2c6d1e-9b1c-4c5d-8e7f-{number:D12}");
+        var id = IdOf(number);
         var signature = HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{id}.{timestamp}.{body}")));
         return Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
             $"""

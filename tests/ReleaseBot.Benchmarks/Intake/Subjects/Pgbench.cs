@@ -73,7 +73,7 @@ internal sealed class Pgbench(string database)
         var body = Convert.ToHexStringLower(Compress(Encoding.UTF8.GetBytes(HookRequests.BodyOf(0))));
         return
             $$"""
-            INSERT INTO deliveries (id, key, received_at, event, project_id, project_path, ref, before, after, "user", outcome, headers, body, body_sha256, body_bytes) VALUES ({{IdByTime}}, gen_random_uuid()::text, now(), 'Tag Push Hook', 7, 'acme/shop', 'refs/tags/v1.0.000000000000', '{{new string('0', 40)}}', '{{new string('a', 40)}}', 'jdoe', 'accepted', '{{HookRequests.KeptHeaders("5f2c6d1e-9b1c-4c5d-8e7f-000000000000")}}', '\x{{body}}'::bytea, '{{new string('b', 64)}}', 2000);
+            INSERT INTO deliveries (id, key, received_at, event, project_id, project_path, ref, before, after, "user", outcome, headers, body, body_sha256, body_bytes) VALUES ({{IdByTime}}, gen_random_uuid()::text, now(), 'Tag Push Hook', 7, 'acme/shop', 'refs/tags/v1.0.000000000000', '{{new string('0', 40)}}', '{{new string('a', 40)}}', 'jdoe', 'accepted', '{{HookRequests.KeptHeaders(HookRequests.IdOf(0))}}', '\x{{body}}'::bytea, '{{new string('b', 64)}}', 2000);
             """;
     }
 

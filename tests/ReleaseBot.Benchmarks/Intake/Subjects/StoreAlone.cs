@@ -11,7 +11,7 @@ namespace ReleaseBot.Benchmarks.Intake.Subjects;
 
 /// <summary>
 /// The bot's own intake on a database of its own, called within this process: no HTTP, no signature, no JSON, no log. What it stores in a second is the most that
-/// the bot could take if all of that were free.
+/// the bot could take with this store if all of that were free; making a delivery is in its time, some 20 µs, where a bot's load is made before.
 /// </summary>
 internal sealed class StoreAlone : IAsyncDisposable
 {
@@ -88,7 +88,7 @@ internal sealed class StoreAlone : IAsyncDisposable
     private static NewDelivery Delivery(long number)
     {
         var name = string.Create(CultureInfo.InvariantCulture, $"v1.0.{number:D12}");
-        var id = string.Create(CultureInfo.InvariantCulture, $"5f2c6d1e-9b1c-4c5d-8e7f-{number:D12}");
+        var id = HookRequests.IdOf(number);
         var target = Convert.ToHexStringLower(SHA1.HashData(BitConverter.GetBytes(number)));
         return new NewDelivery
         {

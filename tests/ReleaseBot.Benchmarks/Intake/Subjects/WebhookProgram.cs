@@ -5,8 +5,8 @@ namespace ReleaseBot.Benchmarks.Intake.Subjects;
 
 /// <summary>
 /// adnanh/webhook as Debian has it, with a rule for GitLab's secret token that runs <c>/bin/true</c>. It keeps nothing: what it has answered is gone with its
-/// process. By default it answers before the command runs, has commands to run for up to a minute after the last answer, and under load drops most of them
-/// with "fork/exec /bin/true: too many open files" in its log, which it writes with <c>-verbose</c> alone. Told to answer with the command's output
+/// process. By default it answers before the command runs, has commands to run for up to a minute after the last answer, and where more wait than the limit of
+/// open files allows, drops them with "fork/exec /bin/true: too many open files" in its log, which it writes with <c>-verbose</c> alone. Told to answer with the command's output
 /// (<c>include-command-output-in-response</c>), it answers when the command has run.
 /// </summary>
 internal sealed class WebhookProgram : IAsyncDisposable
@@ -98,6 +98,8 @@ internal sealed class WebhookProgram : IAsyncDisposable
         ["id"] = "gitlab",
         ["execute-command"] = "/bin/true",
         ["include-command-output-in-response"] = !answersFirst,
+        // It answers 200 where no rule matches, and would then be measured doing nothing.
+        ["trigger-rule-mismatch-http-response-code"] = 403,
         ["trigger-rule"] = new JsonObject
         {
             ["match"] = new JsonObject
