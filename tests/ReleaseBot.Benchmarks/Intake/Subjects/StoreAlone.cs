@@ -11,7 +11,7 @@ namespace ReleaseBot.Benchmarks.Intake.Subjects;
 
 /// <summary>
 /// The bot's own intake on a database of its own, called within this process: no HTTP, no signature, no JSON, no log. What it stores in a second is the most that
-/// the bot could take with this store if all of that were free; making a delivery is in its time, some 20 µs, where a bot's load is made before.
+/// the bot could take with this store if all of that were free; making a delivery is in its time, where a bot's load is made before.
 /// </summary>
 internal sealed class StoreAlone : IAsyncDisposable
 {
