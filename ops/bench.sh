@@ -41,7 +41,7 @@ PART, all of them where none is named:
   --json FILE  where the figures go (artifacts/bench.json)
 
 All of it takes an hour and a half to two. A machine that does something else meanwhile gives figures that mean nothing: look at uptime first.
-Nor does one that has just deleted many files, where its file system is an ext4 without a journal: wait for six minutes.
+So does one that has just deleted many files, where its file system is an ext4 without a journal: wait for six minutes.
 TEXT
 }
 

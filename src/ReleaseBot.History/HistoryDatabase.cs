@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
 using ReleaseBot.Core;
+using SQLitePCL;
 
 namespace ReleaseBot.History;
 
@@ -246,8 +247,8 @@ public sealed partial class HistoryDatabase(
     public static bool IsAway(Exception exception) =>
         DatabaseFaultIn(exception, fault => (fault.IsTransient && fault.SqlState is null or ['5', '7', 'P', ..] or ['0', '8', ..]) || IsLocked(fault));
 
-    /// <summary>By https://www.sqlite.org/rescode.html: SQLITE_BUSY, SQLITE_LOCKED. The driver calls none of its faults transient.</summary>
-    private static bool IsLocked(DbException fault) => fault is SqliteException { SqliteErrorCode: 5 or 6 };
+    /// <summary>SQLite's driver calls none of its faults transient.</summary>
+    private static bool IsLocked(DbException fault) => fault is SqliteException { SqliteErrorCode: raw.SQLITE_BUSY or raw.SQLITE_LOCKED };
 
     /// <summary>Whether a text holds U+0000, which PostgreSQL does not take and SQLite does.</summary>
     public static bool IsOfNul(Exception exception) => DatabaseFaultIn(exception, fault => fault.SqlState == UntranslatableCharacter);

@@ -64,8 +64,7 @@ internal sealed class SeededStore : IAsyncDisposable
     }
 
     /// <summary>The service's own classes over it.</summary>
-    public ServiceProvider OpenServices() => new ServiceCollection().AddLogging()
-        .AddSingleton(TimeProvider.System).AddSingleton(Settings).AddSingleton(new RetentionSettings()).AddReleaseBotHistory().BuildServiceProvider();
+    public ServiceProvider OpenServices() => BenchServices.Over(Settings);
 
     public ValueTask DisposeAsync() => _remove();
 

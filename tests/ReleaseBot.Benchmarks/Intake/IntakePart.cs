@@ -40,8 +40,8 @@ internal sealed class IntakePart : BenchPart
         await using var servers = await IntakeServers.StartAsync(options.ProgramPath, cancellationToken);
         Bot[] bots =
         [
-            new("ReleaseBot, SQLite", servers.OnSqlite, servers.Stores[0], token => StoredDeliveries.CountInSqliteAsync(servers.OnSqlite.DatabasePath, token)),
-            new("ReleaseBot, Postgres", servers.OnPostgres, servers.Stores[1], token => StoredDeliveries.CountInPostgresAsync(servers.Database, token)),
+            new("ReleaseBot, SQLite", servers.OnSqlite, servers.StoreOnSqlite, token => StoredDeliveries.CountInSqliteAsync(servers.OnSqlite.DatabasePath, token)),
+            new("ReleaseBot, Postgres", servers.OnPostgres, servers.StoreOnPostgres, token => StoredDeliveries.CountInPostgresAsync(servers.Database, token)),
         ];
         await WarmUpAsync(servers, bots, duration, cancellationToken);
         var before = bots.ToDictionary(bot => bot, bot => bot.Process.Memory().Resident / 1e6);
@@ -192,21 +192,21 @@ internal sealed class IntakePart : BenchPart
             report.Add(Name, @case, $"{HastyWebhook}, at the most of its commands run", "%", _commandsRun[connections]);
             foreach (var bot in bots)
             {
-                var rate = RatesOf(bot.Name, connections).Median;
+                var store = StoreOf(bot.Name);
                 report.Add(Name, @case, $"{bot.Name}, processor time a hook", "µs", SamplesOf(_processor, (bot.Name, connections)));
-                Compare(report, @case, bot.Name, rate, Webhook, connections, Target.AtLeast(2.5));
-                Compare(report, @case, bot.Name, rate, HastyWebhook, connections, Target.AtLeast(2.5));
-                Compare(report, @case, bot.Name, rate, PgbenchName, connections, Target.AtLeast(1.5));
-                Compare(report, @case, bot.Name, rate, BareKestrel, connections, Target.AtLeast(0.3));
-                Compare(report, @case, bot.Name, rate, StoreOf(bot.Name), connections, null);
-                Compare(report, @case, StoreOf(bot.Name), RatesOf(StoreOf(bot.Name), connections).Median, PgbenchName, connections, null);
-                Compare(report, @case, StoreOf(bot.Name), RatesOf(StoreOf(bot.Name), connections).Median, BareKestrel, connections, null);
+                Compare(report, @case, bot.Name, Webhook, connections, Target.AtLeast(2.5));
+                Compare(report, @case, bot.Name, HastyWebhook, connections, Target.AtLeast(2.5));
+                Compare(report, @case, bot.Name, PgbenchName, connections, Target.AtLeast(1.5));
+                Compare(report, @case, bot.Name, BareKestrel, connections, Target.AtLeast(0.3));
+                Compare(report, @case, bot.Name, store, connections, null);
+                Compare(report, @case, store, PgbenchName, connections, null);
+                Compare(report, @case, store, BareKestrel, connections, null);
             }
         }
     }
 
-    private void Compare(BenchReport report, string @case, string bot, double rate, string other, int connections, Target? target) =>
-        report.AddRatio(Name, @case, $"{bot} over {other}", rate, RatesOf(other, connections).Median, target);
+    private void Compare(BenchReport report, string @case, string subject, string other, int connections, Target? target) =>
+        report.AddRatio(Name, @case, $"{subject} over {other}", RatesOf(subject, connections).Median, RatesOf(other, connections).Median, target);
 
     private static string StoreOf(string bot) => $"{bot}, its store alone";
 

@@ -30,8 +30,9 @@ internal sealed class IntakeServers : IAsyncDisposable
 
     public Pgbench Pgbench { get; private set; } = null!;
 
-    /// <summary>Of each bot, by its place.</summary>
-    public IReadOnlyList<StoreAlone> Stores { get; private set; } = [];
+    public StoreAlone StoreOnSqlite { get; private set; } = null!;
+
+    public StoreAlone StoreOnPostgres { get; private set; } = null!;
 
     public string Database { get; private set; } = "";
 
@@ -48,11 +49,8 @@ internal sealed class IntakeServers : IAsyncDisposable
             var rabbitMq = servers.Keep(await RabbitMqServer.StartAsync(cancellationToken));
             servers.Database = await servers._postgres.CreateDatabaseAsync(cancellationToken);
             servers.OnPostgres = servers.Keep(await bots.OnPostgresAsync(servers.Database, rabbitMq.Uri, cancellationToken));
-            servers.Stores =
-            [
-                servers.Keep(await StoreAlone.OnSqliteAsync(cancellationToken)),
-                servers.Keep(await StoreAlone.OnPostgresAsync(await servers._postgres.CreateDatabaseAsync(cancellationToken), cancellationToken)),
-            ];
+            servers.StoreOnSqlite = servers.Keep(await StoreAlone.OnSqliteAsync(cancellationToken));
+            servers.StoreOnPostgres = servers.Keep(await StoreAlone.OnPostgresAsync(await servers._postgres.CreateDatabaseAsync(cancellationToken), cancellationToken));
             servers.Pgbench = new Pgbench(await servers._postgres.CreateDatabaseAsync(
                 "bench", database => bots.MigrateAsync(database, rabbitMq.Uri, cancellationToken), cancellationToken));
             return servers;

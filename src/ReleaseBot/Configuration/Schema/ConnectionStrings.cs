@@ -93,8 +93,8 @@ internal static class ConnectionStrings
     }
 
     /// <summary>Commands of many share connections: Npgsql then refuses to prepare any (NpgsqlCommand.Prepare), and the intake prepares its own.</summary>
-    public static bool IsMultiplexed(string text) =>
-        TryParse(text, out var pairs) && pairs.TryGetValue("Multiplexing", out var value) && value is string word && bool.TryParse(word, out var isOn) && isOn;
+    /// <param name="text">One that has no <see cref="WrongKey"/>.</param>
+    public static bool IsMultiplexed(string text) => new NpgsqlConnectionStringBuilder(text).Multiplexing;
 
     /// <summary>The user and password of a database's connection string.</summary>
     public static IEnumerable<Secret> Credentials(string text)

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using ReleaseBot.Benchmarks.Intake.Load;
@@ -19,12 +17,7 @@ internal sealed class StoreAlone : IAsyncDisposable
     private readonly Action _remove;
     private long _number;
 
-    private StoreAlone(StorageSettings storage, Action remove)
-    {
-        _remove = remove;
-        _services = new ServiceCollection().AddLogging().AddSingleton(TimeProvider.System).AddSingleton(storage).AddSingleton(new RetentionSettings())
-            .AddReleaseBotHistory().BuildServiceProvider();
-    }
+    private StoreAlone(StorageSettings storage, Action remove) => (_services, _remove) = (BenchServices.Over(storage), remove);
 
     public static Task<StoreAlone> OnSqliteAsync(CancellationToken cancellationToken)
     {
@@ -87,9 +80,7 @@ internal sealed class StoreAlone : IAsyncDisposable
 
     private static NewDelivery Delivery(long number)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"v1.0.{number:D12}");
-        var id = HookRequests.IdOf(number);
-        var target = Convert.ToHexStringLower(SHA1.HashData(BitConverter.GetBytes(number)));
+        var (id, name, target) = (HookRequests.IdOf(number), HookRequests.TagOf(number), HookRequests.CommitOf(number));
         return new NewDelivery
         {
             Key = id,
