@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace ReleaseBot.Engine;
 
@@ -24,6 +25,7 @@ internal sealed class BlockReader(Stream source, long maxBytes) : IDisposable
 
     /// <summary>Sees to it that at least <paramref name="length"/> bytes are buffered.</summary>
     /// <returns>False where the source ends before.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> TryFillAsync(int length, CancellationToken cancellationToken)
     {
         if (_start + length > _buffer.Length)
@@ -48,6 +50,7 @@ internal sealed class BlockReader(Stream source, long maxBytes) : IDisposable
 
     /// <summary>Hands the next <paramref name="length"/> bytes on, or drops them where there is nobody to take them.</summary>
     /// <returns>False where the source ends before.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> TryMoveAsync(long length, TarOutput? output, CancellationToken cancellationToken)
     {
         while (length > 0)
@@ -85,6 +88,7 @@ internal sealed class BlockReader(Stream source, long maxBytes) : IDisposable
 
     public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         var read = await source.ReadAsync(buffer, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.Runtime.CompilerServices;
 
 namespace ReleaseBot.Engine;
 
@@ -33,6 +34,7 @@ internal sealed class GzipSource : Stream
         set => throw new NotSupportedException();
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         int read;
@@ -84,10 +86,17 @@ internal sealed class GzipSource : Stream
     private bool EndsInOrder() =>
         _packed.Total >= 18 && BinaryPrimitives.ReadUInt32LittleEndian(_packed.Tail) == unchecked((uint)_length);
 
-    /// <summary>Remembers the last four bytes that went by.</summary>
+    /// <summary>
+    /// Reads ahead, and remembers the last four bytes that went by. .NET's inflate asks for 8 KiB at a time: from a file or a connection each of them would
+    /// be a call and a wait of its own.
+    /// </summary>
     private sealed class TailStream(Stream source) : Stream
     {
+        // Below the 85,000 bytes from which on .NET keeps it apart and collects it late.
+        private readonly byte[] _ahead = new byte[80 * 1024];
         private readonly byte[] _tail = new byte[4];
+        private int _start;
+        private int _end;
 
         public long Total { get; private set; }
 
@@ -107,19 +116,10 @@ internal sealed class GzipSource : Stream
             set => throw new NotSupportedException();
         }
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            var read = await source.ReadAsync(buffer, cancellationToken);
-            Remember(buffer.Span[..read]);
-            return read;
-        }
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            _start < _end ? ValueTask.FromResult(Take(buffer.Span)) : FillAsync(buffer, cancellationToken);
 
-        public override int Read(byte[] buffer, int offset, int count)
-        {
-            var read = source.Read(buffer, offset, count);
-            Remember(buffer.AsSpan(offset, read));
-            return read;
-        }
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
 
         public override void Flush()
         {
@@ -131,12 +131,24 @@ internal sealed class GzipSource : Stream
 
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-        private void Remember(ReadOnlySpan<byte> bytes)
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+        private async ValueTask<int> FillAsync(Memory<byte> buffer, CancellationToken cancellationToken)
         {
-            Total += bytes.Length;
-            var last = bytes[Math.Max(0, bytes.Length - 4)..];
+            (_start, _end) = (0, 0);
+            _end = await source.ReadAsync(_ahead, cancellationToken);
+            return Take(buffer.Span);
+        }
+
+        private int Take(Span<byte> buffer)
+        {
+            var taken = _ahead.AsSpan(_start, Math.Min(buffer.Length, _end - _start));
+            taken.CopyTo(buffer);
+            _start += taken.Length;
+            Total += taken.Length;
+            var last = taken[Math.Max(0, taken.Length - 4)..];
             _tail.AsSpan(last.Length).CopyTo(_tail);
             last.CopyTo(_tail.AsSpan(4 - last.Length));
+            return taken.Length;
         }
     }
 }

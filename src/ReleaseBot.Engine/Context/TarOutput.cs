@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace ReleaseBot.Engine;
 
@@ -39,6 +40,7 @@ internal sealed class TarOutput(Stream target) : IDisposable
         Header(entry.Type, entry.Mode, entry.Size, entry.ModifiedAt, path.Span, link.Span);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         if (content.Length >= LargePart)
@@ -104,6 +106,7 @@ internal sealed class TarOutput(Stream target) : IDisposable
     private ValueTask RoomAsync(int length, CancellationToken cancellationToken) =>
         _length + length <= _buffer.Length ? ValueTask.CompletedTask : FlushAsync(cancellationToken);
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
         if (_length > 0)
