@@ -16,9 +16,9 @@ if (args is [PlainKestrel.Argument, var port])
     return await PlainKestrel.ServeAsync(port);
 }
 
-if (args is [RerootRun.Argument, var archive])
+if (args is [RerootRun.Argument, var before, var archive])
 {
-    return await RerootRun.ServeAsync(archive);
+    return await RerootRun.ServeAsync(before, archive);
 }
 
 BenchPart[] parts =
