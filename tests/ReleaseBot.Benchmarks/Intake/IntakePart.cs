@@ -16,7 +16,8 @@ internal sealed class IntakePart : BenchPart
     private const string Webhook = "webhook";
     private const string HastyWebhook = "webhook, answering first";
     private const string BareKestrel = "bare Kestrel";
-    private const string PgbenchName = "pgbench";
+    private const string PgbenchOfDelivery = "pgbench, the delivery's row";
+    private const string PgbenchOfBoth = "pgbench, the release's row too";
     private const int OfferedPerSecond = 1000;
     private const int MostPerSecond = 16_000;
     private const int WarmUps = 3;
@@ -84,7 +85,8 @@ internal sealed class IntakePart : BenchPart
             await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration / 4);
             await LoadAsync(servers.HastyWebhook.Hook, connections, WebhookStatus, duration / 4);
             await servers.HastyWebhook.WaitForCommandsAsync(cancellationToken);
-            await servers.Pgbench.RunAsync(connections, cancellationToken);
+            await servers.PgbenchOfDelivery.RunAsync(connections, duration, cancellationToken);
+            await servers.PgbenchOfBoth.RunAsync(connections, duration, cancellationToken);
         }
 
         Say("warm");
@@ -99,7 +101,8 @@ internal sealed class IntakePart : BenchPart
             async () => Keep(Webhook, connections, await LoadAsync(servers.Webhook.Hook, connections, WebhookStatus, duration)),
             () => MeasureAsync(servers.HastyWebhook, connections, duration, cancellationToken),
             async () => Keep(BareKestrel, connections, await LoadAsync(servers.Kestrel.Hook, connections, Accepted, duration)),
-            async () => RatesOf(PgbenchName, connections).Add(await servers.Pgbench.RunAsync(connections, cancellationToken)),
+            async () => RatesOf(PgbenchOfDelivery, connections).Add(await servers.PgbenchOfDelivery.RunAsync(connections, duration, cancellationToken)),
+            async () => RatesOf(PgbenchOfBoth, connections).Add(await servers.PgbenchOfBoth.RunAsync(connections, duration, cancellationToken)),
         ];
         foreach (var turn in Turns(turns, round))
         {
@@ -196,10 +199,12 @@ internal sealed class IntakePart : BenchPart
                 report.Add(Name, @case, $"{bot.Name}, processor time a hook", "µs", SamplesOf(_processor, (bot.Name, connections)));
                 Compare(report, @case, bot.Name, Webhook, connections, Target.AtLeast(2.5));
                 Compare(report, @case, bot.Name, HastyWebhook, connections, Target.AtLeast(2.5));
-                Compare(report, @case, bot.Name, PgbenchName, connections, Target.AtLeast(1.5));
+                Compare(report, @case, bot.Name, PgbenchOfDelivery, connections, Target.AtLeast(1.5));
+                Compare(report, @case, bot.Name, PgbenchOfBoth, connections, Target.AtLeast(1.5));
                 Compare(report, @case, bot.Name, BareKestrel, connections, Target.AtLeast(0.3));
                 Compare(report, @case, bot.Name, store, connections, null);
-                Compare(report, @case, store, PgbenchName, connections, null);
+                Compare(report, @case, store, PgbenchOfDelivery, connections, null);
+                Compare(report, @case, store, PgbenchOfBoth, connections, null);
                 Compare(report, @case, store, BareKestrel, connections, null);
             }
         }

@@ -28,7 +28,9 @@ internal sealed class IntakeServers : IAsyncDisposable
 
     public PlainKestrel Kestrel { get; private set; } = null!;
 
-    public Pgbench Pgbench { get; private set; } = null!;
+    public Pgbench PgbenchOfDelivery { get; private set; } = null!;
+
+    public Pgbench PgbenchOfBoth { get; private set; } = null!;
 
     public StoreAlone StoreOnSqlite { get; private set; } = null!;
 
@@ -51,9 +53,12 @@ internal sealed class IntakeServers : IAsyncDisposable
             servers.OnPostgres = servers.Keep(await bots.OnPostgresAsync(servers.Database, rabbitMq.Uri, cancellationToken));
             servers.StoreOnSqlite = servers.Keep(await StoreAlone.OnSqliteAsync(cancellationToken));
             servers.StoreOnPostgres = servers.Keep(await StoreAlone.OnPostgresAsync(await servers._postgres.CreateDatabaseAsync(cancellationToken), cancellationToken));
-            servers.Pgbench = new Pgbench(await servers._postgres.CreateDatabaseAsync(
-                "bench", database => bots.MigrateAsync(database, rabbitMq.Uri, cancellationToken), cancellationToken));
+            servers.PgbenchOfDelivery = new Pgbench(await EmptyHistoryAsync(), withRelease: false);
+            servers.PgbenchOfBoth = new Pgbench(await EmptyHistoryAsync(), withRelease: true);
             return servers;
+
+            async Task<string> EmptyHistoryAsync() => await servers._postgres.CreateDatabaseAsync(
+                "bench", database => bots.MigrateAsync(database, rabbitMq.Uri, cancellationToken), cancellationToken);
         }
         catch
         {

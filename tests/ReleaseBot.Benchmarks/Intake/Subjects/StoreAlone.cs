@@ -9,10 +9,11 @@ namespace ReleaseBot.Benchmarks.Intake.Subjects;
 
 /// <summary>
 /// The bot's own intake on a database of its own, called within this process: no HTTP, no signature, no JSON, no log. What it stores in a second is the most that
-/// the bot could take with this store if all of that were free; making a delivery is in its time, where a bot's load is made before.
+/// the bot could take with this store if all of that were free. As a bot's load, its deliveries are made before the clock runs.
 /// </summary>
 internal sealed class StoreAlone : IAsyncDisposable
 {
+    private const int MostPerSecond = 24_000;
     private readonly ServiceProvider _services;
     private readonly Action _remove;
     private long _number;
@@ -40,13 +41,15 @@ internal sealed class StoreAlone : IAsyncDisposable
     public async Task<double> RunAsync(int callers, TimeSpan duration)
     {
         var intake = _services.GetRequiredService<DeliveryIntake>();
+        NewDelivery[] load = [.. Enumerable.Range(0, (int)(MostPerSecond * duration.TotalSeconds)).Select(_ => Delivery(_number++))];
+        var next = -1;
         var began = TimeProvider.System.GetTimestamp();
         var stored = await Task.WhenAll(Enumerable.Range(0, callers).Select(_ => Task.Run(async () =>
         {
             var own = 0;
             for (; TimeProvider.System.GetElapsedTime(began) < duration; own++)
             {
-                if ((await intake.StoreAsync(Delivery(Interlocked.Increment(ref _number)), CancellationToken.None)).Outcome != DeliveryOutcome.Accepted)
+                if ((await intake.StoreAsync(load[Interlocked.Increment(ref next)], CancellationToken.None)).Outcome != DeliveryOutcome.Accepted)
                 {
                     throw new InvalidOperationException("A new delivery was not accepted.");
                 }
