@@ -47,6 +47,9 @@ public sealed class BaselineTag
 /// <summary>A worker that was seen lately.</summary>
 public sealed class WorkerHeartbeat
 {
+    /// <summary>Workers show themselves every few seconds.</summary>
+    internal static readonly TimeSpan AliveWithin = TimeSpan.FromMinutes(1);
+
     public required string Name { get; init; }
 
     /// <summary>The id that its engine gives itself; null where the engine was not there to be asked.</summary>
@@ -61,4 +64,6 @@ public sealed class WorkerHeartbeat
 
     /// <summary>Since when its engine's disk has too little room for a build, though its cache was emptied; null: it has room, or can't be seen.</summary>
     public DateTimeOffset? FullSince { get; set; }
+
+    public bool IsAlive(DateTimeOffset now) => now - SeenAt <= AliveWithin;
 }

@@ -165,14 +165,8 @@ public sealed class HistoryQueries(HistoryDatabase database)
             },
             cancellationToken);
 
-    /// <summary>What is not final, oldest first.</summary>
-    public Task<List<Release>> ActiveAsync(int limit, CancellationToken cancellationToken) =>
-        database.ReadAsync(
-            (context, token) => context.Releases
-                .Where(release => release.Status == ReleaseStatus.Verifying || release.Status == ReleaseStatus.Queued
-                    || release.Status == ReleaseStatus.Building || release.Status == ReleaseStatus.Pushing)
-                .OrderBy(release => release.Id).Take(limit).ToListAsync(token),
-            cancellationToken);
+    public Task<HistoryVitals> VitalsAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync((context, token) => HistoryVitals.ReadAsync(context, database, token), cancellationToken);
 
     /// <summary>What a tag pointed to at a time, that moment included.</summary>
     public Task<TagState> StateAsync(ImageRef image, DateTimeOffset at, CancellationToken cancellationToken) =>

@@ -29,9 +29,6 @@ internal static class QueueEndpoints
 {
     private const int MaxWaiting = 500;
 
-    /// <summary>Workers show themselves every few seconds.</summary>
-    private static readonly TimeSpan AliveWithin = TimeSpan.FromMinutes(1);
-
     public static void MapQueue(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/api/v1/queue", GetAsync)
             .Requires(AccessScope.Read)
@@ -63,7 +60,7 @@ internal static class QueueEndpoints
         }
 
         return new QueueJson(snapshot.At, waiting, running, [.. snapshot.Workers.Select(worker => new WorkerJson(
-            worker.Name, worker.Engine, worker.StartedAt, worker.SeenAt, IsAlive(worker, snapshot.At), worker.Slots, worker.Running, worker.PausedAt,
+            worker.Name, worker.Engine, worker.StartedAt, worker.SeenAt, worker.IsAlive(snapshot.At), worker.Slots, worker.Running, worker.PausedAt,
             worker.FullSince))]);
     }
 
@@ -95,7 +92,7 @@ internal static class QueueEndpoints
             return $"release {first}, which came before it and publishes to {line} too";
         }
 
-        var alive = snapshot.Workers.Where(worker => IsAlive(worker, snapshot.At)).ToList();
+        var alive = snapshot.Workers.Where(worker => worker.IsAlive(snapshot.At)).ToList();
         if (alive.TrueForAll(worker => worker.PausedAt is not null))
         {
             return alive.Count == 0 ? "a worker: none was seen in the last minute" : "a worker: all are paused";
@@ -155,8 +152,6 @@ internal static class QueueEndpoints
 
     private static bool IsHeld(Release release, DateTimeOffset now) =>
         release.Status is ReleaseStatus.Building or ReleaseStatus.Pushing && release.LeaseUntil >= now;
-
-    private static bool IsAlive(WorkerHeartbeat worker, DateTimeOffset now) => now - worker.SeenAt <= AliveWithin;
 
     private static QueuedReleaseJson Row(Release release, int? position, string? waitsFor, DateTimeOffset? nextAt) => new(
         release.Id, release.ProjectPath, release.Ref.FullName, release.Version, release.Status.ToText(), release.Attempt, position, waitsFor, nextAt,

@@ -366,6 +366,14 @@ public sealed class ReleaseApiTests : IAsyncLifetime
         metrics.ShouldContain("releasebot_deliveries_total{outcome=\"accepted\"} 1\n");
         metrics.ShouldContain("releasebot_deliveries_refused_total 1\n");
         metrics.ShouldContain("releasebot_releases_active{status=\"verifying\"} 1\n");
+        metrics.ShouldContain("releasebot_releases_recent{status=\"failed\"} 0\n");
+
+        await _web.SqlAsync("UPDATE releases SET status = 'failed'");
+
+        metrics = (await _web.GetAsync("/metrics")).Text;
+        metrics.ShouldContain("releasebot_releases_active{status=\"verifying\"} 0\n");
+        metrics.ShouldContain("releasebot_releases_recent{status=\"failed\"} 1\n");
+        metrics.ShouldContain("releasebot_workers_alive 0\n");
     }
 
     [Fact]
