@@ -176,14 +176,14 @@ public sealed partial class HistoryDatabase(
     {
         var started = time.GetTimestamp();
         Exception? fault = null;
-        for (var attempt = 1; ; attempt++)
+        for (var failures = 0; ; failures++)
         {
             try
             {
                 if (fault is not null)
                 {
-                    TellRepeated(attempt - 1, fault);
-                    await Task.Delay(Backoff.Next(attempt - 2, FirstWait, LongestWait, null), time, cancellationToken);
+                    TellRepeated(failures, fault);
+                    await Task.Delay(Backoff.Next(failures - 1, FirstWait, LongestWait, null), time, cancellationToken);
                 }
 
                 return await once();
@@ -193,7 +193,7 @@ public sealed partial class HistoryDatabase(
                 throw new OperationCanceledException(canceled.Message, fault, cancellationToken);
             }
             catch (Exception exception) when (IsTransient(exception) && !cancellationToken.IsCancellationRequested
-                && (attempt < ConflictTries || (IsAway(exception) && time.GetElapsedTime(started) < Patience)))
+                && (failures + 1 < ConflictTries || (IsAway(exception) && time.GetElapsedTime(started) < Patience)))
             {
                 fault = exception;
             }

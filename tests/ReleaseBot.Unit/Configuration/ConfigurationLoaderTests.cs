@@ -51,6 +51,19 @@ public sealed class ConfigurationLoaderTests : IDisposable
         configuration.ForHost()["Logging:LogLevel:Default"].ShouldBe("Debug");
     }
 
+    [Fact]
+    public void A_Folder_In_The_Place_Of_A_Secrets_File_Is_Told()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_folder.FullName, "secrets", "GitLab__Token"));
+        Directory.CreateDirectory(Path.Combine(_folder.FullName, "secrets", "..data"));
+
+        var (_, problems) = ConfigurationLoader.Load(Sources() with { SecretsDirectory = Path.Combine(_folder.FullName, "secrets") });
+
+        var problem = problems.ShouldHaveSingleItem();
+        problem.Key.ShouldBe("GitLab:Token");
+        problem.Message.ShouldStartWith($"{folder.FullName} is a folder, where a file with the value belongs.");
+    }
+
     [Theory]
     [InlineData("Urls")]
     [InlineData("URLS")]

@@ -25,7 +25,7 @@ internal static class SecretsDirectory
         try
         {
             return Directory.Exists(directory)
-                ? [.. Directory.GetFiles(directory).Where(path => IsOurs(Path.GetFileName(path))).Order(StringComparer.Ordinal)]
+                ? [.. Directory.GetFileSystemEntries(directory).Where(path => IsOurs(Path.GetFileName(path))).Order(StringComparer.Ordinal)]
                 : [];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -43,6 +43,12 @@ internal static class SecretsDirectory
     {
         try
         {
+            if (Directory.Exists(path))
+            {
+                problems.Add(new(key, $"{path} is a folder, where a file with the value belongs. Docker makes one where the file to be mounted there does not exist."));
+                return null;
+            }
+
             if (new FileInfo(path).Length > LargestFile)
             {
                 problems.Add(new(key, $"{path} is larger than 1 MiB."));
