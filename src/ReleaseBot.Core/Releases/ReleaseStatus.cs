@@ -55,6 +55,9 @@ public enum StageStatus
     Running,
     Done,
     Failed,
+
+    /// <summary>The release ended under it, canceled or superseded.</summary>
+    Canceled,
     Skipped,
 }
 

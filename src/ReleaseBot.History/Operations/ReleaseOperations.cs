@@ -95,7 +95,7 @@ public sealed class ReleaseOperations(HistoryDatabase database, HistorySignals s
                     reason = reason with { Message = $"{reason.Message} What was pushed already stays. No worker has looked at what the registries hold; see the images." };
                 }
 
-                await StageWrites.EndAllAsync(context, release, StageStatus.Failed, now, token);
+                await StageWrites.EndAllAsync(context, release, StageStatus.Canceled, now, token);
                 await ReleaseEnding.ApplyAsync(context, release, ReleaseStatus.Canceled, reason, [], now, token);
                 return OperationOutcome.Done;
             },

@@ -126,8 +126,7 @@ public sealed class RunLedger(HistoryDatabase database, SecretMask mask)
             run,
             async (context, release, now, token) =>
             {
-                var ended = status == ReleaseStatus.Published ? StageStatus.Done : StageStatus.Failed;
-                await StageWrites.EndAllAsync(context, release, ended, now, token);
+                await StageWrites.EndAllAsync(context, release, StageWrites.EndOf(status), now, token);
                 if (reason is not null && status is ReleaseStatus.Failed or ReleaseStatus.Rejected)
                 {
                     await FailImagesAsync(context, release, mask.Apply(reason!), images, now, token);

@@ -32,6 +32,14 @@ internal static class StageWrites
         }
     }
 
+    /// <summary>How a stage ended that still ran when its release did.</summary>
+    public static StageStatus EndOf(ReleaseStatus status) => status switch
+    {
+        ReleaseStatus.Published => StageStatus.Done,
+        ReleaseStatus.Canceled or ReleaseStatus.Superseded => StageStatus.Canceled,
+        _ => StageStatus.Failed,
+    };
+
     /// <summary>Whatever still runs when an attempt ends has ended with it.</summary>
     public static async Task EndAllAsync(HistoryContext context, Release release, StageStatus status, DateTimeOffset now, CancellationToken cancellationToken)
     {

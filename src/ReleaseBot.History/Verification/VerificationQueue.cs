@@ -233,7 +233,7 @@ public sealed class VerificationQueue(HistoryDatabase database, HistorySignals s
             var hasStarted = row.Status is ReleaseStatus.Building or ReleaseStatus.Pushing;
             var reason = new Reason(
                 ReasonCode.Superseded, $"{release.Ref.FullName} went on to {release.Commit?[..8]} {(hasStarted ? "while this waited" : "before this started")}.");
-            await StageWrites.EndAllAsync(context, row, hasStarted ? StageStatus.Failed : StageStatus.Skipped, now, cancellationToken);
+            await StageWrites.EndAllAsync(context, row, hasStarted ? StageStatus.Canceled : StageStatus.Skipped, now, cancellationToken);
             await ReleaseEnding.ApplyAsync(context, row, ReleaseStatus.Superseded, reason, [], now, cancellationToken);
         }
     }

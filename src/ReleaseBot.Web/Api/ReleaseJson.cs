@@ -45,7 +45,7 @@ internal sealed record ImageStatusJson(
 
 internal sealed record StageJson(
     [property: Description("verify, queue, source, build, push, tags or notify.")] string Name,
-    [property: Description("running, done, failed or skipped.")] string Status,
+    [property: Description("running, done, failed, canceled or skipped.")] string Status,
     DateTimeOffset StartedAt,
     DateTimeOffset? FinishedAt);
 

@@ -193,6 +193,7 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         (await History.Operations.CancelAsync(waiting, "ops", Token)).ShouldBe(OperationOutcome.Done);
         var ended = await ReadAsync(waiting);
         (ended.Status, ended.ReasonCode, ended.ReasonMessage).ShouldBe((ReleaseStatus.Canceled, ReasonCode.Canceled, "Canceled by ops."));
+        ended.Stages.Single(stage => stage.Name == StageName.Queue).Status.ShouldBe(StageStatus.Canceled);
         (await History.Operations.CancelAsync(waiting, "ops", Token)).ShouldBe(OperationOutcome.Forbidden);
         (await History.Operations.CancelAsync(Guid.Empty, "ops", Token)).ShouldBe(OperationOutcome.NotFound);
 
@@ -212,6 +213,23 @@ public abstract class RunTests(IDatabases databases) : HistoryTest(databases)
         await History.Ledger.FinishAsync(run, ReleaseStatus.Canceled, reason, [], Token);
         var canceled = await ReadAsync(running);
         (canceled.CancelRequestedAt, canceled.ReasonMessage).ShouldBe((null, reason.Message));
+    }
+
+    [Theory]
+    [InlineData(ReleaseStatus.Published, StageStatus.Done)]
+    [InlineData(ReleaseStatus.Failed, StageStatus.Failed)]
+    [InlineData(ReleaseStatus.Rejected, StageStatus.Failed)]
+    [InlineData(ReleaseStatus.Canceled, StageStatus.Canceled)]
+    [InlineData(ReleaseStatus.Superseded, StageStatus.Canceled)]
+    public async Task A_Stage_That_Still_Runs_Ends_As_Its_Release_Does(ReleaseStatus status, StageStatus expected)
+    {
+        var id = await QueueTagAsync(7, "v1.0.0", 1);
+        var run = await ClaimRunAsync();
+        await History.Ledger.StartStageAsync(run, StageName.Source, ReleaseStatus.Building, Token);
+
+        await History.Ledger.FinishAsync(run, status, reason: null, [], Token);
+
+        (await ReadAsync(id)).Stages.Single(stage => stage.Name == StageName.Source).Status.ShouldBe(expected);
     }
 
     [Fact]
