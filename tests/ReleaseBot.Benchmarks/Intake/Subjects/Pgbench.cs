@@ -75,13 +75,13 @@ internal sealed class Pgbench(string database, bool withRelease)
 
     private static string Delivery() => InsertDeliveries + $" VALUES ({DeliveryOf(IdByTime, "NULL")});";
 
-    /// <summary>The ids first, since each row has the other's.</summary>
+    /// <summary>The ids first, since each row has the other's. A colon and a name, quoted or not, are a variable to pgbench.</summary>
     private static string DeliveryAndRelease() => string.Join(
         ' ',
         $"WITH ids AS MATERIALIZED (SELECT {IdByTime} AS delivery, {IdByTime} AS release),",
         $"d AS ({InsertDeliveries} SELECT {DeliveryOf("delivery", "release")} FROM ids)",
         "INSERT INTO releases (id, key, project_id, project_path, project_url, ref_kind, ref_name, target, trigger_kind, delivery_id, trigger_user, not_before, created_at, status, attempt, fence, tries)",
-        "SELECT release, '7:refs/tags/v1.0.' || release || ':' || md5(release::text) || '00000000', 7, 'acme/shop', 'https://gitlab.example/acme/shop', 'tag', 'v1.0.' || release, md5(release::text) || '00000000', 'webhook', delivery, 'jdoe', now(), now(), 'verifying', 1, 0, 0 FROM ids;");
+        "SELECT release, '7:' || 'refs/tags/v1.0.' || release || ':' || md5(release::text) || '00000000', 7, 'acme/shop', 'https://gitlab.example/acme/shop', 'tag', 'v1.0.' || release, md5(release::text) || '00000000', 'webhook', delivery, 'jdoe', now(), now(), 'verifying', 1, 0, 0 FROM ids;");
 
     /// <param name="id">As SQL has it, as <paramref name="release"/>.</param>
     private static string DeliveryOf(string id, string release)
