@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Runtime.CompilerServices;
+using ReleaseBot.Core;
 
 namespace ReleaseBot.Engine;
 
@@ -8,7 +9,7 @@ namespace ReleaseBot.Engine;
 /// Unpacks gzip, and says so when it was cut off: .NET's own stream ends quietly then, as if that had been all. A gzip ends with the length of what
 /// was packed (RFC 1952, ISIZE), and the last bytes that came must be it.
 /// </summary>
-internal sealed class GzipSource : Stream
+internal sealed class GzipSource : ReadOnlyStream
 {
     private readonly TailStream _packed;
     private readonly GZipStream _unpacked;
@@ -18,20 +19,6 @@ internal sealed class GzipSource : Stream
     {
         _packed = new TailStream(packed);
         _unpacked = new GZipStream(_packed, CompressionMode.Decompress, leaveOpen: true);
-    }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -58,21 +45,6 @@ internal sealed class GzipSource : Stream
         return read;
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
     protected override void Dispose(bool disposing)
     {
         if (disposing)
@@ -90,7 +62,7 @@ internal sealed class GzipSource : Stream
     /// Reads ahead, and remembers the last four bytes that went by. .NET's inflate asks for 8 KiB at a time: from a file or a connection each of them would
     /// be a call and a wait of its own.
     /// </summary>
-    private sealed class TailStream(Stream source) : Stream
+    private sealed class TailStream(Stream source) : ReadOnlyStream
     {
         // Below the 85,000 bytes from which on .NET keeps it apart and collects it late.
         private readonly byte[] _ahead = new byte[80 * 1024];
@@ -102,34 +74,8 @@ internal sealed class GzipSource : Stream
 
         public ReadOnlySpan<byte> Tail => _tail;
 
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             _start < _end ? ValueTask.FromResult(Take(buffer.Span)) : FillAsync(buffer, cancellationToken);
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Read asynchronously.");
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         private async ValueTask<int> FillAsync(Memory<byte> buffer, CancellationToken cancellationToken)

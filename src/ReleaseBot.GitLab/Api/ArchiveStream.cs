@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using ReleaseBot.Core;
 
 namespace ReleaseBot.GitLab;
 
@@ -6,7 +7,7 @@ namespace ReleaseBot.GitLab;
 /// An archive on its way from GitLab: sent from now on, whether or not anybody reads it yet, as far as it can be kept. Its response ends with it, and a
 /// minute without a byte ends it as unavailable.
 /// </summary>
-internal sealed class ArchiveStream : Stream
+internal sealed class ArchiveStream : ReadOnlyStream
 {
     /// <summary>What is kept at the most before it is read, in bytes; most archives are smaller.</summary>
     public const int Limit = 4 << 20;
@@ -31,37 +32,8 @@ internal sealed class ArchiveStream : Stream
         _receiving = ReceiveAsync(pipe.Writer, _over.Token);
     }
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     /// <exception cref="GitLabException">GitLab fell silent, or the connection broke off; what is kept of it is of no use then.</exception>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => _kept.ReadAsync(buffer, cancellationToken);
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        _kept.ReadAsync(buffer, offset, count, cancellationToken);
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("The archive is read asynchronously.");
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     public override async ValueTask DisposeAsync()
     {
