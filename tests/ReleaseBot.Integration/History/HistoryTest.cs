@@ -13,7 +13,7 @@ public abstract class HistoryTest(IDatabases databases) : IAsyncLifetime
 {
     protected const string Host = "registry.example";
 
-    private readonly List<RunLog> _runLogs = [];
+    private readonly Stack<object> _kept = new();
     private HistoryHost? _history;
     private int _keys;
 
@@ -28,9 +28,16 @@ public abstract class HistoryTest(IDatabases databases) : IAsyncLifetime
     public virtual async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
-        foreach (var log in _runLogs)
+        while (_kept.TryPop(out var part))
         {
-            await log.DisposeAsync();
+            if (part is IAsyncDisposable asynchronous)
+            {
+                await asynchronous.DisposeAsync();
+            }
+            else
+            {
+                ((IDisposable)part).Dispose();
+            }
         }
 
         if (_history is not null)
@@ -39,13 +46,17 @@ public abstract class HistoryTest(IDatabases databases) : IAsyncLifetime
         }
     }
 
-    /// <summary>The log that a run writes, until the test is over.</summary>
-    private protected RunLog LogOf(ClaimedRun claimed)
+    /// <summary>What is to be disposed of when the test is over, the latest first.</summary>
+    private protected T Keep<T>(T part)
+        where T : notnull
     {
-        var log = new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance);
-        _runLogs.Add(log);
-        return log;
+        _kept.Push(part);
+        return part;
     }
+
+    /// <summary>The log that a run writes, until the test is over.</summary>
+    private protected RunLog LogOf(ClaimedRun claimed) => Keep(
+        new RunLog(History.Logs, claimed.Release.Id, claimed.Fence, new SecretMask([]), TimeProvider.System, NullLogger.Instance));
 
     protected static ObjectId Object(int number) => ObjectId.Parse(number.ToString("x40", null));
 

@@ -18,23 +18,16 @@ public sealed class NotifyServiceTests() : HistoryTest(new SqliteDatabases())
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private readonly ChannelSender _sender = new(TimeProvider.System, NullLogger<ChannelSender>.Instance);
+    private ChannelSender _sender = null!;
     private ChatStandIn _team = null!;
     private ChatStandIn _other = null!;
 
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _team = await ChatStandIn.StartAsync(new ChatOptions(), Token);
-        _other = await ChatStandIn.StartAsync(new ChatOptions(), Token);
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        _sender.Dispose();
-        await _team.DisposeAsync();
-        await _other.DisposeAsync();
-        await base.DisposeAsync();
+        _team = Keep(await ChatStandIn.StartAsync(new ChatOptions(), Token));
+        _other = Keep(await ChatStandIn.StartAsync(new ChatOptions(), Token));
+        _sender = Keep(new ChannelSender(TimeProvider.System, NullLogger<ChannelSender>.Instance));
     }
 
     [Fact]

@@ -23,16 +23,8 @@ public abstract class BranchReturnTests(IDatabases databases) : WorkerTest(datab
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _registry = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
+        _registry = await StartRegistryAsync();
         _clients = ClientsOf(("main", _registry.Host));
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        _clients.Dispose();
-        await _registry.DisposeAsync();
-        await base.DisposeAsync();
-        GC.SuppressFinalize(this);
     }
 
     [Theory]

@@ -32,18 +32,9 @@ public abstract class CancelInPushTests(IDatabases databases) : WorkerTest(datab
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _registry = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _engine = new DockerEngine(new EngineSettings(), TimeProvider.System, NullLogger<DockerEngine>.Instance);
+        _registry = await StartRegistryAsync();
+        _engine = Keep(new DockerEngine(new EngineSettings(), TimeProvider.System, NullLogger<DockerEngine>.Instance));
         _clients = ClientsOf(("main", _registry.Host));
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        _clients.Dispose();
-        await _engine.DisposeAsync();
-        await _registry.DisposeAsync();
-        await base.DisposeAsync();
-        GC.SuppressFinalize(this);
     }
 
     [Fact]

@@ -29,22 +29,11 @@ public abstract class CancelOfParkedTests(IDatabases databases) : WorkerTest(dat
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _main = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _other = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _way = await FaultProxy.StartAsync(_other.Host, Token);
+        _main = await StartRegistryAsync();
+        _other = await StartRegistryAsync();
+        _way = await WayToAsync(_other);
         _clients = ClientsOf(("main", _main.Host), ("other", _way.Host));
-        _worker = new TestWorker(History, _clients, Rule, new GitLabSettings());
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        await _worker.DisposeAsync();
-        _clients.Dispose();
-        await _way.DisposeAsync();
-        await _main.DisposeAsync();
-        await _other.DisposeAsync();
-        await base.DisposeAsync();
-        GC.SuppressFinalize(this);
+        _worker = Keep(new TestWorker(History, _clients, Rule, new GitLabSettings()));
     }
 
     [Fact]

@@ -28,7 +28,7 @@ public sealed class GiveBackTests : WorkerTest
     public async Task What_Was_Printed_While_The_History_Took_Nothing_Is_Stored_Before_Another_Worker_May_Have_The_Release()
     {
         var rule = new ProjectRule { Path = new ProjectPathPattern("**"), Images = [ImagesOf("main", "127.0.0.1:1", "{tag}")] };
-        using var clients = ClientsOf(("main", "127.0.0.1:1"));
+        var clients = ClientsOf(("main", "127.0.0.1:1"));
         await using var worker = new TestWorker(History, clients, rule, new GitLabSettings { Url = new Uri("http://127.0.0.1:1/"), Token = new Secret("nobodys") });
         await AcceptAsync(7, GitRef.Tag("v1.0.0"), Object(1));
         await QueueAsync(rule);

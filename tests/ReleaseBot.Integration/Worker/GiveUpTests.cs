@@ -37,30 +37,16 @@ public abstract class GiveUpTests(IDatabases databases) : WorkerTest(databases)
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _gitLab = await GitLabFixture.StartAsync();
+        _gitLab = Keep(await GitLabFixture.StartAsync());
         var project = await _gitLab.GitLab.AddProjectAsync(Repository, 7, Token);
         project.ProtectedTags.Add("v*");
-        _clone = await StandInRepository.CreateAsync(_gitLab.GitLab, project, Token);
-        _main = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _other = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _wayToMain = await FaultProxy.StartAsync(_main.Host, Token);
-        _wayToOther = await FaultProxy.StartAsync(_other.Host, Token);
+        _clone = Keep(await StandInRepository.CreateAsync(_gitLab.GitLab, project, Token));
+        _main = await StartRegistryAsync();
+        _other = await StartRegistryAsync();
+        _wayToMain = await WayToAsync(_main);
+        _wayToOther = await WayToAsync(_other);
         _clients = ClientsOf(("main", _wayToMain.Host), ("other", _wayToOther.Host));
-        _worker = new TestWorker(History, _clients, Rule, _gitLab.Settings);
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        await _worker.DisposeAsync();
-        _clients.Dispose();
-        await _wayToMain.DisposeAsync();
-        await _wayToOther.DisposeAsync();
-        await _main.DisposeAsync();
-        await _other.DisposeAsync();
-        _clone.Dispose();
-        await _gitLab.DisposeAsync();
-        await base.DisposeAsync();
-        GC.SuppressFinalize(this);
+        _worker = Keep(new TestWorker(History, _clients, Rule, _gitLab.Settings));
     }
 
     [Fact]

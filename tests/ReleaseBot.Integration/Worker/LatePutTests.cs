@@ -30,18 +30,9 @@ public abstract class LatePutTests(IDatabases databases) : WorkerTest(databases)
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _registry = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _proxy = await FaultProxy.StartAsync(_registry.Host, Token);
+        _registry = await StartRegistryAsync();
+        _proxy = await WayToAsync(_registry);
         _clients = ClientsOf(("main", _proxy.Host));
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        _clients.Dispose();
-        await _proxy.DisposeAsync();
-        await _registry.DisposeAsync();
-        await base.DisposeAsync();
-        GC.SuppressFinalize(this);
     }
 
     [Fact]

@@ -29,20 +29,10 @@ public abstract class LostImageTests(IDatabases databases) : WorkerTest(database
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _holder = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _loser = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _way = await FaultProxy.StartAsync(_loser.Host, Token);
+        _holder = await StartRegistryAsync();
+        _loser = await StartRegistryAsync();
+        _way = await WayToAsync(_loser);
         _clients = ClientsOf(("holder", _holder.Host), ("loser", _way.Host));
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        _clients.Dispose();
-        await _holder.DisposeAsync();
-        await _way.DisposeAsync();
-        await _loser.DisposeAsync();
-        await base.DisposeAsync();
-        GC.SuppressFinalize(this);
     }
 
     [Fact]

@@ -16,13 +16,11 @@ namespace ReleaseBot.Integration.Worker;
 /// <summary>A release that one registry took and another denied, tried again where no engine has its image any more, with two real registries.</summary>
 public abstract class RetryTests(IDatabases databases) : WorkerTest(databases)
 {
-    private readonly DockerEngine _engine = new(
-        new EngineSettings { Endpoint = new Uri("unix:///nonexistent/docker.sock") }, TimeProvider.System, NullLogger<DockerEngine>.Instance);
-
     private DockerRegistry _holder = null!;
     private DockerRegistry _other = null!;
     private FaultProxy _way = null!;
     private RegistryClients _clients = null!;
+    private DockerEngine _engine = null!;
 
     private ProjectRule Rule => new()
     {
@@ -35,21 +33,12 @@ public abstract class RetryTests(IDatabases databases) : WorkerTest(databases)
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _holder = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _other = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _way = await FaultProxy.StartAsync(_holder.Host, Token);
+        _holder = await StartRegistryAsync();
+        _other = await StartRegistryAsync();
+        _way = await WayToAsync(_holder);
         _clients = ClientsOf(("holder", _way.Host), ("other", _other.Host));
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        _clients.Dispose();
-        await _engine.DisposeAsync();
-        await _way.DisposeAsync();
-        await _holder.DisposeAsync();
-        await _other.DisposeAsync();
-        await base.DisposeAsync();
-        GC.SuppressFinalize(this);
+        _engine = Keep(new DockerEngine(
+            new EngineSettings { Endpoint = new Uri("unix:///nonexistent/docker.sock") }, TimeProvider.System, NullLogger<DockerEngine>.Instance));
     }
 
     [Fact]

@@ -30,20 +30,10 @@ public abstract class SecondLookTests(IDatabases databases) : WorkerTest(databas
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _registry = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _way = await FaultProxy.StartAsync(_registry.Host, Token);
-        _engine = new DockerEngine(new EngineSettings(), TimeProvider.System, NullLogger<DockerEngine>.Instance);
+        _registry = await StartRegistryAsync();
+        _way = await WayToAsync(_registry);
+        _engine = Keep(new DockerEngine(new EngineSettings(), TimeProvider.System, NullLogger<DockerEngine>.Instance));
         _clients = ClientsOf(("main", _way.Host));
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        _clients.Dispose();
-        await _engine.DisposeAsync();
-        await _way.DisposeAsync();
-        await _registry.DisposeAsync();
-        await base.DisposeAsync();
-        GC.SuppressFinalize(this);
     }
 
     [Fact]

@@ -32,20 +32,10 @@ public abstract class TagHandsTests(IDatabases databases) : WorkerTest(databases
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
-        _sound = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _target = await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token);
-        _silent = await FaultProxy.StartAsync(_target.Host, Token);
+        _sound = await StartRegistryAsync();
+        _target = await StartRegistryAsync();
+        _silent = await WayToAsync(_target);
         _clients = ClientsOf(("silent", _silent.Host), ("sound", _sound.Host));
-    }
-
-    public override async ValueTask DisposeAsync()
-    {
-        _clients.Dispose();
-        await _silent.DisposeAsync();
-        await _target.DisposeAsync();
-        await _sound.DisposeAsync();
-        await base.DisposeAsync();
-        GC.SuppressFinalize(this);
     }
 
     [Fact]

@@ -4,7 +4,9 @@ using ReleaseBot.Core;
 using ReleaseBot.History;
 using ReleaseBot.Integration.History;
 using ReleaseBot.Integration.Registries;
+using ReleaseBot.Parts;
 using ReleaseBot.Registries;
+using ReleaseBot.StandIns.Registry;
 using ReleaseBot.Worker;
 using Shouldly;
 
@@ -15,9 +17,14 @@ public abstract class WorkerTest(IDatabases databases) : HistoryTest(databases)
 {
     protected const string Repository = "acme/app-7";
 
-    private protected static RegistryClients ClientsOf(params (string Name, string Host)[] registries) => new(
+    private protected RegistryClients ClientsOf(params (string Name, string Host)[] registries) => Keep(new RegistryClients(
         registries.ToDictionary(registry => registry.Name, registry => new RegistrySettings { Name = registry.Name, Host = registry.Host, Insecure = true }),
-        new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance);
+        new TrustedRealms(new Uri("https://gitlab.example/")), TimeProvider.System, NullLoggerFactory.Instance));
+
+    private protected async Task<DockerRegistry> StartRegistryAsync() => Keep(await DockerRegistry.StartAsync(new DockerRegistryOptions(), Token));
+
+    /// <summary>A way to a registry on which requests can be held up, lost or answered otherwise.</summary>
+    private protected async Task<FaultProxy> WayToAsync(DockerRegistry registry) => Keep(await FaultProxy.StartAsync(registry.Host, Token));
 
     protected static ImageRule ImagesOf(string registry, string host, params string[] tags) =>
         new(registry, host, Template.Parse(Repository), [.. tags.Select(Template.Parse)]);
