@@ -123,10 +123,17 @@ internal static class ReleaseNarrowing
         return found.OrderByDescending(id => id);
     }
 
-    /// <summary>Along the index of the images, which has the release's id behind what is asked for; the rest is looked up release by release.</summary>
+    /// <summary>
+    /// Along the index of the images, which has the release's id behind what is asked for; the rest is looked up release by release. By SQLite each condition by
+    /// itself: of two at once on a release it takes the index of one, and with a bound on the key it walks along that for every image, instead of asking for an id.
+    /// </summary>
     private static IQueryable<Guid> AlongImages(HistoryContext context, IQueryable<ReleaseImage> images, List<Condition> others)
     {
-        if (others.Count > 0)
+        if (MayJoin(context))
+        {
+            images = others.Aggregate(images, (rest, other) => other.HoldingImages(rest));
+        }
+        else if (others.Count > 0)
         {
             var releases = Matching(context, others);
             images = images.Where(image => releases.Any(release => release.Id == image.ReleaseId));
@@ -160,7 +167,8 @@ internal static class ReleaseNarrowing
             filter => Within(rows, filter).Select(release => release.Id),
             ids => MayJoin(context)
                 ? ids.Where(id => rows.Any(release => release.Id == id))
-                : ids.Where(id => rows.Where(release => release.Id == id).Skip(0).Any()));
+                : ids.Where(id => rows.Where(release => release.Id == id).Skip(0).Any()),
+            images => images.Where(image => rows.Any(release => release.Id == image.ReleaseId)));
     }
 
     private static Condition OfImages(HistoryContext context, IQueryable<ReleaseImage> images) =>
@@ -169,7 +177,8 @@ internal static class ReleaseNarrowing
             filter => Within(images, filter).Select(image => image.ReleaseId),
             ids => MayJoin(context)
                 ? ids.Where(id => images.Any(image => image.ReleaseId == id))
-                : ids.Where(id => images.Where(image => image.ReleaseId == id).Skip(0).Any()))
+                : ids.Where(id => images.Where(image => image.ReleaseId == id).Skip(0).Any()),
+            rest => rest.Where(image => images.Any(own => own.ReleaseId == image.ReleaseId)))
         {
             Images = images,
         };
@@ -249,8 +258,10 @@ internal static class ReleaseNarrowing
     /// <param name="Narrow">Leaves what meets it.</param>
     /// <param name="Ids">The releases that meet it, by its own index, within the filter's bounds where those help; more than once where several images do.</param>
     /// <param name="Holding">Leaves of some ids those whose release meets it, looked up one by one.</param>
+    /// <param name="HoldingImages">The same of some images.</param>
     private sealed record Condition(
-        Func<IQueryable<Release>, IQueryable<Release>> Narrow, Func<ReleaseFilter, IQueryable<Guid>> Ids, Func<IQueryable<Guid>, IQueryable<Guid>> Holding)
+        Func<IQueryable<Release>, IQueryable<Release>> Narrow, Func<ReleaseFilter, IQueryable<Guid>> Ids, Func<IQueryable<Guid>, IQueryable<Guid>> Holding,
+        Func<IQueryable<ReleaseImage>, IQueryable<ReleaseImage>> HoldingImages)
     {
         /// <summary>Set where it is on images.</summary>
         public IQueryable<ReleaseImage>? Images { get; init; }

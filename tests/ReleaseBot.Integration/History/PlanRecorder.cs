@@ -43,6 +43,9 @@ public sealed partial class PlanRecorder : DbCommandInterceptor
                 && !line.Contains(" VIRTUAL TABLE ", StringComparison.Ordinal) && !gathered.Contains(line));
     }
 
+    /// <summary>The lines of SQLite's plan that are run anew for each row of another; none of PostgreSQL's.</summary>
+    public static IEnumerable<string> LookUps(string plan) => plan.Split('\n').Where(line => line.StartsWith("SEARCH ", StringComparison.Ordinal) && line.Contains(" EXISTS ", StringComparison.Ordinal));
+
     [GeneratedRegex("^(CO-ROUTINE|MATERIALIZE) ")]
     private static partial Regex GatheredAs();
 

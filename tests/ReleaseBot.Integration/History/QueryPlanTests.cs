@@ -77,6 +77,22 @@ public abstract class QueryPlanTests(PlanStore store)
     [Fact]
     public Task Every_Two_Filters_That_Many_Meet_Follow_An_Index() => ExpectPairsAsync([.. Common, .. Times]);
 
+    [Fact]
+    public async Task Every_Three_Filters_That_Many_Meet_Follow_An_Index()
+    {
+        foreach (var (first, second, third) in
+            from first in Common
+            from second in Common[(Array.IndexOf(Common, first) + 1)..]
+            from third in Common[(Array.IndexOf(Common, second) + 1)..]
+            select (first, second, third))
+        {
+            if (!IsOfOneParameter(first.Filter, second.Filter) && !IsOfOneParameter(first.Filter, third.Filter) && !IsOfOneParameter(second.Filter, third.Filter))
+            {
+                await ExpectAsync([first, second, third]);
+            }
+        }
+    }
+
     /// <summary>The one that few meet leads, whichever it is: nothing reads what the other finds, and it is not joined to it.</summary>
     [Fact]
     public async Task A_Filter_That_Few_Meet_Leads_One_That_Many_Meet()
@@ -196,13 +212,18 @@ public abstract class QueryPlanTests(PlanStore store)
         }
     }
 
-    /// <summary>The first page, and one from the middle on, of what meets all of these.</summary>
+    /// <summary>The first page, the second, and one from the middle on, of what meets all of these: behind the second there are still more than a page may read.</summary>
     private async Task ExpectAsync(Condition[] conditions)
     {
         var what = string.Join(" + ", conditions.Select(one => one.Name));
         var filter = conditions.Select(one => one.Filter).Aggregate(new ReleaseFilter { Limit = PageSize }, Together);
         Release[] expected = [.. store.Releases.Where(row => conditions.All(one => one.IsMetBy(row)))];
         await ExpectAsync(filter, expected, conditions, what + ", first page");
+        if (expected.Length > PageSize)
+        {
+            await ExpectAsync(filter with { Before = expected[PageSize - 1].Id }, expected[PageSize..], conditions, what + ", second page");
+        }
+
         if (expected.Length > 1)
         {
             var middle = expected.Length / 2;
@@ -217,6 +238,7 @@ public abstract class QueryPlanTests(PlanStore store)
 
         page.Items.Select(row => row.Id).ShouldBe(expected.Take(filter.Limit).Select(row => row.Id), what);
         ExpectNoWholeTable(what);
+        store.Plans.Taken.SelectMany(PlanRecorder.LookUps).ShouldAllBe(line => line.Contains("id=?", StringComparison.Ordinal), what + ": what is looked up for each release is found by its key");
         string[] indices = [.. conditions.Select(one => one.Index).OfType<string>()];
         // Of what nearly every row meets, as of none, the key itself is as good an index.
         string[] key = indices.Length == 0 || expected.Length > PlanStore.Alike / 4 ? ["pk_releases", "sqlite_autoindex_releases_1"] : [];
