@@ -50,7 +50,11 @@ internal static class BusServices
 
     private static void UseRabbitMq(IBusRegistrationContext context, IRabbitMqBusFactoryConfigurator rabbit, BusSettings settings, bool consumes)
     {
-        rabbit.Host(new Uri(settings.Uri!.Reveal()), host => host.Heartbeat(TimeSpan.FromSeconds(10)));
+        rabbit.Host(new Uri(settings.Uri!.Reveal()), host =>
+        {
+            host.Heartbeat(TimeSpan.FromSeconds(10));
+            host.OnRefreshConnectionFactory = new BusKnock(context.GetRequiredService<ILogger<BusKnock>>()).KnockAsync;
+        });
         if (consumes)
         {
             rabbit.ReceiveEndpoint(Queue, endpoint =>

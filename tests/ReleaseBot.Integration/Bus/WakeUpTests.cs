@@ -121,6 +121,31 @@ public sealed class WakeUpTests(WakeUpTests.FallingBroker falling) : IClassFixtu
         (await web.IsConnectedAsync()).ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData("Web")]
+    [InlineData("Worker")]
+    public async Task Who_Was_Refused_Is_Connected_Once_The_User_Is_Let_In(string role)
+    {
+        var broker = falling.Server;
+        var name = $"late-{role}";
+        var settings = new BusSettings { Transport = BusTransport.RabbitMq, Uri = new Secret(new UriBuilder(broker.Uri) { UserName = name, Password = name }.Uri.AbsoluteUri) };
+        await using var member = await Member.StartAsync(settings, Enum.Parse<Roles>(role), isThere: false);
+        // It has been refused several times by then.
+        await Task.Delay(TimeSpan.FromSeconds(5), TimeProvider.System, Token);
+        (await member.IsConnectedAsync()).ShouldBeFalse();
+
+        await broker.AddUserAsync(name, ".*", Token);
+        await member.UntilAsync(isConnected: true, Limit);
+
+        // And while it is connected: another password, its connections closed, and the old password again.
+        await broker.ControlAsync(["change_password", name, "another"], Token);
+        await broker.ControlAsync(["close_all_connections", "test"], Token);
+        await member.UntilAsync(isConnected: false, Limit);
+        await Task.Delay(TimeSpan.FromSeconds(5), TimeProvider.System, Token);
+        await broker.ControlAsync(["change_password", name, name], Token);
+        await member.UntilAsync(isConnected: true, Limit);
+    }
+
     /// <summary>Declared as another type, it would be another queue's name.</summary>
     private static async Task ShouldBeQuorumAsync(RabbitMqServer broker)
     {
