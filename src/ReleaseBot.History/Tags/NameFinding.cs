@@ -41,6 +41,11 @@ public abstract record NameFinding
             return new Replaceable();
         }
 
+        if (standing is { IsPublished: true } && (standing.ProjectId, standing.Ref) != (release.ProjectId, release.Ref.FullName))
+        {
+            return new Refused(new Reason(ReasonCode.TagTaken, TagConflicts.Taken(image, standing.ProjectId, standing.Ref, release)));
+        }
+
         var reason = standing is { IsPublished: true }
             ? $"{image} was published by release {standing.ReleaseId} as {found.Short}, and a published version never changes."
             : $"{image} exists in the registry as {found.Short} and was not published by us.";

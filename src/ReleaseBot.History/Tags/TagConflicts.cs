@@ -78,7 +78,7 @@ internal static class TagConflicts
         if (isUnderWay && isAnother && owner.Kind != ImageTagKind.Floating)
         {
             return new Reason(ReasonCode.TagTaken,
-                $"{image} belongs to {WhoseIs(owner, release)}, whose release {owner.ReleaseId} is under way. Rename the ref, or retry if that one is not published.");
+                $"{image} belongs to {WhoseIs(owner.ProjectId, owner.Ref, release)}, whose release {owner.ReleaseId} is under way. Rename the ref, or retry if that one is not published.");
         }
 
         if (owner.Kind != kind)
@@ -96,8 +96,7 @@ internal static class TagConflicts
 
         if (isAnother)
         {
-            return new Reason(ReasonCode.TagTaken,
-                $"{image} belongs to {WhoseIs(owner, release)}, which published it first. Rename the ref, or have an operator hand the tag over.");
+            return new Reason(ReasonCode.TagTaken, Taken(image, owner.ProjectId, owner.Ref, release));
         }
 
         return kind == ImageTagKind.Version && overwrite == OverwritePolicy.Refuse
@@ -106,6 +105,10 @@ internal static class TagConflicts
             : null;
     }
 
-    private static string WhoseIs(TagOwner owner, Release release) =>
-        owner.ProjectId == release.ProjectId ? owner.Ref : $"{owner.Ref} of project {owner.ProjectId}";
+    /// <summary>Another ref has published the tag, of this project or another.</summary>
+    internal static string Taken(ImageRef image, long ownerProject, string ownerRef, Release release) =>
+        $"{image} belongs to {WhoseIs(ownerProject, ownerRef, release)}, which published it first. Rename the ref, or have an operator hand the tag over.";
+
+    private static string WhoseIs(long ownerProject, string ownerRef, Release release) =>
+        ownerProject == release.ProjectId ? ownerRef : $"{ownerRef} of project {ownerProject}";
 }

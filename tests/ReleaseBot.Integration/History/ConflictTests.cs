@@ -215,6 +215,22 @@ public abstract class ConflictTests(IDatabases databases) : HistoryTest(database
     }
 
     [Fact]
+    public async Task A_Version_That_Another_Ref_Published_Is_Taken_Also_Where_A_Registry_Tells_First()
+    {
+        await QueueTagAsync(7, "v1.0.0", 1);
+        await PublishAsync(await ClaimRunAsync());
+        var standing = await History.Tags.StandingAsync(V1, Token);
+        await QueueTagAsync(7, "1.0.0", 2);
+        var another = await ClaimRunAsync();
+
+        var finding = NameFinding.Of(V1, ImageTagKind.Version, OverwritePolicy.Refuse, standing, another.Release, Digest.Of("the first"u8), imageId: null);
+
+        var reason = finding.ShouldBeOfType<NameFinding.Refused>().Reason;
+        reason.Code.ShouldBe(ReasonCode.TagTaken);
+        reason.Message.ShouldContain("belongs to refs/tags/v1.0.0, which published it first");
+    }
+
+    [Fact]
     public async Task Overwrite_Allow_Lets_A_Version_Get_Another_Digest()
     {
         await QueueTagAsync(7, "v1.0.0", 1);
