@@ -37,6 +37,17 @@ public sealed class SourceTests(ServiceParts parts)
     }
 
     [Fact]
+    public async Task Archive_That_GitLab_Fails_To_Find_Is_Asked_For_Again()
+    {
+        await using var shop = await StartAsync();
+        parts.GitLab.AddFault(new StandInFault { Kind = StandInFaultKind.Status, Status = 404, Matches = ArchiveOf(shop), Body = """{"message":"404 File Not Found"}""", Times = 1 });
+
+        var release = await shop.PublishAsync(Tag);
+
+        await ShouldBeWholeAsync(shop, release);
+    }
+
+    [Fact]
     public async Task Archive_Limit_Of_GitLab_Is_Got_Round_By_Git()
     {
         await using var shop = await StartAsync();

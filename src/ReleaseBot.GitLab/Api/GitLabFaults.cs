@@ -19,6 +19,7 @@ internal static class GitLabFaults
         var said = Quote(body, token);
         return response.StatusCode switch
         {
+            HttpStatusCode.Unauthorized when token is null => new(GitLabFault.Denied, $"GitLab wants a token (401) for {what}, and GitLab:Token is not set: it needs the scope {scope}.{said}"),
             HttpStatusCode.Unauthorized => new(GitLabFault.Denied,
                 $"GitLab does not accept the token (401) for {what}: GitLab:Token must be a valid token with the scope {scope}.{said}"),
             HttpStatusCode.Forbidden => new(GitLabFault.Denied,

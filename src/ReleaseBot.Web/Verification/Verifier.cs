@@ -17,7 +17,7 @@ internal sealed partial class Verifier(
     private static readonly TimeSpan UnknownRefLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan UnknownRefCap = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan AwayCap = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan AwayCap = TimeSpan.FromMinutes(1);
 
     public async Task VerifyAsync(VerificationJob job, CancellationToken cancellationToken)
     {

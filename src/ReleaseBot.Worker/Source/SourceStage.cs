@@ -9,6 +9,9 @@ namespace ReleaseBot.Worker;
 /// </summary>
 internal sealed class SourceStage(ImageSurvey survey, EngineRoom room, SourceFetcher fetcher, TimeProvider time) : IReleaseStage
 {
+    /// <summary>GitLab named the commit a moment ago, and answers 404 also where it failed to read it: a few tries tell.</summary>
+    private const int NotFoundTries = 3;
+
     public StageName Name => StageName.Source;
 
     public ReleaseStatus Status => ReleaseStatus.Building;
@@ -45,7 +48,7 @@ internal sealed class SourceStage(ImageSurvey survey, EngineRoom room, SourceFet
             run.Source = await source.TakeAsync(cancellationToken);
             return StageResult.Done;
         }
-        catch (GitLabException exception) when (exception.IsTransient)
+        catch (GitLabException exception) when (exception.IsTransient || exception.Fault == GitLabFault.NotFound && run.Release.Tries < NotFoundTries)
         {
             return new StageResult.Wait(new Reason(ReasonCode.SourceUnavailable, exception.Message), exception.RetryAfter);
         }
