@@ -15,7 +15,7 @@ usage() {
     cat <<'TEXT'
 usage: ops/bench.sh [PART...] [--rounds N] [--case TEXT] [--short] [--json FILE]
 
-Measures, each against what would be used instead, in one run and in turns, on this machine and with real parts. It ends with a table
+Measures ReleaseBot on this machine and with real parts: publish, intake and context in turns with what would be used instead. It ends with a table
 of medians and ratios, and writes every round to a JSON file. Installs what it lacks, as ops/test.sh does; needs root and the .NET SDK.
 
 PART, all of them where none is named:
@@ -33,14 +33,14 @@ PART, all of them where none is named:
   start        from the process's start to ready, memory at rest, the size of the program and of its layer of the image
   micro        planner, webhook signature, payload, build context, versions, each by itself, with BenchmarkDotNet
 
-  --rounds N   how often each thing is measured (5)
+  --rounds N   how often each thing is measured (5); history asks each address a hundred times instead
   --case TEXT  of publish and workers, only the cases whose name contains it, e.g. source
   --deliveries N
                of intake, how many hooks a bot takes at the least before its memory is looked at again
   --short      small data and one round: shows that it works, measures nothing
   --json FILE  where the figures go (artifacts/bench.json)
 
-All of it takes an hour and a half to two. A machine that does something else meanwhile gives figures that mean nothing: look at uptime first.
+All of it takes an hour and a quarter on two cores. A machine that does something else meanwhile gives figures that mean nothing: look at uptime first.
 So does one that has just deleted many files, where its file system is an ext4 without a journal: wait for six minutes.
 TEXT
 }
