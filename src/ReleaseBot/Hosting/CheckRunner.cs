@@ -1,3 +1,4 @@
+using ReleaseBot.Commands;
 using ReleaseBot.Configuration;
 using ReleaseBot.Core;
 using Spectre.Console;
@@ -12,7 +13,12 @@ internal static class CheckRunner
     public static async Task<int> RunAsync(
         ReleaseBotSettings settings, Roles roles, bool isPresumed, MergedConfiguration configuration, CancellationToken cancellationToken)
     {
-        await using var app = ServerHost.Build(settings, roles, configuration);
+        await using var app = ServerHost.BuildOrTell(settings, roles, configuration);
+        if (app is null)
+        {
+            return ExitCode.Invalid;
+        }
+
         var mask = new SecretMask(SettingsSecrets.All(settings));
         var results = await Task.WhenAll(Checks.Of(settings, roles, app.Services).Select(check => RunAsync(check, mask, cancellationToken)));
         Print(results);

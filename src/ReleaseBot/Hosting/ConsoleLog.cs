@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
 using ReleaseBot.Core;
@@ -30,11 +29,11 @@ internal sealed class ConsoleLog(SecretMask mask, TimeProvider time) : ConsoleFo
     }
 
     /// <summary>
-    /// That the address is in use is said in a line with its cure, where the start ends; the host would add a trace of it, and one of each service that it had
-    /// started already and stops.
+    /// That there is no listening as configured is said in a line with its cure, where the start ends; the host would add a trace of it, and one of each service
+    /// that it had started already and stops.
     /// </summary>
     private static bool IsToldElsewhere(string category, Exception? exception) =>
-        category == "Microsoft.Extensions.Hosting.Internal.Host" && (exception is OperationCanceledException || exception is IOException { InnerException: AddressInUseException });
+        category == "Microsoft.Extensions.Hosting.Internal.Host" && (exception is OperationCanceledException || exception is not null && ServerHost.IsOfListening(exception));
 
     /// <summary>What went wrong, and why, and why that; on one line.</summary>
     private static string Causes(Exception exception)

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using ReleaseBot.Commands;
 using ReleaseBot.Configuration;
 using ReleaseBot.Core;
 using ReleaseBot.History;
@@ -10,7 +11,12 @@ internal static class MigrationRunner
 {
     public static async Task<int> RunAsync(ReleaseBotSettings settings, Roles roles, MergedConfiguration configuration, CancellationToken cancellationToken)
     {
-        await using var app = ServerHost.Build(settings, Roles.None, configuration);
+        await using var app = ServerHost.BuildOrTell(settings, Roles.None, configuration);
+        if (app is null)
+        {
+            return ExitCode.Invalid;
+        }
+
         var database = app.Services.GetRequiredService<HistoryDatabase>();
         try
         {
@@ -21,7 +27,8 @@ internal static class MigrationRunner
         }
         catch (DbException exception)
         {
-            await Console.Error.WriteLineAsync($"releasebot: the database of Storage:ConnectionString can't be migrated: {exception.Message}");
+            var why = app.Services.GetRequiredService<SecretMask>().Apply(exception.Message);
+            await Console.Error.WriteLineAsync($"releasebot: the database of Storage:ConnectionString can't be migrated: {why}");
             return 1;
         }
     }

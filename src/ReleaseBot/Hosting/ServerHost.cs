@@ -1,5 +1,7 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using ReleaseBot.Bus;
+using ReleaseBot.Commands;
 using ReleaseBot.Configuration;
 using ReleaseBot.Core;
 using ReleaseBot.Engine;
@@ -27,7 +29,12 @@ internal static partial class ServerHost
             return 1;
         }
 
-        await using var app = Build(settings, roles, configuration);
+        await using var app = BuildOrTell(settings, roles, configuration);
+        if (app is null)
+        {
+            return ExitCode.Invalid;
+        }
+
         try
         {
             await StoreStart.PrepareAsync(app.Services, settings.Storage, cancellationToken);
@@ -38,16 +45,46 @@ internal static partial class ServerHost
             await Console.Error.WriteLineAsync($"releasebot: {exception.Message}");
             return 1;
         }
-        catch (IOException exception)
+        catch (IOException exception) when (exception.InnerException is AddressInUseException)
         {
             // Kestrel's word for an address that is in use.
             await Console.Error.WriteLineAsync($"releasebot: cannot listen: {exception.Message} Change Urls (env: Urls).");
             return 1;
         }
+        catch (Exception exception) when (IsOfListening(exception))
+        {
+            Refuse(settings, exception);
+            return ExitCode.Invalid;
+        }
 
         LogListening(app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ServerHost).FullName!), string.Join(", ", app.Urls));
         await app.WaitForShutdownAsync(cancellationToken);
         return 0;
+    }
+
+    /// <returns>Null where the host can't use what is configured of its own sections; what is wrong is told then.</returns>
+    public static WebApplication? BuildOrTell(ReleaseBotSettings settings, Roles roles, MergedConfiguration configuration)
+    {
+        try
+        {
+            return Build(settings, roles, configuration);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or FormatException or ArgumentException)
+        {
+            Refuse(settings, exception);
+            return null;
+        }
+    }
+
+    /// <summary>
+    /// What Kestrel throws where it can't listen as it is told to: an address that is not of this machine, https without a certificate, a certificate that can't be read.
+    /// </summary>
+    internal static bool IsOfListening(Exception exception) => exception.StackTrace?.Contains("Microsoft.AspNetCore.Server.Kestrel", StringComparison.Ordinal) == true;
+
+    private static void Refuse(ReleaseBotSettings settings, Exception exception)
+    {
+        var why = new SecretMask(SettingsSecrets.All(settings)).Apply(exception.Message.ReplaceLineEndings(" "));
+        Console.Error.WriteLine($"releasebot: the configuration can't be used: {why} Look at Urls, Kestrel and Logging, which ASP.NET Core judges itself.");
     }
 
     public static WebApplication Build(ReleaseBotSettings settings, Roles roles, MergedConfiguration configuration)
@@ -61,6 +98,11 @@ internal static partial class ServerHost
             options.ShutdownTimeout = ShutdownLimit;
             options.ServicesStopConcurrently = true;
         });
+        if (builder.Configuration["AllowedHosts"]?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) is { Length: > 0 } hosts)
+        {
+            builder.Services.AddHostFiltering(options => options.AllowedHosts = hosts);
+        }
+
         AddSettings(builder.Services, settings);
         builder.Services.AddReleaseBotHistory();
         builder.Services.TryAddSingleton<GitLabClient>();
@@ -89,6 +131,7 @@ internal static partial class ServerHost
         }
 
         var app = builder.Build();
+        app.UseHostFiltering();
         return roles switch
         {
             Roles.None => app,

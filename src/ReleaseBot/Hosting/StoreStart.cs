@@ -30,7 +30,9 @@ internal static partial class StoreStart
         }
         catch (DbException exception)
         {
-            throw new StartException($"the database of Storage:ConnectionString can't be used: {exception.Message}", exception);
+            // PostgreSQL names the user that it refuses.
+            var why = services.GetRequiredService<SecretMask>().Apply(exception.Message);
+            throw new StartException($"the database of Storage:ConnectionString can't be used: {why}", exception);
         }
     }
 

@@ -18,15 +18,15 @@ public sealed class ConfigurationLoaderTests : IDisposable
         Write("secrets/Engine__Concurrency", "3\n");
         ConfigurationSources sources = new() { WorkingDirectory = _folder.FullName, SecretsDirectory = "/nowhere", Environment = Variables() };
 
-        Concurrency(sources).ShouldBe("1");
+        Only(sources).ShouldBe("1");
         sources = sources with { ConfigFile = "extra.json" };
-        Concurrency(sources).ShouldBe("2");
+        Only(sources).ShouldBe("2");
         sources = sources with { SecretsDirectory = Path.Combine(_folder.FullName, "secrets") };
-        Concurrency(sources).ShouldBe("3");
+        Only(sources).ShouldBe("3");
         sources = sources with { Environment = Variables(("ENGINE__CONCURRENCY", "4")) };
-        Concurrency(sources).ShouldBe("4");
+        Only(sources).ShouldBe("4");
         sources = sources with { CommandLine = ["--Engine:Concurrency=5"] };
-        Concurrency(sources).ShouldBe("5");
+        Only(sources).ShouldBe("5");
     }
 
     [Fact]
@@ -73,6 +73,16 @@ public sealed class ConfigurationLoaderTests : IDisposable
         var (configuration, _) = ConfigurationLoader.Load(Sources() with { Environment = Variables((name, "http://127.0.0.1:9000")) });
 
         configuration.ForHost()["Urls"].ShouldBe("http://127.0.0.1:9000");
+    }
+
+    [Fact]
+    public void A_Single_Value_At_The_Top_Has_Its_Own_Name_As_A_Variable_And_As_A_File()
+    {
+        Write("secrets/PublicUrl", "https://file.example\n");
+        var sources = Sources() with { SecretsDirectory = Path.Combine(_folder.FullName, "secrets") };
+
+        Only(sources).ShouldBe("https://file.example");
+        Only(sources with { Environment = Variables(("PublicUrl", "https://variable.example")) }).ShouldBe("https://variable.example");
     }
 
     [Fact]
@@ -139,7 +149,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
         problems[1].Message.ShouldBe("needs a value: --Engine:Concurrency=…");
     }
 
-    private static string? Concurrency(ConfigurationSources sources)
+    private static string? Only(ConfigurationSources sources)
     {
         var (configuration, problems) = ConfigurationLoader.Load(sources);
         problems.ShouldBeEmpty();

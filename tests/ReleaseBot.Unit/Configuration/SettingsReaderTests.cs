@@ -95,6 +95,12 @@ public sealed class SettingsReaderTests
 
     [Theory]
     [InlineData("Urls", "\"localhost:8080\"", "Urls")]
+    [InlineData("Urls", "\"http://127.0.0.1:99999\"", "Urls")]
+    [InlineData("Urls", "\"http://127.0.0.1:8080x\"", "Urls")]
+    [InlineData("Urls", "\"http://127.0.0.1:8080/base\"", "Urls")]
+    [InlineData("Urls", "\"http://127.0.0.l:8080\"", "Urls")]
+    [InlineData("Urls", "\"http://unix:/nowhere/releasebot.sock\"", "Urls")]
+    [InlineData("Bus", """{ "Transport": "RabbitMq", "Uri": "amqp://rabbit/a/b" }""", "Bus:Uri")]
     [InlineData("GitLab:Url", "\"ftp://gitlab.com\"", "GitLab:Url")]
     [InlineData("GitLab:Url", "\"https://user:word@gitlab.com\"", "GitLab:Url")]
     [InlineData("GitLab:CaFile", "\"/nowhere/ca.pem\"", "GitLab:CaFile")]
@@ -160,6 +166,40 @@ public sealed class SettingsReaderTests
 
         problem.Key.ShouldBe(expectedKey);
         problem.Message.ShouldEndWith(".");
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:0")]
+    [InlineData("http://0.0.0.0:8080;https://[::]:8443")]
+    [InlineData("http://*:8080;http://+:8081;http://localhost:8082")]
+    [InlineData("http://unix:/tmp/releasebot.sock")]
+    public void An_Address_That_Kestrel_Listens_At_Is_Legal(string urls) => Given.Problems(Given.With("Urls", $"\"{urls}\"")).ShouldBeEmpty();
+
+    [Theory]
+    [InlineData("Postgres", "Host=db;Port=99999", "has a Port that is none.")]
+    [InlineData("Postgres", "Host=db;Minimum Pool Size=50;Maximum Pool Size=5", "has values that do not go together, e.g. a Minimum Pool Size above the Maximum Pool Size.")]
+    [InlineData("Sqlite", "Data Source=x.db;Password=x", "has a Password, and this SQLite can't encrypt. Leave it out.")]
+    public void What_A_Driver_Knows_And_Does_Not_Take_Is_Told(string provider, string connection, string expected) =>
+        Given.Problem(Given.With("Storage", $$"""{ "Provider": "{{provider}}", "ConnectionString": "{{connection}}" }""")).Message.ShouldBe(expected);
+
+    [Theory]
+    [InlineData("", "holds no certificate as PEM")]
+    [InlineData("no certificate", "holds no certificate as PEM")]
+    [InlineData("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds a certificate that can't be read")]
+    public void A_File_Without_Certificates_Is_No_Authority(string content, string expected)
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, content);
+
+            Given.Problem(Given.With("GitLab:CaFile", $"\"{path}\"")).Message.ShouldContain(expected);
+            Given.Problem(Given.With("Registries:gitlab:CaFile", $"\"{path}\"")).Message.ShouldContain(expected);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     [Theory]

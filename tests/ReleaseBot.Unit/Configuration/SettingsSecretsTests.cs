@@ -1,4 +1,5 @@
 using ReleaseBot.Configuration;
+using ReleaseBot.Core;
 using Shouldly;
 using Xunit;
 
@@ -27,6 +28,20 @@ public sealed class SettingsSecretsTests
             "https://chat.example/hooks/channel-secret", "/hooks/channel-secret",
             "database-user", "database;password", "broker-user", "broker%2Fpassword", "broker/password",
         ], ignoreOrder: true);
+    }
+
+    [Fact]
+    public void A_User_Too_Short_To_Be_Masked_Is_Secret_As_Others_Write_It()
+    {
+        var secrets = SettingsSecrets.All(Given.Settings(Given.Valid, """
+            {
+              "Storage": { "Provider": "Postgres", "ConnectionString": "Host=db;Username=rb" },
+              "Bus": { "Transport": "RabbitMq", "Uri": "amqp://bot:secret-enough@rabbit:5672/" }
+            }
+            """));
+
+        new SecretMask(secrets).Apply("""28P01: password authentication failed for user "rb" <- Broker unreachable: bot@rabbit:5672/, a robot""")
+            .ShouldBe("28P01: password authentication failed for user *** <- Broker unreachable: ***:5672/, a robot");
     }
 
     [Theory]

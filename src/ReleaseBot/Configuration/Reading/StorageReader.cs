@@ -34,6 +34,10 @@ internal static class StorageReader
         {
             storage.Report(StorageKeys.ConnectionString, $"has the key \"{wrong}\", which {provider} does not know or whose value it does not take.");
         }
+        else if (isLegal && isGiven && ConnectionStrings.WhyRefused(connection!.Reveal(), provider) is { } refused)
+        {
+            storage.Report(StorageKeys.ConnectionString, refused);
+        }
         else if (isLegal && provider == StorageProvider.Postgres && ConnectionStrings.IsMultiplexed(connection!.Reveal()))
         {
             storage.Report(StorageKeys.ConnectionString, "has Multiplexing on, with which the driver prepares no statements, and no delivery could be stored. Leave it out.");

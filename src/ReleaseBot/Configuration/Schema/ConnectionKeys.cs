@@ -7,7 +7,7 @@ internal static class GitLabKeys
     public static readonly Setting<Uri> Url = new("Url", SettingTypes.WebAddress, "GitLab's address, with its path where it lives below one.") { Default = "https://gitlab.com" };
     public static readonly Setting<Secret> Token = new("Token", SecretTypes.HeaderValue,
         "A token of GitLab's with the api scope; read_api and read_repository suffice without `CommitStatus` and `GitLabRelease`.");
-    public static readonly Setting<string> CaFile = new("CaFile", SettingTypes.ExistingFile, "A private certificate authority of GitLab's, as PEM.");
+    public static readonly Setting<string> CaFile = new("CaFile", SettingTypes.AuthorityFile, "A private certificate authority of GitLab's, as PEM.");
 
     public static readonly Section Node = new("GitLab", "The GitLab whose tags are published.", Url, Token, CaFile, WebhookKeys.Node);
 }
@@ -37,7 +37,7 @@ internal static class RegistryKeys
     public static readonly Setting<string> Username = new("Username", SettingTypes.Text, "Together with `Password`; without both the registry is used anonymously.");
     public static readonly Setting<Secret> Password = new("Password", SecretTypes.Any, "The user's password or, better, an access token.");
     public static readonly Setting<bool> Insecure = new("Insecure", SettingTypes.Flag, "Plain HTTP. Legal for loopback hosts only.") { Default = "false" };
-    public static readonly Setting<string> CaFile = new("CaFile", SettingTypes.ExistingFile, "A private certificate authority of the registry's, as PEM. Only the worker role reads it.");
+    public static readonly Setting<string> CaFile = new("CaFile", SettingTypes.AuthorityFile, "A private certificate authority of the registry's, as PEM. Only the worker role reads it.");
     public static readonly Setting<Uri> TokenRealm = new("TokenRealm", SettingTypes.WebAddress,
         "A token server that may be given the credentials, besides the registry's own host, GitLab's and Docker Hub's.");
 

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 using ReleaseBot.Core;
@@ -92,6 +93,28 @@ internal static class ConnectionStrings
         return null;
     }
 
+    /// <summary>What the driver does not take together, or at all, though it knows each key; null for nothing.</summary>
+    /// <param name="text">One that has no <see cref="WrongKey"/>.</param>
+    public static string? WhyRefused(string text, StorageProvider provider)
+    {
+        if (provider == StorageProvider.Sqlite)
+        {
+            return new SqliteConnectionStringBuilder(text).Password.Length > 0 ? "has a Password, and this SQLite can't encrypt. Leave it out." : null;
+        }
+
+        try
+        {
+            var settings = new NpgsqlConnectionStringBuilder(text);
+            using var source = new NpgsqlDataSourceBuilder(text).Build();
+            return settings.Port is > 0 and <= IPEndPoint.MaxPort ? null : "has a Port that is none.";
+        }
+        catch (Exception exception) when (exception is ArgumentException or InvalidOperationException or NotSupportedException)
+        {
+            // Its message may quote a value.
+            return "has values that do not go together, e.g. a Minimum Pool Size above the Maximum Pool Size.";
+        }
+    }
+
     /// <summary>Commands of many share connections: Npgsql then refuses to prepare any (NpgsqlCommand.Prepare), and the intake prepares its own.</summary>
     /// <param name="text">One that has no <see cref="WrongKey"/>.</param>
     public static bool IsMultiplexed(string text) => new NpgsqlConnectionStringBuilder(text).Multiplexing;
@@ -109,6 +132,11 @@ internal static class ConnectionStrings
             if ((UserKeys.Contains(key) || IsPassword(key)) && pairs[key] is string { Length: > 0 } value)
             {
                 yield return new Secret(value);
+                if (value.Length < SecretMask.MinLength)
+                {
+                    // Too short to be hidden wherever it stands; as PostgreSQL quotes it.
+                    yield return new Secret($"\"{value}\"");
+                }
             }
         }
     }
@@ -127,6 +155,8 @@ internal static class ConnectionStrings
         return written.Split(':', 2).Concat(uri.UserInfo.Split(':', 2))
             .SelectMany(part => new[] { part, Uri.UnescapeDataString(part) })
             .Where(part => part.Length > 0)
+            // What is too short to be hidden wherever it stands, also as addresses are written.
+            .SelectMany(part => part.Length < SecretMask.MinLength ? new[] { part, $"{part}@{uri.Host}" } : [part])
             .Distinct(StringComparer.Ordinal)
             .Select(part => new Secret(part));
     }

@@ -33,7 +33,7 @@ internal static class SecretTypes
             : Parsed<Secret>.Illegal(), Secrecy.Secret);
 
     public static SettingType<Secret> BrokerAddress { get; } = new("URL with credentials", "amqp:// or amqps://, USER:PASSWORD@HOST:PORT/VHOST",
-        text => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "amqp" or "amqps" && uri.Host.Length > 0
+        text => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "amqp" or "amqps" && uri.Host.Length > 0 && uri.AbsolutePath.LastIndexOf('/') <= 0
             ? Parsed<Secret>.Of(new Secret(text))
             : Parsed<Secret>.Illegal(), Secrecy.HoldsCredentials);
 

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
 using ReleaseBot.Core;
 
@@ -19,12 +21,13 @@ internal static partial class SettingTypes
     public static SettingType<Uri> EngineAddress { get; } = new("URL", "unix:///path/to/socket or tcp://host:port",
         text => AsUri(text, ["unix", "tcp"]) is { } uri && IsEngineAddress(uri) ? Parsed<Uri>.Of(uri) : Parsed<Uri>.Illegal(), Secrecy.Unquoted);
 
-    public static SettingType<string> BindingAddresses { get; } = new("URLs", "one or more URLs to listen on, separated by a semicolon, e.g. http://0.0.0.0:8080",
+    public static SettingType<string> BindingAddresses { get; } = new("URLs",
+        "one or more URLs to listen on, separated by a semicolon, each of an IP address, localhost, a unix socket, or * for all addresses, e.g. http://0.0.0.0:8080",
         text => text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) is { Length: > 0 } urls && urls.All(IsBindingAddress)
             ? Parsed<string>.Of(string.Join(';', urls))
             : Parsed<string>.Illegal());
 
-    public static SettingType<string> ExistingFile { get; } = new("file", "a file that exists and that this process may read", AsPath) { WhyUnusable = WhyUnreadable };
+    public static SettingType<string> AuthorityFile { get; } = new("file", "a file with certificates as PEM, which this process may read", AsPath) { WhyUnusable = WhyNoAuthority };
 
     public static SettingType<string> ExistingFolder { get; } = new("folder", "a folder that exists", AsPath)
     {
@@ -97,11 +100,15 @@ internal static partial class SettingTypes
 
     private static bool IsEngineAddress(Uri uri) => uri.Scheme == "unix" ? uri.AbsolutePath.Length > 1 : uri.Port > 0 && uri.AbsolutePath is "" or "/";
 
+    /// <summary>Of a host with another name Kestrel listens at every address, without a word (AddressBinder, ParseAddress).</summary>
     private static bool IsBindingAddress(string text)
     {
         try
         {
-            return BindingAddress.Parse(text).Scheme is "http" or "https";
+            var address = BindingAddress.Parse(text);
+            return address.Scheme is "http" or "https" && address.PathBase.Length == 0 && (address.IsUnixPipe
+                ? Directory.Exists(Path.GetDirectoryName(address.UnixPipePath))
+                : address.Port is >= 0 and <= IPEndPoint.MaxPort && (address.Host is "*" or "+" or "localhost" || IPAddress.TryParse(address.Host, out _)));
         }
         catch (FormatException)
         {
@@ -122,6 +129,25 @@ internal static partial class SettingTypes
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             return File.Exists(path) ? $"{path} can't be read by this process" : $"{path} does not exist or is no file";
+        }
+    }
+
+    private static string? WhyNoAuthority(string path)
+    {
+        if (WhyUnreadable(path) is { } why)
+        {
+            return why;
+        }
+
+        try
+        {
+            X509Certificate2Collection authorities = [];
+            authorities.ImportFromPemFile(path);
+            return authorities.Count > 0 ? null : $"{path} holds no certificate as PEM (-----BEGIN CERTIFICATE-----)";
+        }
+        catch (CryptographicException)
+        {
+            return $"{path} holds a certificate that can't be read";
         }
     }
 

@@ -28,6 +28,9 @@ internal static class SettingsSchema
     /// <summary>Ours or the host's: only these are looked for in the environment and in <c>/run/secrets</c>, where others keep things too.</summary>
     public static bool IsKnownSection(string segment) => HostSections.Contains(segment) || Root.Find(segment) is not null;
 
+    /// <summary>A single value at the top, e.g. <c>PublicUrl</c>: its name is the whole key.</summary>
+    public static bool IsTopValue(string name) => ConfigurationKey.Comparer.Equals(name, "AllowedHosts") || Root.Find(name) is SettingNode;
+
     /// <summary>What the schema says of a key; null for one that is not legal.</summary>
     public static SchemaNode? Find(string key)
     {

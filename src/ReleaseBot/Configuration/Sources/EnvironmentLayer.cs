@@ -30,5 +30,5 @@ internal static class EnvironmentLayer
 
     private static bool IsOurs(string name) => name.Contains(ConfigurationKey.EnvironmentDelimiter, StringComparison.Ordinal)
         ? SettingsSchema.IsKnownSection(ConfigurationKey.Segments(ConfigurationKey.FromEnvironment(name))[0])
-        : ConfigurationKey.Comparer.Equals(name, SettingsSchema.Urls.Name) || ConfigurationKey.Comparer.Equals(name, "AllowedHosts");
+        : SettingsSchema.IsTopValue(name);
 }

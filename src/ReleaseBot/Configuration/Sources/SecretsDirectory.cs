@@ -35,9 +35,9 @@ internal static class SecretsDirectory
         }
     }
 
-    private static bool IsOurs(string name) =>
-        name.Contains(ConfigurationKey.EnvironmentDelimiter, StringComparison.Ordinal)
-        && SettingsSchema.IsKnownSection(ConfigurationKey.Segments(ConfigurationKey.FromEnvironment(name))[0]);
+    private static bool IsOurs(string name) => name.Contains(ConfigurationKey.EnvironmentDelimiter, StringComparison.Ordinal)
+        ? SettingsSchema.IsKnownSection(ConfigurationKey.Segments(ConfigurationKey.FromEnvironment(name))[0])
+        : SettingsSchema.IsTopValue(name);
 
     private static string? ReadValue(string key, string path, ICollection<ConfigurationProblem> problems)
     {
