@@ -85,12 +85,47 @@ public sealed class SettingsReaderTests
 
     [Theory]
     [InlineData("GitLab", "\"x\"", "is an object, not a single value; its keys are Url, Token, CaFile, Webhook.")]
-    [InlineData("GitLab:Token", """{ "Value": "x" }""", "is a single value, not an object or a list.")]
+    [InlineData("GitLab:Token", """{ "Value": "x" }""", "is a single value, not an object or a list: one line without spaces around it.")]
     [InlineData("Projects", """{ "first": {} }""", "Projects is a list, its entries are numbered: Projects:0, Projects:1 and so on.")]
     [InlineData("Projects:0:Tags", "\"v*\"", "is a list: give its first entry as Projects:0:Tags:0 (environment: Projects__0__Tags__0), or write [ … ] in a file.")]
     public void A_Wrong_Shape_Is_Told(string key, string json, string expected)
     {
         Given.Problems(Given.With(key, json), Roles.None).Select(problem => problem.Message).ShouldContain(expected);
+    }
+
+    [Theory]
+    [InlineData("Projects", "is a list: give its first entry as Projects:0")]
+    [InlineData("Projects:0:Tags", "is a list: give its first entry as Projects:0:Tags:0")]
+    [InlineData("Projects:0:Notify", "is a list: give its first entry as Projects:0:Notify:0")]
+    [InlineData("Projects:0:Images:0:Tags", "is a list: give its first entry as Projects:0:Images:0:Tags:0")]
+    [InlineData("Projects:0:Timeout", "is a single value, not an object or a list: a duration from ")]
+    [InlineData("Projects:0:Path", "is a single value, not an object or a list: a project's path")]
+    [InlineData("Projects:0:BuildArgs:NAME", "is a single value, not an object or a list: text, names in braces allowed")]
+    [InlineData("Projects:0:Tags:0", "is a single value, not an object or a list: a short tag or branch name")]
+    [InlineData("Access:AnonymousRead", "is a single value, not an object or a list: true or false.")]
+    [InlineData("Engine:Concurrency", "is a single value, not an object or a list: a whole number")]
+    [InlineData("Registries:gitlab:Password", "is a single value, not an object or a list: ")]
+    [InlineData("Urls", "is a single value, not an object or a list: one or more URLs")]
+    public void An_Empty_Object_Is_No_List_And_No_Value(string key, string expected)
+    {
+        var json = key.EndsWith(":0", StringComparison.Ordinal) ? Given.With(key[..^2], "[ {} ]") : Given.With(key, "{}");
+
+        var problem = Given.Problem(json);
+
+        problem.Key.ShouldBe(key);
+        problem.Message.ShouldStartWith(expected);
+    }
+
+    [Theory]
+    [InlineData("Engine")]
+    [InlineData("GitLab:Webhook")]
+    [InlineData("Registries:gitlab")]
+    [InlineData("Projects:0:BuildArgs")]
+    public void An_Empty_Object_Is_A_Section_Or_A_Map(string key)
+    {
+        var (_, problems) = SettingsReader.Read(Given.Merged(Given.Valid, Given.With(key, "{}")), Roles.All);
+
+        problems.ShouldBeEmpty();
     }
 
     [Theory]

@@ -14,6 +14,11 @@ internal sealed class ConfigurationNode(string name, string path)
 
     public string? Value => Given?.Value;
 
+    public bool IsEmptyObject => Given is { IsEmptyObject: true };
+
+    /// <summary>Anything but null was given for it, of whatever shape.</summary>
+    public bool IsGiven => Value is not null || IsEmptyObject || _children.Count > 0;
+
     /// <summary>In the order of the sources; a list's items by their index.</summary>
     public IReadOnlyList<ConfigurationNode> Children => _children;
 

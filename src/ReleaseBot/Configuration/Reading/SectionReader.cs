@@ -23,12 +23,10 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
     /// <summary>As <see cref="Report(SchemaNode, string)"/>, of what was not given at all.</summary>
     public void ReportAbsence(SchemaNode schema, string message) => context.Problems.Add(new(KeyOf(schema), message) { IsAbsence = true });
 
-    public bool IsGiven(SchemaNode schema) => node?.Find(schema.Name) is { } child && (child.Value is not null || child.Children.Count > 0);
+    public bool IsGiven(SchemaNode schema) => node?.Find(schema.Name) is { IsGiven: true };
 
     /// <summary>How many entries the list was given, legal ones or not; null where it was not given.</summary>
-    public int? GivenEntries(ListNode list) => node?.Find(list.Name) is { } child && (child.Value is not null || child.Children.Count > 0)
-        ? child.Children.Count
-        : null;
+    public int? GivenEntries(ListNode list) => node?.Find(list.Name) is { IsGiven: true } child ? child.Children.Count : null;
 
     /// <summary>The value or its default; null (for a structure, its zero) where there is neither, which is a problem if the key is required.</summary>
     public T? Value<T>(Setting<T> setting)
@@ -62,7 +60,7 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
             return TryParse(KeyOf(setting), setting.Type, written, out value);
         }
 
-        if (setting.IsRequired && child is not { Children.Count: > 0 })
+        if (setting.IsRequired && child is not { IsGiven: true })
         {
             ReportAbsence(setting, $"is required: {setting.Legal}.{WhyHidden(KeyOf(setting))}");
         }
@@ -74,7 +72,7 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
         where T : notnull
     {
         var child = node?.Find(list.Name);
-        if (child is null or { Value: null, Children.Count: 0 })
+        if (child is not { IsGiven: true })
         {
             CheckNotEmpty(list, list.MayBeEmpty || list.Default.Count > 0);
             return [.. list.Default.Select(text => new Located<T>(KeyOf(list), list.Type.Parse(text).Value!))];
@@ -83,20 +81,17 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
         List<Located<T>> values = [];
         foreach (var item in child.Items())
         {
-            if (item.Value is null)
+            if (!item.IsGiven)
             {
-                if (item.Children.Count == 0)
-                {
-                    Report(item.Path, $"is null; must be {list.Type.Legal}.");
-                }
+                Report(item.Path, $"is null; must be {list.Type.Legal}.");
             }
-            else if (TryParse(item.Path, list.Type, item.Value, out var value))
+            else if (item.Value is { } text && TryParse(item.Path, list.Type, text, out var value))
             {
                 values.Add(new(item.Path, value));
             }
         }
 
-        CheckNotEmpty(list, list.MayBeEmpty || child.Children.Count > 0 || child.Value is { Length: > 0 });
+        CheckNotEmpty(list, list.MayBeEmpty || child.Children.Count > 0 || IsNoList(child));
         return values;
     }
 
@@ -104,7 +99,7 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
     {
         var child = node?.Find(list.Name);
         List<SectionReader> sections = [.. child?.Items().Select(item => new SectionReader(item, item.Path, context)) ?? []];
-        CheckNotEmpty(list, list.MayBeEmpty || sections.Count > 0 || child?.Value is { Length: > 0 });
+        CheckNotEmpty(list, list.MayBeEmpty || sections.Count > 0 || IsNoList(child));
         return sections;
     }
 
@@ -128,6 +123,9 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
         [.. node?.Find(map.Name)?.Children.Select(item => (item.Name, new SectionReader(item, item.Path, context))) ?? []];
 
     public SectionReader Section(Section section) => new(node?.Find(section.Name), KeyOf(section), context);
+
+    /// <summary>Of a shape that <see cref="ShapeCheck"/> refuses.</summary>
+    private static bool IsNoList(ConfigurationNode? child) => child is { Value.Length: > 0 } or { IsEmptyObject: true };
 
     private bool TryParse<T>(string key, SettingType<T> type, string text, [NotNullWhen(true)] out T? value)
         where T : notnull

@@ -13,10 +13,10 @@ internal static class ShapeCheck
     {
         switch (schema)
         {
-            case SettingNode when node.Children.Count > 0:
-                problems.Add(new(node.Path, "is a single value, not an object or a list."));
+            case SettingNode setting when node.Children.Count > 0 || node.IsEmptyObject:
+                problems.Add(new(node.Path, $"is a single value, not an object or a list: {setting.Legal}."));
                 break;
-            case ListNode when node.Value is { Length: > 0 }:
+            case ListNode when node.Value is { Length: > 0 } || node.IsEmptyObject:
                 problems.Add(new(node.Path, $"is a list: give its first entry as {ConfigurationKey.Combine(node.Path, "0")} (environment: {ConfigurationKey.ToEnvironment(node.Path)}__0), or write [ … ] in a file."));
                 break;
             case Section or MapNode when node.Value is not null:

@@ -22,7 +22,7 @@ internal static class ConfigurationMerge
             {
                 // Removed first, so that the key is spelled as in the source that wins.
                 merged.Remove(key);
-                merged.Add(key, new ConfiguredValue(key, value, layer.Source));
+                merged.Add(key, new ConfiguredValue(key, value, layer.Source) { IsEmptyObject = layer.EmptyObjects.Contains(key) });
             }
         }
 

@@ -48,9 +48,9 @@ internal static class JsonSettingsFile
                 return null;
             }
 
-            List<KeyValuePair<string, string?>> values = [];
-            Flatten("", document.RootElement, name, values, problems);
-            return new ConfigurationLayer(name, values);
+            Flattening flat = new(name, problems);
+            flat.Add("", document.RootElement);
+            return new ConfigurationLayer(name, flat.Values) { EmptyObjects = flat.EmptyObjects };
         }
         catch (JsonException exception)
         {
@@ -60,48 +60,60 @@ internal static class JsonSettingsFile
         }
     }
 
-    private static void Flatten(
-        string path, JsonElement element, string name, List<KeyValuePair<string, string?>> values, ICollection<ConfigurationProblem> problems)
-    {
-        switch (element.ValueKind)
-        {
-            case JsonValueKind.Object:
-                HashSet<string> seen = new(ConfigurationKey.Comparer);
-                if (path.Length > 0 && !element.EnumerateObject().Any())
-                {
-                    // An empty object is there nonetheless: a list's entry, a registry without its host.
-                    values.Add(new(path, null));
-                }
+    private static ConfigurationProblem Problem(string name, string message) => new(name, message) { IsAboutKey = false };
 
-                foreach (var property in element.EnumerateObject())
-                {
-                    if (!seen.Add(property.Name))
+    /// <summary>The values of a file as they are found, each under its whole key.</summary>
+    private sealed class Flattening(string name, ICollection<ConfigurationProblem> problems)
+    {
+        public List<KeyValuePair<string, string?>> Values { get; } = [];
+
+        public HashSet<string> EmptyObjects { get; } = new(ConfigurationKey.Comparer);
+
+        public void Add(string path, JsonElement element)
+        {
+            switch (element.ValueKind)
+            {
+                case JsonValueKind.Object:
+                    AddObject(path, element);
+                    break;
+                case JsonValueKind.Array when element.GetArrayLength() == 0:
+                    Values.Add(new(path, ""));
+                    break;
+                case JsonValueKind.Array:
+                    foreach (var (index, item) in element.EnumerateArray().Index())
                     {
-                        problems.Add(new(ConfigurationKey.Combine(path, property.Name), $"stands twice in {name}; case does not count."));
+                        Add(ConfigurationKey.Combine(path, $"{index}"), item);
                     }
 
-                    Flatten(ConfigurationKey.Combine(path, property.Name), property.Value, name, values, problems);
-                }
+                    break;
+                case JsonValueKind.Null:
+                    Values.Add(new(path, null));
+                    break;
+                default:
+                    Values.Add(new(path, element.ToString()));
+                    break;
+            }
+        }
 
-                break;
-            case JsonValueKind.Array when element.GetArrayLength() == 0:
-                values.Add(new(path, ""));
-                break;
-            case JsonValueKind.Array:
-                foreach (var (index, item) in element.EnumerateArray().Index())
+        private void AddObject(string path, JsonElement element)
+        {
+            HashSet<string> seen = new(ConfigurationKey.Comparer);
+            foreach (var property in element.EnumerateObject())
+            {
+                if (!seen.Add(property.Name))
                 {
-                    Flatten(ConfigurationKey.Combine(path, $"{index}"), item, name, values, problems);
+                    problems.Add(new(ConfigurationKey.Combine(path, property.Name), $"stands twice in {name}; case does not count."));
                 }
 
-                break;
-            case JsonValueKind.Null:
-                values.Add(new(path, null));
-                break;
-            default:
-                values.Add(new(path, element.ToString()));
-                break;
+                Add(ConfigurationKey.Combine(path, property.Name), property.Value);
+            }
+
+            if (path.Length > 0 && seen.Count == 0)
+            {
+                // An empty object is there nonetheless: a list's entry, a registry without its host.
+                Values.Add(new(path, null));
+                EmptyObjects.Add(path);
+            }
         }
     }
-
-    private static ConfigurationProblem Problem(string name, string message) => new(name, message) { IsAboutKey = false };
 }

@@ -3,6 +3,9 @@ namespace ReleaseBot.Configuration;
 /// <param name="Source">Where it came from, for people.</param>
 internal sealed record ConfiguredValue(string Key, string? Value, string Source)
 {
+    /// <summary>The object <c>{}</c> was given, not null.</summary>
+    public bool IsEmptyObject { get; init; }
+
     /// <summary>The value may be a secret, so a value never prints itself.</summary>
     public override string ToString() => $"{Key} from {Source}";
 }
