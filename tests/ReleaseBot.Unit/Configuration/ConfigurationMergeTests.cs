@@ -68,6 +68,52 @@ public sealed class ConfigurationMergeTests
         settings.Engine.Concurrency.ShouldBe(2);
     }
 
+    [Theory]
+    [InlineData("""{ "Registries": null }""", "third")]
+    [InlineData("""{ "Registries": { "OTHER": null } }""", "gitlab,dockerhub,third")]
+    [InlineData("""{ "Registries": { "other": { "Host": null } } }""", "gitlab,dockerhub,other,third")]
+    [InlineData("""{ "Registries": { "other": {} } }""", "gitlab,dockerhub,other,third")]
+    [InlineData("""{ "Registries": {} }""", "gitlab,dockerhub,other,third")]
+    public void Null_Undoes_A_Map_Or_Its_Entry_And_An_Empty_Object_Undoes_Nothing(string json, string expected)
+    {
+        var (_, problems) = SettingsReader.Read(Given.Merged(Given.Valid), Roles.None);
+        problems.ShouldBeEmpty();
+        var merged = Given.Merged(
+            """{ "Registries": { "gitlab": { "Host": "registry.example" }, "dockerhub": { "Host": "docker.io" }, "other": { "Host": "other.example", "Insecure": false } } }""",
+            json,
+            """{ "Registries": { "third": { "Host": "third.example" } } }""");
+
+        var (settings, found) = SettingsReader.Read(merged, Roles.None);
+
+        var isWithoutHost = json.Contains("Host", StringComparison.Ordinal);
+        found.Select(problem => problem.Key).ShouldBe(isWithoutHost ? ["Registries:other:Host"] : []);
+        settings?.Registries.Keys.ShouldBe(expected.Split(','), ignoreOrder: true);
+    }
+
+    [Fact]
+    public void Null_Undoes_A_Section_With_All_Below_It()
+    {
+        var settings = Given.Settings(
+            Given.Valid,
+            """{ "Engine": { "Concurrency": 7, "CacheBudget": "1GB" }, "GitLab": { "Webhook": { "MaxBodyBytes": 5000000 } } }""",
+            """{ "engine": null, "GitLab": { "Webhook": null }, "Channels": { "team": null, "none": null } }""",
+            """{ "Engine": { "CacheBudget": "2GB" }, "GitLab": { "Webhook": { "Secrets": ["another-secret-of-32-characters!"] } } }""");
+
+        (settings.Engine.Concurrency, settings.Engine.CacheBudget).ShouldBe((2, 2_000_000_000));
+        settings.GitLab.Webhook.MaxBodyBytes.ShouldBe(26_214_400);
+        settings.Channels.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void An_Entry_Of_A_Map_That_Is_Undone_May_Be_Given_Again()
+    {
+        var (_, problems) = SettingsReader.Read(
+            Given.Merged(Given.Valid, """{ "Registries": { "third": { "Host": "third.example" } } }""", """{ "Registries": { "third": null } }""", """{ "Registries": { "third": {} } }"""),
+            Roles.None);
+
+        problems.ShouldHaveSingleItem().Key.ShouldBe("Registries:third:Host");
+    }
+
     [Fact]
     public void A_Missing_Key_In_A_List_That_Hides_Another_Tells_So()
     {
@@ -88,7 +134,9 @@ public sealed class ConfigurationMergeTests
         host["Urls"].ShouldBe("http://127.0.0.1:8080");
         host["GitLab:Token"].ShouldBeNull();
         Given.Merged("""{ "Urls": "http://127.0.0.1:1" }""").ForHost()["Urls"].ShouldBe("http://127.0.0.1:1");
-        Given.Merged("""{ "Kestrel": { "Endpoints": { "Https": { "Url": "https://*:443" } } } }""").ForHost()["Urls"].ShouldBeNull();
+        const string Endpoints = """{ "Kestrel": { "Endpoints": { "Https": { "Url": "https://*:443" } } } }""";
+        Given.Merged(Endpoints).ForHost()["Urls"].ShouldBeNull();
+        Given.Merged(Endpoints, """{ "Kestrel": { "Endpoints": null } }""").ForHost()["Urls"].ShouldBe("http://127.0.0.1:8080");
     }
 
     // Whatever earlier sources hold, a list has exactly the entries of the last source that gives it.

@@ -120,7 +120,7 @@ internal sealed class SectionReader(ConfigurationNode? node, string path, Readin
     }
 
     public IReadOnlyList<(string Name, SectionReader Reader)> Sections(SectionMap map) =>
-        [.. node?.Find(map.Name)?.Children.Select(item => (item.Name, new SectionReader(item, item.Path, context))) ?? []];
+        [.. node?.Find(map.Name)?.Children.Where(item => item.IsGiven).Select(item => (item.Name, new SectionReader(item, item.Path, context))) ?? []];
 
     public SectionReader Section(Section section) => new(node?.Find(section.Name), KeyOf(section), context);
 

@@ -34,7 +34,7 @@ internal sealed class MergedConfiguration(IReadOnlyList<ConfiguredValue> values,
         }
 
         var given = values.FirstOrDefault(value => ConfigurationKey.Comparer.Equals(value.Key, urls.Name))?.Value;
-        if (given is not null || !host.Keys.Any(key => ConfigurationKey.IsAtOrBelow(key, "Kestrel:Endpoints")))
+        if (given is not null || !host.Any(entry => entry.Value is not null && ConfigurationKey.IsAtOrBelow(entry.Key, "Kestrel:Endpoints")))
         {
             host[urls.Name] = given ?? urls.Default;
         }
