@@ -7,10 +7,13 @@ using ReleaseBot.Core;
 
 namespace ReleaseBot.Web;
 
+/// <summary>A page that links in messages lead to: chats and mail programs append parameters of their own, and there is nothing that they would filter.</summary>
+internal sealed record LinkedFromMessages;
+
 /// <summary>
 /// Refuses a query that the route would read otherwise than it is meant: a parameter that it does not know, one without a value (a variable that a script
 /// forgot to set), or one that is given twice where one counts. Each would else be no filter or a wrong one, and answer with everything or with nothing. For
-/// the API's routes; a page may be called with whatever a chat or a mail appends to its address, and its form sends what was left empty.
+/// all routes that ask for a scope: the API, the pages and the metrics. A page's form sends what was left empty, so it may have no value there.
 /// </summary>
 internal sealed class QueryGate(RequestDelegate next)
 {
@@ -20,19 +23,23 @@ internal sealed class QueryGate(RequestDelegate next)
 
     public Task InvokeAsync(HttpContext context)
     {
-        if (context.Request.Query.Count == 0 || !context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal)
-            || context.GetEndpoint() is not { } endpoint || endpoint.Metadata.GetMetadata<MethodInfo>() is not { } handler)
+        if (context.Request.Query.Count == 0 || context.GetEndpoint() is not { } endpoint || !IsJudged(endpoint)
+            || endpoint.Metadata.GetMetadata<MethodInfo>() is not { } handler)
         {
             return next(context);
         }
 
         var known = _known.GetOrAdd(endpoint, _ => ParametersOf(handler));
-        return context.Request.Query.Select(parameter => ProblemOf(parameter.Key, parameter.Value, known)).FirstOrDefault(problem => problem is not null) is { } problem
+        var mayBeEmpty = !context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal);
+        return context.Request.Query.Select(parameter => ProblemOf(parameter.Key, parameter.Value, known, mayBeEmpty)).FirstOrDefault(problem => problem is not null) is { } problem
             ? problem.ExecuteAsync(context)
             : next(context);
     }
 
-    private static IResult? ProblemOf(string name, StringValues values, IReadOnlyDictionary<string, bool> known)
+    private static bool IsJudged(Endpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<RequiredAccess>() is { Scope: not null } && endpoint.Metadata.GetMetadata<LinkedFromMessages>() is null;
+
+    private static IResult? ProblemOf(string name, StringValues values, IReadOnlyDictionary<string, bool> known, bool mayBeEmpty)
     {
         if (!known.TryGetValue(name, out var isRepeatable))
         {
@@ -46,7 +53,8 @@ internal sealed class QueryGate(RequestDelegate next)
         }
 
         // Whoever goes from page to page may begin with a cursor that is empty yet.
-        return values.Any(string.IsNullOrEmpty) && !name.Equals(Cursor, StringComparison.OrdinalIgnoreCase) ? Problems.InvalidParameter(name, "it has no value. Give it one, or leave it out.") : null;
+        var isEmptyMeant = mayBeEmpty || name.Equals(Cursor, StringComparison.OrdinalIgnoreCase);
+        return values.Any(string.IsNullOrEmpty) && !isEmptyMeant ? Problems.InvalidParameter(name, "it has no value. Give it one, or leave it out.") : null;
     }
 
     /// <summary>What a handler takes from the query, by itself or as members of a record, and whether it may be repeated.</summary>

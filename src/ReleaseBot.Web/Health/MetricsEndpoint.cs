@@ -17,7 +17,7 @@ internal static class MetricsEndpoint
     public static void MapMetrics(this IEndpointRouteBuilder routes) =>
         routes.MapGet("/metrics", GetAsync)
             .Requires(AccessScope.Read)
-            .WithAccessProblems()
+            .WithApiProblems()
             .WithTags("Health")
             .WithName("GetMetrics")
             .WithSummary("Numbers in Prometheus' text format")

@@ -12,7 +12,7 @@ internal static class PageEndpoints
     {
         var pages = routes.MapGroup("").Requires(AccessScope.Read).ExcludeFromDescription();
         pages.MapGet("/", ReleasePages.ListAsync);
-        pages.MapGet("/releases/{id:guid}", ReleasePages.ShowAsync);
+        pages.MapGet("/releases/{id:guid}", ReleasePages.ShowAsync).WithMetadata(new LinkedFromMessages());
         pages.MapGet("/deliveries", DeliveryPages.ListAsync);
         pages.MapGet("/queue", DeliveryPages.QueueAsync);
 

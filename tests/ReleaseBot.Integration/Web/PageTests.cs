@@ -53,6 +53,32 @@ public sealed class PageTests : IAsyncLifetime
         (await _web.GetAsync($"/releases/{Guid.Empty}")).Status.ShouldBe(HttpStatusCode.NotFound);
     }
 
+    [Theory]
+    [InlineData("/?projct=acme/nope", "projct", "project")]
+    [InlineData("/?project=acme/shop&colour=red", "colour", null)]
+    [InlineData("/deliveries?project=acme/shop", "project", null)]
+    [InlineData("/queue?project=acme/shop", "project", null)]
+    [InlineData("/metrics?x=1", "x", null)]
+    public async Task A_Parameter_That_A_Page_Does_Not_Know_Is_Refused_By_Name(string path, string parameter, string? nearest)
+    {
+        var answer = await _web.GetAsync(path);
+
+        (answer.Status, answer.Problem).ShouldBe((HttpStatusCode.BadRequest, "unknown-parameter"));
+        answer.Json.GetProperty("parameter").GetString().ShouldBe(parameter);
+        (answer.Json.TryGetProperty("nearest", out var near) ? near.GetString() : null).ShouldBe(nearest);
+    }
+
+    [Fact]
+    public async Task A_Page_That_Messages_Lead_To_Does_Not_Mind_What_Is_Appended()
+    {
+        await _web.PublishHookAsync("v1.0.0");
+        var id = (await _web.GetAsync("/api/v1/releases")).Json.GetProperty("items")[0].GetProperty("id").GetGuid();
+
+        (await _web.GetAsync($"/releases/{id}?utm_source=chat")).Status.ShouldBe(HttpStatusCode.OK);
+        (await _web.GetAsync("/?project=&ref=&status=")).Status.ShouldBe(HttpStatusCode.OK);
+        (await _web.GetAsync("/?project=a&project=b")).Problem.ShouldBe("invalid-parameter");
+    }
+
     [Fact]
     public async Task Assets_Are_Served_From_Here()
     {
