@@ -42,7 +42,7 @@ internal static class Problems
 
     public static ProblemHttpResult NoTokenConfigured() =>
         Of(StatusCodes.Status403Forbidden, "no-token-configured", "No token is configured",
-            "Without a token in Access:Tokens nothing can be changed, and reading is for this machine alone, directly and by a loopback name. "
+            "Without a token in Access:Tokens nothing can be changed, and reading is for this machine alone, directly and by a loopback name. Access:AnonymousRead counts only beside a token. "
             + "Configure one: Access__Tokens__0__Name=ci Access__Tokens__0__Secret=… Access__Tokens__0__Scopes__0=read Access__Tokens__0__Scopes__1=operate.");
 
     public static ProblemHttpResult ReleaseNotFound(Guid id) =>

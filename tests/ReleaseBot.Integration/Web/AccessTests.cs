@@ -84,6 +84,8 @@ public sealed class AccessTests
 
         (await AskAsync(web, "GET", "/api/v1/releases", null)).ShouldBe((HttpStatusCode.Forbidden, "no-token-configured"));
         (await AskAsync(web, "GET", "/healthz/ready", null)).Status.ShouldBe(HttpStatusCode.OK);
+        (await web.GetAsync("/api/v1/releases")).Json.GetProperty("detail").GetString().ShouldNotBeNull()
+            .ShouldContain("Access:AnonymousRead counts only beside a token.");
     }
 
     private static async Task<(HttpStatusCode Status, string? Problem)> AskAsync(

@@ -6,7 +6,9 @@ internal static class AccessKeys
 {
     public static readonly SectionList Tokens = new("Tokens", AccessTokenKeys.Node,
         "Who may use the API. With none, reading is allowed over loopback only and every change is refused.");
-    public static readonly Setting<bool> AnonymousRead = new("AnonymousRead", SettingTypes.Flag, "Let everybody read, from everywhere.") { Default = "false" };
+    public static readonly Setting<bool> AnonymousRead = new("AnonymousRead", SettingTypes.Flag,
+        "Let everybody read, from everywhere. It counts only beside an entry of `Tokens`: with none, reading stays on loopback, and what comes by a proxy or another name is answered with 403.")
+    { Default = "false" };
 
     public static readonly Section Node = new("Access", "Who may use the API and the dashboard.", Tokens, AnonymousRead);
 }
