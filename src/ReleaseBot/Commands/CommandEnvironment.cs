@@ -40,17 +40,23 @@ internal sealed record CommandEnvironment
     /// <summary>A variable of the environment; null where it is not set or empty.</summary>
     public string? Variable(string name) => Sources.Environment.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
 
-    public static CommandEnvironment OfProcess() => new()
+    public static CommandEnvironment OfProcess()
     {
-        Out = Console.Out,
-        Error = Console.Error,
-        IsTerminal = !Console.IsOutputRedirected,
-        Width = Console.IsOutputRedirected ? 80 : Math.Max(Console.WindowWidth, 40),
-        Sources = new ConfigurationSources(),
-        Serve = Hosting.ServerHost.RunAsync,
-        Migrate = Hosting.MigrationRunner.RunAsync,
-        Check = Hosting.CheckRunner.RunAsync,
-    };
+        // For what writes to the console by itself too.
+        Console.SetOut(new CommandOutput(Console.Out));
+        Console.SetError(new CommandOutput(Console.Error));
+        return new()
+        {
+            Out = Console.Out,
+            Error = Console.Error,
+            IsTerminal = !Console.IsOutputRedirected,
+            Width = Console.IsOutputRedirected ? 80 : Math.Max(Console.WindowWidth, 40),
+            Sources = new ConfigurationSources(),
+            Serve = Hosting.ServerHost.RunAsync,
+            Migrate = Hosting.MigrationRunner.RunAsync,
+            Check = Hosting.CheckRunner.RunAsync,
+        };
+    }
 }
 
 /// <summary>How long <c>publish --wait</c> waits for what.</summary>

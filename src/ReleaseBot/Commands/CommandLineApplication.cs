@@ -13,6 +13,20 @@ internal static class CommandLineApplication
     public static async Task<int> RunAsync(string[] arguments, CommandEnvironment environment, CancellationToken cancellationToken)
     {
         var parsed = Create(environment).Parse(arguments, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+        try
+        {
+            return await RunAsync(parsed, environment, cancellationToken);
+        }
+        catch (OutputLostException exception) when (!IsServe(parsed))
+        {
+            // A closed pipe does not get here: the runtime's console writes on into nothing.
+            TellOfLostOutput(environment, exception);
+            return ExitCode.Failed;
+        }
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed, CommandEnvironment environment, CancellationToken cancellationToken)
+    {
         if (parsed.Action is not { ClearsParseErrors: true } && Usage.Mistakes(parsed) is { Count: > 0 } mistakes)
         {
             return Usage.Fail(environment, parsed.CommandResult.Command, mistakes);
@@ -22,6 +36,21 @@ internal static class CommandLineApplication
         return await parsed.InvokeAsync(
             new InvocationConfiguration { Output = environment.Out, Error = environment.Error, ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false },
             cancellationToken);
+    }
+
+    private static bool IsServe(ParseResult parsed) =>
+        parsed.Action is not { ClearsParseErrors: true } && (parsed.CommandResult.Command.Name is Name or ServeCommand.Name);
+
+    private static void TellOfLostOutput(CommandEnvironment environment, OutputLostException exception)
+    {
+        try
+        {
+            environment.Error.WriteLine($"releasebot: the output can't be written: {exception.Message.TrimEnd('.')}.");
+        }
+        catch (OutputLostException)
+        {
+            // Both go to the same place, and nobody is left to tell.
+        }
     }
 
     private static Command Create(CommandEnvironment environment)

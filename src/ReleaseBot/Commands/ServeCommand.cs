@@ -4,9 +4,11 @@ namespace ReleaseBot.Commands;
 
 internal static class ServeCommand
 {
+    public const string Name = "serve";
+
     public static Command Create(CommandEnvironment environment)
     {
-        Command command = new("serve", "Run the web role, the worker role, or both in one process (default).");
+        Command command = new(Name, "Run the web role, the worker role, or both in one process (default).");
         MakeDefaultOf(command, environment);
         return command;
     }

@@ -26,6 +26,9 @@ internal sealed class CommandRun
         Poll = TimeSpan.FromMilliseconds(5),
     };
 
+    /// <summary>What goes wrong where the output is written; null where nothing does.</summary>
+    public Exception? OutputFault { get; init; }
+
     /// <summary>What the service was started with; null where it was not.</summary>
     public (string Command, ReleaseBotSettings Settings, Roles Roles, MergedConfiguration Configuration)? Started { get; private set; }
 
@@ -43,7 +46,7 @@ internal sealed class CommandRun
     {
         CommandEnvironment environment = new()
         {
-            Out = new WatchedWriter(_out, _printed),
+            Out = OutputFault is { } fault ? new CommandOutput(new BrokenWriter(fault)) : new WatchedWriter(_out, _printed),
             Error = new StringWriter(_error),
             IsTerminal = IsTerminal,
             Time = Time,
@@ -65,6 +68,13 @@ internal sealed class CommandRun
         Started = (command, settings, roles, configuration);
         return Task.FromResult(ExitCode.Ok);
     };
+
+    private sealed class BrokenWriter(Exception fault) : TextWriter
+    {
+        public override Encoding Encoding => Encoding.UTF8;
+
+        public override void Write(char value) => throw fault;
+    }
 
     private sealed class WatchedWriter(StringBuilder text, TaskCompletionSource printed) : StringWriter(text)
     {

@@ -65,6 +65,21 @@ public sealed class PublishCommandTests
     }
 
     [Fact]
+    public async Task Output_That_Can_Not_Be_Written_Ends_The_Following_Of_A_Log()
+    {
+        CommandRun run = new() { OutputFault = new IOException("No space left on device") };
+        await using var api = (await StandInApi.StartAsync())
+            .On(Post, StandInApi.Release("building"))
+            .On(Log, (http, _) => StandInApi.Events(http, "id: 7\ndata: first\n\n"))
+            .On(Get, StandInApi.Release("building"), StandInApi.Release("published"));
+
+        (await run.InvokeAsync("publish", "acme/shop", "v1.2.3", "--wait", "--server", api.Address.ToString())).ShouldBe(ExitCode.Failed);
+
+        run.Error.ShouldEndWith("releasebot: the output can't be written: No space left on device.\n");
+        api.Requests.Count(request => request.Route == Log).ShouldBe(1);
+    }
+
+    [Fact]
     public async Task The_Rest_Of_A_Log_That_Broke_At_The_End_Is_Fetched()
     {
         CommandRun run = new();

@@ -23,6 +23,20 @@ public sealed class ReleasesCommandTests
     }
 
     [Fact]
+    public async Task A_Full_Disk_Behind_The_Output_Is_Told()
+    {
+        await using var api = (await StandInApi.StartAsync()).On(Route, Page(null, StandInApi.Release("published")));
+        foreach (var option in new[] { "--limit=1", "--json" })
+        {
+            CommandRun run = new() { OutputFault = new IOException("No space left on device") };
+
+            (await run.InvokeAsync("releases", option, "--server", api.Address.ToString())).ShouldBe(ExitCode.Failed, option);
+
+            run.Error.ShouldBe("releasebot: the output can't be written: No space left on device.\n", option);
+        }
+    }
+
+    [Fact]
     public async Task On_A_Terminal_It_Prints_A_Table_With_Relative_Times_And_The_Whole_Id()
     {
         await using var api = (await StandInApi.StartAsync()).On(Route, Page(null, StandInApi.Release("published"), StandInApi.Release("[bold]")));

@@ -192,6 +192,30 @@ public sealed class ServiceCommandTests : IDisposable
         run.Out.ShouldContain("  Engine:CacheBudget   (size; default 20GB)\n");
     }
 
+    [Theory]
+    [InlineData("config")]
+    [InlineData("--version")]
+    [InlineData("--help")]
+    [InlineData("serve", "--help")]
+    public async Task Output_That_Can_Not_Be_Written_Is_Told_In_A_Line(params string[] arguments)
+    {
+        CommandRun run = new() { OutputFault = new IOException("No space left on device") };
+
+        (await run.InvokeAsync(arguments)).ShouldBe(ExitCode.Failed);
+
+        run.Error.ShouldBe("releasebot: the output can't be written: No space left on device.\n");
+    }
+
+    [Fact]
+    public async Task Output_That_Is_Closed_Is_Told_As_Such()
+    {
+        CommandRun run = new() { OutputFault = new UnauthorizedAccessException("Access to the path is denied.", new IOException("Bad file descriptor")) };
+
+        (await run.InvokeAsync("config")).ShouldBe(ExitCode.Failed);
+
+        run.Error.ShouldBe("releasebot: the output can't be written: Bad file descriptor.\n");
+    }
+
     private Task WriteAsync(string name, string text) =>
         File.WriteAllTextAsync(Path.Combine(_folder.FullName, name), text, TestContext.Current.CancellationToken);
 }
