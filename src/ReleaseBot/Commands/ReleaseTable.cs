@@ -33,7 +33,7 @@ internal static class ReleaseTable
         var table = new Table().Border(TableBorder.Simple).AddColumns([.. Columns.Select(name => new TableColumn(name).NoWrap())]);
         foreach (var release in releases)
         {
-            var cells = Cells(release, Started(release) is { } started ? TerminalText.Ago(now - started) : "", Duration(release, now) is { } took ? TerminalText.Duration(took) : "");
+            var cells = Cells(release, release.StartedAt is { } started ? TerminalText.Ago(now - started) : "", Duration(release, now) is { } took ? TerminalText.Duration(took) : "");
             table.AddRow(cells.Select((cell, column) => new Text(cell, column == 0 ? StyleOf(release.Status) : Style.Plain)));
         }
 
@@ -49,7 +49,7 @@ internal static class ReleaseTable
         foreach (var release in releases)
         {
             var duration = release is { StartedAt: { } started, FinishedAt: { } finished } ? (finished - started).TotalSeconds.ToString("0", CultureInfo.InvariantCulture) : "";
-            output.WriteLine(string.Join('\t', Cells(release, Started(release)?.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "", duration)));
+            output.WriteLine(string.Join('\t', Cells(release, release.StartedAt?.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? "", duration)));
         }
     }
 
@@ -61,8 +61,6 @@ internal static class ReleaseTable
             started, duration, release.Id,
         }.Select(cell => TerminalText.Clean(cell).Replace('\t', ' ').Replace('\n', ' ')),
     ];
-
-    private static DateTimeOffset? Started(ApiRelease release) => (release.StartedAt ?? release.CreatedAt)?.ToUniversalTime();
 
     private static TimeSpan? Duration(ApiRelease release, DateTimeOffset now) =>
         release.StartedAt is { } started && (release.FinishedAt is not null || !release.IsFinal) ? (release.FinishedAt ?? now) - started : null;

@@ -23,6 +23,22 @@ public sealed class ReleasesCommandTests
     }
 
     [Fact]
+    public async Task A_Release_That_Has_Not_Started_Has_No_Time_Of_Its_Start()
+    {
+        var waiting = StandInApi.Release("queued")
+            .Replace("\"startedAt\": \"2026-11-24T10:00:05Z\", \"finishedAt\": \"2026-11-24T10:02:10Z\"", "\"startedAt\": null, \"finishedAt\": null", StringComparison.Ordinal);
+        await using var api = (await StandInApi.StartAsync()).On(Route, Page(null, waiting));
+        CommandRun piped = new();
+        CommandRun shown = new() { IsTerminal = true, Time = new FakeTimeProvider(DateTimeOffset.Parse("2026-11-24T13:05:00Z", null)) };
+
+        (await piped.InvokeAsync("releases", "--server", api.Address.ToString())).ShouldBe(ExitCode.Ok);
+        (await shown.InvokeAsync("releases", "--server", api.Address.ToString())).ShouldBe(ExitCode.Ok);
+
+        piped.Out.ShouldEndWith($"\nqueued\tacme/shop\tv1.2.3\t1.2.3\t2\t\t\t{StandInApi.Id}\n");
+        shown.Out.ShouldNotContain("ago");
+    }
+
+    [Fact]
     public async Task A_Full_Disk_Behind_The_Output_Is_Told()
     {
         await using var api = (await StandInApi.StartAsync()).On(Route, Page(null, StandInApi.Release("published")));

@@ -14,7 +14,6 @@ internal sealed record ApiRelease
     public string Status { get; init; } = "";
     public ApiReason? Reason { get; init; }
     public IReadOnlyList<ApiImage> Images { get; init; } = [];
-    public DateTimeOffset? CreatedAt { get; init; }
     public DateTimeOffset? StartedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }
     public ApiLinks Links { get; init; } = new();
