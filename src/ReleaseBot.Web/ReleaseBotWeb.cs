@@ -79,13 +79,14 @@ public static class ReleaseBotWeb
     }
 
     /// <summary>
-    /// HEAD is answered wherever GET is (RFC 9110, 9.1), as probes ask; Kestrel knows what was asked and sends no body. A stream of events has no end that would
-    /// be worth waiting for.
+    /// HEAD is answered wherever GET is (RFC 9110, 9.1), as probes ask; Kestrel knows what was asked and sends no body. <see cref="HeadersOnly"/> tells a route
+    /// whose body has no end.
     /// </summary>
     private static Task HeadAsGet(HttpContext context, RequestDelegate next)
     {
-        if (HttpMethods.IsHead(context.Request.Method) && !LogEndpoints.WantsEvents(context.Request))
+        if (HttpMethods.IsHead(context.Request.Method))
         {
+            context.Features.Set(new HeadersOnly());
             context.Request.Method = HttpMethods.Get;
         }
 

@@ -58,6 +58,12 @@ internal static class LogEndpoints
             return;
         }
 
+        if (context.Features.Get<HeadersOnly>() is not null)
+        {
+            LogStream.SetHeaders(context.Response);
+            return;
+        }
+
         await using var follower = followers.TryFollow(id);
         if (follower is null)
         {
@@ -79,7 +85,7 @@ internal static class LogEndpoints
         }
     }
 
-    internal static bool WantsEvents(HttpRequest request) =>
+    private static bool WantsEvents(HttpRequest request) =>
         request.GetTypedHeaders().Accept.Any(accepted => accepted.MediaType.Equals(EventStream, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>For whoever asks for a log that was removed.</summary>

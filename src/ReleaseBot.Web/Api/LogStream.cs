@@ -23,6 +23,13 @@ internal sealed class LogStream(HttpContext context, Guid releaseId, LogFollower
 
     private readonly PipeWriter _writer = context.Response.BodyWriter;
 
+    public static void SetHeaders(HttpResponse response)
+    {
+        response.ContentType = "text/event-stream; charset=utf-8";
+        // nginx buffers otherwise.
+        response.Headers["X-Accel-Buffering"] = "no";
+    }
+
     public async Task WriteAsync(long after, CancellationToken cancellationToken)
     {
         Start();
@@ -80,9 +87,7 @@ internal sealed class LogStream(HttpContext context, Guid releaseId, LogFollower
     private void Start()
     {
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        context.Response.ContentType = "text/event-stream; charset=utf-8";
-        // nginx buffers otherwise.
-        context.Response.Headers["X-Accel-Buffering"] = "no";
+        SetHeaders(context.Response);
         Write("retry: 2000\n\n");
     }
 

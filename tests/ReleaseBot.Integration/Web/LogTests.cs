@@ -41,6 +41,24 @@ public sealed class LogTests : IAsyncLifetime
         (await _web.GetAsync($"/api/v1/releases/{Guid.Empty}/log")).Problem.ShouldBe("release-not-found");
     }
 
+    [Theory]
+    [InlineData("*/*", "text/plain; charset=utf-8")]
+    [InlineData("text/event-stream", "text/event-stream; charset=utf-8")]
+    public async Task Head_Has_The_Headers_Of_The_Log_And_No_Body(string accept, string type)
+    {
+        await _web.LogAsync(_run, "one\n");
+        var request = new HttpRequestMessage(HttpMethod.Head, Path);
+        request.Headers.Accept.ParseAdd(accept);
+
+        var answer = await _web.SendAsync(request).WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, WebFixture.Cancellation);
+
+        (answer.Status, answer.Headers["Content-Type"], answer.Text).ShouldBe((HttpStatusCode.OK, type, ""));
+        _web.Get<LogFollowers>().Readers.ShouldBe(0);
+        request = new HttpRequestMessage(HttpMethod.Head, "/healthz/live");
+        request.Headers.Accept.ParseAdd(accept);
+        (await _web.SendAsync(request)).Status.ShouldBe(HttpStatusCode.OK);
+    }
+
     [Fact]
     public async Task Follower_Gets_What_Was_And_What_Comes_Until_The_End()
     {
