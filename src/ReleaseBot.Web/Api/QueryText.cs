@@ -12,6 +12,9 @@ internal sealed class QueryText
     private const int MaxLength = 512;
     private const int DefaultLimit = 50;
 
+    /// <summary>Ids are made of times since then.</summary>
+    private const int FirstYear = 1970;
+
     public IResult? Problem { get; private set; }
 
     public string? Text(string name, string? value)
@@ -54,9 +57,9 @@ internal sealed class QueryText
         var isTimed = value.Length > 10 && value[10] is ('T' or 't');
         return (isTimed || value.Length == 10) && DateTimeOffset.TryParse(
             value.Replace(' ', '+'), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time)
-            && time.Year is > 1970 and < 9999 && char.IsAsciiDigit(value[0]) && value[4] == '-'
+            && time.Year >= FirstYear && char.IsAsciiDigit(value[0]) && value[4] == '-'
             ? time
-            : Refuse<DateTimeOffset?>(name, "a time of RFC 3339 is expected, e.g. 2026-01-31T12:00:00Z.");
+            : Refuse<DateTimeOffset?>(name, $"a time of RFC 3339 from {FirstYear} on is expected, e.g. 2026-01-31T12:00:00Z.");
     }
 
     public T? Name<T>(string name, string? value)

@@ -25,6 +25,10 @@ public sealed class QueryTextTests
     [InlineData("2026-11-26T25:00:00Z", null)]
     [InlineData("2026-02-30T12:00:00Z", null)]
     [InlineData("2026-11-26", "2026-11-26T00:00:00Z")]
+    [InlineData("9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59.9999999Z")]
+    [InlineData("9999-12-31T23:59:59-01:00", null)]
+    [InlineData("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z")]
+    [InlineData("1969-12-31T23:59:59Z", null)]
     [InlineData("yesterday", null)]
     public void A_Time_Is_Taken_As_It_Was_Meant_Or_Refused(string text, string? expected)
     {
