@@ -55,22 +55,22 @@ public static class HookPayload
 
         if (KindOf(fields.Ref) is not { } refKind)
         {
-            return new HookEvent.Incomplete("lacks ref, which should be a full name below refs/tags/ or refs/heads/");
+            return Unusable("ref", fields.Ref, "a full name below refs/tags/ or refs/heads/");
         }
 
         if (!ObjectId.TryParse(fields.Before, out var before))
         {
-            return new HookEvent.Incomplete("lacks before, which should be 40 or 64 hex digits");
+            return Unusable("before", fields.Before, "40 or 64 hex digits");
         }
 
         if (!ObjectId.TryParse(fields.After, out var after))
         {
-            return new HookEvent.Incomplete("lacks after, which should be 40 or 64 hex digits");
+            return Unusable("after", fields.After, "40 or 64 hex digits");
         }
 
         if ((fields.ProjectId ?? fields.NestedProjectId) is not > 0)
         {
-            return new HookEvent.Incomplete("lacks project_id, which should be a positive number");
+            return Unusable("project_id", fields.ProjectId ?? fields.NestedProjectId, "a positive number");
         }
 
         if (fields.ProjectId is { } outer && fields.NestedProjectId is { } nested && outer != nested)
@@ -80,7 +80,7 @@ public static class HookPayload
 
         if (!IsProjectPath(fields.ProjectPath))
         {
-            return new HookEvent.Incomplete("lacks project.path_with_namespace, which should be as acme/shop");
+            return Unusable("project.path_with_namespace", fields.ProjectPath, "a path like acme/shop");
         }
 
         var user = fields.UserName ?? fields.UserDisplayName;
@@ -99,6 +99,9 @@ public static class HookPayload
             User = string.IsNullOrEmpty(user) ? null : Printable.Text(user, MaxUserLength),
         };
     }
+
+    private static HookEvent.Incomplete Unusable(string field, object? value, string expected) =>
+        new(value is null ? $"lacks {field}, which should be {expected}" : $"has something other than {expected} as its {field}");
 
     private static RefKind? KindOf(string? fullRef) => fullRef switch
     {

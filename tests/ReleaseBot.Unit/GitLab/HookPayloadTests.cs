@@ -89,17 +89,19 @@ public sealed class HookPayloadTests
     [Fact]
     public void A_Value_That_Can_Not_Be_Is_Incomplete()
     {
-        Incomplete(body => body["ref"] = "v1.0.0", "ref,");
-        Incomplete(body => body["ref"] = "refs/merge-requests/1/head", "ref,");
-        Incomplete(body => body["after"] = "abc", "after,");
-        Incomplete(body => body["before"] = new string('g', 40), "before,");
-        Incomplete(body => (body["project_id"], body["project"]!["id"]) = (0, 0), "project_id,");
+        Incomplete(body => body["ref"] = "v1.0.0", "has something other than a full name below refs/tags/ or refs/heads/ as its ref");
+        Incomplete(body => body["ref"] = "refs/merge-requests/1/head", " as its ref");
+        Incomplete(body => body["after"] = "abc", "has something other than 40 or 64 hex digits as its after");
+        Incomplete(body => body["before"] = new string('g', 40), " as its before");
+        Incomplete(body => (body["project_id"], body["project"]!["id"]) = (0, 0), "has something other than a positive number as its project_id");
         Incomplete(body => body["project_id"] = 43, "names two projects: project_id and project.id differ");
         foreach (var path in (string[])["shop", "acme/../shop", "/acme/shop", "acme//shop", "acme/shop ", "acme/sh\u202Eop", "https://acme/shop", new string('a', 2000) + "/b"])
         {
-            Incomplete(body => body["project"]!["path_with_namespace"] = path, "path_with_namespace,");
+            Incomplete(body => body["project"]!["path_with_namespace"] = path, "has something other than a path like acme/shop as its project.path_with_namespace");
         }
 
+        Incomplete(body => body["ref"] = "refs/notes/x", " as its ref");
+        Incomplete(body => body["ref"] = null, "lacks ref, which should be a full name below refs/tags/ or refs/heads/");
         HookPayload.Parse(null, Bytes("{}")).ShouldBeOfType<HookEvent.Incomplete>().Fault.ShouldContain("object_kind");
     }
 
