@@ -37,7 +37,7 @@ internal static class DeliveryPages
                 <thead><tr><th scope="col">Outcome</th><th scope="col">Event</th><th scope="col">Ref</th><th scope="col">Release</th><th scope="col">Received</th></tr></thead>
                 <tbody>{rows}</tbody>
                 </table></div>
-                {PageFrame.Next("/deliveries?cursor=", PageCursor.Write(page.Next))}
+                {PageFrame.Next(context.Request, page.Next)}
                 """);
         return PageFrame.Of("Deliveries", Html.Of($"<div id=\"live\" data-refresh=\"5\">{list}</div>")).ToResult();
     }

@@ -1,3 +1,6 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
 namespace ReleaseBot.Web;
 
 /// <summary>What all pages share.</summary>
@@ -38,8 +41,17 @@ internal static class PageFrame
     public static Html Reason(ReasonJson? reason) =>
         reason is null ? Html.Empty : Html.Of($"<p class=\"reason\"><code>{reason.Code}</code> {reason.Message}</p>");
 
-    public static Html Next(string path, string? cursor) =>
-        cursor is null ? Html.Empty : Html.Of($"<p><a rel=\"next\" href=\"{path}{cursor}\">Older</a></p>");
+    /// <summary>A link to what is older, by the filters of this page.</summary>
+    public static Html Next(HttpRequest request, Guid? last)
+    {
+        if (PageCursor.Write(last) is not { } cursor)
+        {
+            return Html.Empty;
+        }
+
+        var filters = request.Query.Where(parameter => !parameter.Key.Equals("cursor", StringComparison.OrdinalIgnoreCase));
+        return Html.Of($"<p><a rel=\"next\" href=\"{request.Path.Value}{QueryString.Create(filters.Append(new KeyValuePair<string, StringValues>("cursor", cursor))).Value}\">Older</a></p>");
+    }
 
     /// <summary>A link where the address is one that a browser may go to, else the text alone.</summary>
     public static Html Link(string? url, string text) =>

@@ -39,7 +39,7 @@ internal static class ReleasePages
                 <thead><tr><th scope="col">Status</th><th scope="col">Release</th><th scope="col">Commit</th><th scope="col">By</th><th scope="col">Created</th><th scope="col">Took</th></tr></thead>
                 <tbody>{rows}</tbody>
                 </table></div>
-                {PageFrame.Next("/?cursor=", PageCursor.Write(page.Next))}
+                {PageFrame.Next(context.Request, page.Next)}
                 """);
         var reconciling = ReconcileLine.Of(await ReconcileEndpoints.ReadAsync(rounds, hooks, context.RequestAborted));
         return PageFrame.Of("Releases", Html.Of($"{Search(query)}<div id=\"live\" data-refresh=\"5\">{reconciling}{list}</div>")).ToResult();

@@ -80,6 +80,24 @@ public sealed class PageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_Next_Page_Has_The_Filters_Of_This_One()
+    {
+        await _web.PublishHookAsync("v1.0.0");
+        await _web.HookAsync(Hooks.Tag("v1.1.0"));
+        await _web.RejectAsync();
+        await _web.PublishHookAsync("v1.2.0");
+
+        var page = await _web.GetAsync("/?project=acme/shop&status=published&status=failed&limit=1");
+        var next = System.Net.WebUtility.HtmlDecode(System.Text.RegularExpressions.Regex.Match(page.Text, "rel=\"next\" href=\"([^\"]+)\"").Groups[1].Value);
+        var older = await _web.GetAsync(next);
+
+        page.Text.ShouldContain("v1.2.0");
+        older.Text.ShouldContain("v1.0.0");
+        older.Text.ShouldNotContain("v1.1.0");
+        older.Text.ShouldNotContain("v1.2.0");
+    }
+
+    [Fact]
     public async Task Assets_Are_Served_From_Here()
     {
         _web.Http.DefaultRequestHeaders.Authorization = null;
