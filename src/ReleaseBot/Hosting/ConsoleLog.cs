@@ -33,7 +33,7 @@ internal sealed class ConsoleLog(SecretMask mask, TimeProvider time) : ConsoleFo
     /// that it had started already and stops.
     /// </summary>
     private static bool IsToldElsewhere(string category, Exception? exception) =>
-        category == "Microsoft.Extensions.Hosting.Internal.Host" && (exception is OperationCanceledException || exception is not null && ServerHost.IsOfListening(exception));
+        category == "Microsoft.Extensions.Hosting.Internal.Host" && (exception is OperationCanceledException or ObjectDisposedException || exception is not null && ServerHost.IsOfListening(exception));
 
     /// <summary>What went wrong, and why, and why that; on one line.</summary>
     private static string Causes(Exception exception)

@@ -83,8 +83,8 @@ internal static partial class ServerHost
 
     private static void Refuse(ReleaseBotSettings settings, Exception exception)
     {
-        var why = new SecretMask(SettingsSecrets.All(settings)).Apply(exception.Message.ReplaceLineEndings(" "));
-        Console.Error.WriteLine($"releasebot: the configuration can't be used: {why} Look at Urls, Kestrel and Logging, which ASP.NET Core judges itself.");
+        var why = new SecretMask(SettingsSecrets.All(settings)).Apply(exception.Message.ReplaceLineEndings(" ").TrimEnd('.'));
+        Console.Error.WriteLine($"releasebot: the configuration can't be used: {why}. Look at Urls, Kestrel and Logging, which ASP.NET Core judges itself.");
     }
 
     public static WebApplication Build(ReleaseBotSettings settings, Roles roles, MergedConfiguration configuration)

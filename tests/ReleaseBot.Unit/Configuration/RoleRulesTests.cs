@@ -181,5 +181,26 @@ public sealed class RoleRulesTests
 
         SettingsWarnings.Of(settings).Count.ShouldBe(3);
         SettingsWarnings.Of(Given.Settings(Given.Valid)).ShouldBeEmpty();
+        SettingsWarnings.Of(Given.Settings(Given.With("Access", """{ "AnonymousRead": true }"""))).ShouldHaveSingleItem().ShouldContain("does nothing without an entry of Access:Tokens");
+    }
+
+    [Theory]
+    [InlineData("[\"{tag}\", \"latest\"]", "[\"main\"]", "latest")]
+    [InlineData("[\"edge\", \"{date:yyyyMMdd}\"]", "[\"main\"]", "edge and {date:yyyyMMdd}")]
+    [InlineData("[\"{tag}\", \"latest\"]", "[]", null)]
+    [InlineData("[\"{version}\", \"{major}.{minor}\", \"{branch}-{date:yyyyMMdd}\"]", "[\"main\"]", null)]
+    public void An_Image_Tag_That_Tags_And_Branches_Would_Share_Is_Warned_Of(string tags, string branches, string? expected)
+    {
+        var settings = Given.Settings(
+            $$"""
+            {
+              "GitLab": { "Webhook": { "Secrets": ["0123456789abcdef"] } }, "Registries": { "hub": { "Host": "hub.example", "Username": "u", "Password": "p" } },
+              "Projects": [ { "Path": "acme/shop", "Branches": {{branches}}, "Images": [ { "Registry": "hub", "Repository": "acme/shop", "Tags": {{tags}} } ] } ]
+            }
+            """);
+
+        var warnings = SettingsWarnings.Of(settings);
+
+        warnings.Select(warning => warning.Contains($"both would have the image tag {expected}:", StringComparison.Ordinal)).ShouldBe(expected is null ? [] : [true]);
     }
 }
