@@ -33,6 +33,15 @@ internal sealed record BenchOptions
 
     public bool IsWanted(string @case) => @case.Contains(Case, StringComparison.Ordinal);
 
+    /// <exception cref="ArgumentException">It chooses none of these.</exception>
+    public void ExpectCase(IReadOnlyCollection<string> cases)
+    {
+        if (Case.Length > 0 && !cases.Any(IsWanted))
+        {
+            throw new ArgumentException($"--case {Case}: no case of these parts has that in its name. Cases: {string.Join(", ", cases)}.");
+        }
+    }
+
     /// <exception cref="ArgumentException">It is none.</exception>
     public static BenchOptions Parse(IReadOnlyList<string> arguments, IReadOnlyCollection<string> known)
     {

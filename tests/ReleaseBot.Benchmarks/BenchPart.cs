@@ -14,6 +14,9 @@ internal abstract class BenchPart
     /// <summary>In one line, for <c>--help</c>.</summary>
     public abstract string Summary { get; }
 
+    /// <summary>What <c>--case</c> chooses from; empty where the part has none.</summary>
+    public virtual IReadOnlyList<string> CaseNames => [];
+
     public abstract Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken);
 
     /// <summary>

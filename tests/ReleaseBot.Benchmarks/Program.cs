@@ -35,9 +35,13 @@ BenchPart[] parts =
     new MicroPart(),
 ];
 BenchOptions options;
+BenchPart[] wanted;
 try
 {
     options = BenchOptions.Parse(args, [.. parts.Select(part => part.Name)]);
+    wanted = [.. parts.Where(part => options.Parts.Count == 0 || options.Parts.Contains(part.Name))];
+    options.ExpectCase([.. wanted.SelectMany(part => part.CaseNames)]);
+    Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(options.JsonPath))!);
 }
 catch (ArgumentException exception)
 {
@@ -52,14 +56,30 @@ Console.CancelKeyPress += (_, press) =>
     stop.Cancel();
 };
 var machine = await MachineFacts.GatherAsync(stop.Token);
-var report = new BenchReport();
-foreach (var part in parts.Where(part => options.Parts.Count == 0 || options.Parts.Contains(part.Name)))
+var report = new BenchReport(hasTargets: !options.IsShort);
+List<string> failed = [];
+foreach (var part in wanted)
 {
-    await part.RunAsync(options, report, stop.Token);
+    try
+    {
+        await part.RunAsync(options, report, stop.Token);
+    }
+    catch (Exception exception) when (!stop.IsCancellationRequested)
+    {
+        // The others are of use without it.
+        Console.Error.WriteLine($"{part.Name} failed: {exception}");
+        failed.Add(part.Name);
+    }
+
+    await report.WriteAsync(options.JsonPath, options.Asked, machine, CancellationToken.None);
 }
 
 report.Print();
-await report.WriteAsync(options.JsonPath, options.Asked, machine, CancellationToken.None);
 Console.WriteLine($"The figures, round by round: {options.JsonPath}");
+if (failed.Count > 0)
+{
+    Console.Error.WriteLine($"Not measured: {string.Join(", ", failed)}. See above.");
+}
+
 // A target that is not met is a finding, not a fault of the run.
-return 0;
+return failed.Count == 0 ? 0 : 1;

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
 using ReleaseBot.Benchmarks.Reporting;
 using ReleaseBot.Core;
@@ -21,6 +22,9 @@ internal sealed class HistoryPart : BenchPart
     private const int WarmUpRounds = 40;
     private const int Requests = 100;
     private const int ShortRequests = 3;
+
+    /// <summary>Of three filters together, of which there are many.</summary>
+    private const int RequestsOfTriples = 20;
 
     /// <summary>For one address; a slow one is asked less often.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(4);
@@ -47,8 +51,10 @@ internal sealed class HistoryPart : BenchPart
             await run.WarmUpAsync(Say, cancellationToken);
             await run.ReleasesAsync(Say, cancellationToken);
             await run.PairsAsync(Say, cancellationToken);
+            await run.TriplesAsync(Say, cancellationToken);
             await run.DeliveriesAsync(cancellationToken);
             await run.OthersAsync(cancellationToken);
+            run.Summarise();
             Say($"{store.Name}: measured");
         }
     }
@@ -57,6 +63,12 @@ internal sealed class HistoryPart : BenchPart
     {
         private const string Path = "/api/v1/releases";
         private const string Deliveries = "/api/v1/deliveries";
+        private const string Alone = "no filter or one, and single things: p99";
+        private const string Together = "two filters: p99";
+        private const string OfThree = "three filters: median";
+
+        /// <summary>Of each kind of address: how long each took.</summary>
+        private readonly Dictionary<string, List<(string Name, double Milliseconds)>> _taken = [];
 
         /// <summary>Every address's first page in turns: a server that has run for a while has compiled what answers them for good, as this one has then.</summary>
         public async Task WarmUpAsync(Action<string> say, CancellationToken cancellationToken)
@@ -109,9 +121,47 @@ internal sealed class HistoryPart : BenchPart
                 }
 
                 Add($"{one.Name} + {other.Name}", "p99", worst, Limit);
+                Keep(Together, $"{one.Name} + {other.Name}", worst);
             }
 
             say($"{Database}: every two filters are measured");
+        }
+
+        /// <summary>Every three filters that can stand together; of each three the slowest of the first page, the second, and one from the middle of all on.</summary>
+        public async Task TriplesAsync(Action<string> say, CancellationToken cancellationToken)
+        {
+            var all = await ReleaseConditions.AllAsync(Context, History, cancellationToken);
+            foreach (var (one, other, third) in Pairs(all).SelectMany(pair => all.SkipWhile(next => next != pair.Other).Skip(1)
+                .Where(next => next.Key != pair.One.Key && next.Key != pair.Other.Key).Select(next => (pair.One, pair.Other, next))))
+            {
+                var address = $"{AddressOf(one, other)}&{third.Query}";
+                List<string> pages = [address, After(address, History.IdOf(History.Releases / 2))];
+                if (await NextAsync(address, cancellationToken) is { } next)
+                {
+                    pages.Add($"{address}&cursor={next}");
+                }
+
+                var worst = 0.0;
+                foreach (var page in pages)
+                {
+                    worst = Math.Max(worst, (await MeasureAsync(page, cancellationToken, Math.Min(Count, RequestsOfTriples))).Median);
+                }
+
+                Keep(OfThree, $"{one.Name} + {other.Name} + {third.Name}", worst);
+            }
+
+            say($"{Database}: every three filters are measured");
+        }
+
+        /// <summary>How many of each kind are within the limit, and the slowest.</summary>
+        public void Summarise()
+        {
+            foreach (var (kind, taken) in _taken)
+            {
+                Report.Add("history", kind, $"{Database}, within {Limit.Value} ms", $"of {taken.Count}", taken.Count(one => Limit.IsMetBy(one.Milliseconds)));
+                var (name, milliseconds) = taken.MaxBy(one => one.Milliseconds);
+                Report.Add("history", kind, $"{Database}, the highest: {name}", "ms", milliseconds, Limit);
+            }
         }
 
         public async Task DeliveriesAsync(CancellationToken cancellationToken)
@@ -165,6 +215,7 @@ internal sealed class HistoryPart : BenchPart
             var samples = await MeasureAsync(address, cancellationToken);
             Add(name, "p50", samples.Median);
             Add(name, "p99", samples.Percentile(0.99), Limit);
+            Keep(Alone, name, samples.Percentile(0.99));
         }
 
         /// <summary>The first page and a deep one, and how the one compares to the other.</summary>
@@ -173,17 +224,29 @@ internal sealed class HistoryPart : BenchPart
             var first = await MeasureAsync(address, cancellationToken);
             Add($"{name}, first page", "p50", first.Median);
             Add($"{name}, first page", "p99", first.Percentile(0.99), Limit);
+            Keep(Alone, $"{name}, first page", first.Percentile(0.99));
             if (await DeepKeyAsync(keys, cancellationToken) is { } key)
             {
                 var deep = await MeasureAsync(After(address, key), cancellationToken);
                 Add($"{name}, deep page", "p50", deep.Median);
                 Add($"{name}, deep page", "p99", deep.Percentile(0.99), Limit);
+                Keep(Alone, $"{name}, deep page", deep.Percentile(0.99));
                 Report.AddRatio("history", $"{name}, deep over first page", Database, deep.Median, first.Median, NoGrowth);
             }
         }
 
         private void Add(string name, string statistic, double milliseconds, Target? target = null) =>
             Report.Add("history", name, $"{Database}, {statistic}", "ms", milliseconds, target);
+
+        private void Keep(string kind, string name, double milliseconds)
+        {
+            if (!_taken.TryGetValue(kind, out var taken))
+            {
+                _taken.Add(kind, taken = []);
+            }
+
+            taken.Add((name, milliseconds));
+        }
 
         /// <summary>The last key of page 9,999, or of the page before the last full one where there are fewer; null where there is but one page.</summary>
         private async Task<Guid?> DeepKeyAsync(IQueryable<Guid> keys, CancellationToken cancellationToken)
@@ -194,7 +257,8 @@ internal sealed class HistoryPart : BenchPart
         }
 
         /// <summary>Milliseconds from the request to the end of its answer.</summary>
-        private async Task<Samples> MeasureAsync(string address, CancellationToken cancellationToken)
+        /// <param name="count">How often; <see cref="Count"/> where it is not given.</param>
+        private async Task<Samples> MeasureAsync(string address, CancellationToken cancellationToken, int? count = null)
         {
             for (var i = 0; i < WarmUps; i++)
             {
@@ -203,7 +267,7 @@ internal sealed class HistoryPart : BenchPart
 
             var samples = new Samples();
             var began = TimeProvider.System.GetTimestamp();
-            while (samples.Count < Count && (samples.Count == 0 || TimeProvider.System.GetElapsedTime(began) < Patience))
+            while (samples.Count < (count ?? Count) && (samples.Count == 0 || TimeProvider.System.GetElapsedTime(began) < Patience))
             {
                 var asked = TimeProvider.System.GetTimestamp();
                 await AskAsync(address, cancellationToken);
@@ -211,6 +275,13 @@ internal sealed class HistoryPart : BenchPart
             }
 
             return samples;
+        }
+
+        /// <summary>The cursor of the second page; null where there is none.</summary>
+        private async Task<string?> NextAsync(string address, CancellationToken cancellationToken)
+        {
+            await using var answer = await Http.GetStreamAsync(new Uri(address, UriKind.Relative), cancellationToken);
+            return (await JsonNode.ParseAsync(answer, cancellationToken: cancellationToken))!["next"]?.ToString();
         }
 
         private async Task AskAsync(string address, CancellationToken cancellationToken)

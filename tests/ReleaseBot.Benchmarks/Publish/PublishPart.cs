@@ -35,6 +35,8 @@ internal sealed class PublishPart : BenchPart
 
     public override string Summary => "from a tag to images on two registries: a CI job with a cold dind, a good script, ReleaseBot";
 
+    public override IReadOnlyList<string> CaseNames => [.. Shop, First, Large];
+
     public override async Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken)
     {
         ExpectRoom(options);

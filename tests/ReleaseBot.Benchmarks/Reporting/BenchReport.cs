@@ -16,7 +16,8 @@ internal sealed record Figure(string Part, string Case, string Subject, string U
 }
 
 /// <summary>Gathers the figures of all parts; a table for people, JSON for programs.</summary>
-internal sealed class BenchReport
+/// <param name="hasTargets">Not where the figures mean nothing.</param>
+internal sealed class BenchReport(bool hasTargets)
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
@@ -32,11 +33,11 @@ internal sealed class BenchReport
 
     /// <summary>The median of several rounds.</summary>
     public void Add(string part, string @case, string subject, string unit, Samples samples, Target? target = null) =>
-        _figures.Add(new Figure(part, @case, subject, unit, samples.Median, samples.Values, target));
+        _figures.Add(new Figure(part, @case, subject, unit, samples.Median, samples.Values, hasTargets ? target : null));
 
     /// <summary>A figure of its own: a percentile, a size, a count.</summary>
     public void Add(string part, string @case, string subject, string unit, double value, Target? target = null) =>
-        _figures.Add(new Figure(part, @case, subject, unit, value, [value], target));
+        _figures.Add(new Figure(part, @case, subject, unit, value, [value], hasTargets ? target : null));
 
     /// <summary>One median over another, without a unit.</summary>
     public void AddRatio(string part, string @case, string subject, double over, double under, Target? target = null) =>

@@ -9,6 +9,8 @@ namespace ReleaseBot.Benchmarks.Workers;
 /// <summary>How the queue's cost grows with what waits in it, and how many releases more workers get done, where their engines do nothing but wait.</summary>
 internal sealed class WorkersPart : BenchPart
 {
+    private const string Claims = "claims";
+    private const string Releases = "releases";
     private const int Most = 4;
 
     /// <summary>Of each slot in each measurement, after those that warm it up.</summary>
@@ -31,14 +33,16 @@ internal sealed class WorkersPart : BenchPart
 
     public override string Summary => "claims a second with 10, 1,000 and 100,000 waiting; releases a minute of 1, 2 and 4 workers whose engine only waits";
 
+    public override IReadOnlyList<string> CaseNames => [Claims, Releases];
+
     public override async Task RunAsync(BenchOptions options, BenchReport report, CancellationToken cancellationToken)
     {
-        if (options.IsWanted("claims"))
+        if (options.IsWanted(Claims))
         {
             await ClaimAsync(options, report, cancellationToken);
         }
 
-        if (options.IsWanted("releases"))
+        if (options.IsWanted(Releases))
         {
             await ReleaseAsync(options, report, cancellationToken);
         }
