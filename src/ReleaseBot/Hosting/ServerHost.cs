@@ -98,11 +98,8 @@ internal static partial class ServerHost
             options.ShutdownTimeout = ShutdownLimit;
             options.ServicesStopConcurrently = true;
         });
-        if (builder.Configuration["AllowedHosts"]?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) is { Length: > 0 } hosts)
-        {
-            builder.Services.AddHostFiltering(options => options.AllowedHosts = hosts);
-        }
-
+        var hosts = builder.Configuration["AllowedHosts"]?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+        builder.Services.AddHostFiltering(options => options.AllowedHosts = hosts);
         AddSettings(builder.Services, settings);
         builder.Services.AddReleaseBotHistory();
         builder.Services.TryAddSingleton<GitLabClient>();
@@ -131,7 +128,11 @@ internal static partial class ServerHost
         }
 
         var app = builder.Build();
-        app.UseHostFiltering();
+        if (hosts.Length > 0)
+        {
+            app.UseHostFiltering();
+        }
+
         return roles switch
         {
             Roles.None => app,
