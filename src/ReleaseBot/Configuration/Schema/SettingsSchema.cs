@@ -25,11 +25,16 @@ internal static class SettingsSchema
     public static readonly FrozenSet<string> HostSections =
         new[] { "Logging", "AllowedHosts", "Kestrel" }.ToFrozenSet(ConfigurationKey.Comparer);
 
-    /// <summary>Ours or the host's: only these are looked for in the environment and in <c>/run/secrets</c>, where others keep things too.</summary>
+    /// <summary>Ours or the host's.</summary>
     public static bool IsKnownSection(string segment) => HostSections.Contains(segment) || Root.Find(segment) is not null;
 
-    /// <summary>A single value at the top, e.g. <c>PublicUrl</c>: its name is the whole key.</summary>
-    public static bool IsTopValue(string name) => ConfigurationKey.Comparer.Equals(name, "AllowedHosts") || Root.Find(name) is SettingNode;
+    /// <summary>
+    /// Whether a variable of the environment, or a file in <c>/run/secrets</c>, is of one of our sections or the host's (<c>GitLab__Token</c>), or a single value at the
+    /// top (<c>PublicUrl</c>): others keep things there too.
+    /// </summary>
+    public static bool IsKnownVariable(string name) => name.Contains(ConfigurationKey.EnvironmentDelimiter, StringComparison.Ordinal)
+        ? IsKnownSection(ConfigurationKey.Segments(ConfigurationKey.FromEnvironment(name))[0])
+        : ConfigurationKey.Comparer.Equals(name, "AllowedHosts") || Root.Find(name) is SettingNode;
 
     /// <summary>What the schema says of a key; null for one that is not legal.</summary>
     public static SchemaNode? Find(string key)

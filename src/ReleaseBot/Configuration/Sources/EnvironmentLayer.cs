@@ -19,7 +19,7 @@ internal static class EnvironmentLayer
 
         foreach (var (name, value) in environment.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
-            if (IsOurs(name))
+            if (SettingsSchema.IsKnownVariable(name))
             {
                 values.Add(new(ConfigurationKey.FromEnvironment(name), value));
             }
@@ -27,8 +27,4 @@ internal static class EnvironmentLayer
 
         return new ConfigurationLayer(Source, values);
     }
-
-    private static bool IsOurs(string name) => name.Contains(ConfigurationKey.EnvironmentDelimiter, StringComparison.Ordinal)
-        ? SettingsSchema.IsKnownSection(ConfigurationKey.Segments(ConfigurationKey.FromEnvironment(name))[0])
-        : SettingsSchema.IsTopValue(name);
 }

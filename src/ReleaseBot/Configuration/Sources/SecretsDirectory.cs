@@ -25,7 +25,7 @@ internal static class SecretsDirectory
         try
         {
             return Directory.Exists(directory)
-                ? [.. Directory.GetFileSystemEntries(directory).Where(path => IsOurs(Path.GetFileName(path))).Order(StringComparer.Ordinal)]
+                ? [.. Directory.GetFileSystemEntries(directory).Where(path => SettingsSchema.IsKnownVariable(Path.GetFileName(path))).Order(StringComparer.Ordinal)]
                 : [];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -34,10 +34,6 @@ internal static class SecretsDirectory
             return [];
         }
     }
-
-    private static bool IsOurs(string name) => name.Contains(ConfigurationKey.EnvironmentDelimiter, StringComparison.Ordinal)
-        ? SettingsSchema.IsKnownSection(ConfigurationKey.Segments(ConfigurationKey.FromEnvironment(name))[0])
-        : SettingsSchema.IsTopValue(name);
 
     private static string? ReadValue(string key, string path, ICollection<ConfigurationProblem> problems)
     {
