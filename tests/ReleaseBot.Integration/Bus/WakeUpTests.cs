@@ -7,6 +7,7 @@ using RabbitMQ.Client.Exceptions;
 using ReleaseBot.Bus;
 using ReleaseBot.Configuration;
 using ReleaseBot.Core;
+using ReleaseBot.Hosting;
 using ReleaseBot.Parts;
 using ReleaseBot.Web;
 using ReleaseBot.Worker;
@@ -144,6 +145,33 @@ public sealed class WakeUpTests(WakeUpTests.FallingBroker falling) : IClassFixtu
         await Task.Delay(TimeSpan.FromSeconds(5), TimeProvider.System, Token);
         await broker.ControlAsync(["change_password", name, name], Token);
         await member.UntilAsync(isConnected: true, Limit);
+    }
+
+    [Fact]
+    public async Task A_Check_Says_What_RabbitMq_Refuses()
+    {
+        var broker = falling.Server;
+        var allowed = await broker.AddUserAsync("checked", @"^releasebot\..*", Token);
+        var denied = await broker.AddUserAsync("denied", "^nothing$", Token);
+
+        (await AskAsync(allowed)).Verdict.ShouldBe(Verdict.Ok);
+        await ShouldRefuseAsync(denied, "ACCESS_REFUSED");
+        await ShouldRefuseAsync(new UriBuilder(allowed) { Password = "wrong" }.Uri, "ACCESS_REFUSED");
+        await ShouldRefuseAsync(new UriBuilder(allowed) { Path = "/nowhere" }.Uri, "nowhere");
+        var silent = await AskAsync(new UriBuilder(allowed) { Port = Ports.Free() }.Uri);
+        (silent.Verdict, silent.Finding.StartsWith("nothing answers as RabbitMQ at 127.0.0.1:", StringComparison.Ordinal)).ShouldBe((Verdict.Failed, true));
+        (await broker.ControlAsync(["list_queues", "name", "--no-table-headers"], Token)).ShouldNotContain("releasebot.check.");
+
+        static Task<CheckResult> AskAsync(Uri address) =>
+            BusCheck.AskAsync(new BusSettings { Transport = BusTransport.RabbitMq, Uri = new Secret(address.AbsoluteUri) }, Token);
+
+        static async Task ShouldRefuseAsync(Uri address, string expected)
+        {
+            var result = await AskAsync(address);
+            result.Verdict.ShouldBe(Verdict.Failed);
+            result.Finding.ShouldContain(expected);
+            result.Finding.ShouldContain("refuses us");
+        }
     }
 
     /// <summary>Declared as another type, it would be another queue's name.</summary>
